@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# CC, CFLAGS and LDFLAGS may come from outside; what nsrun needs is added.
+CC := $(if $(filter default,$(origin CC)),$(shell command -v musl-gcc || echo cc),$(CC))
+CFLAGS ?= -Os
+LDFLAGS ?=
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wvla -Wundef
+BUILD = -std=c11 -fno-pie -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-stack-protector
+LINK = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
+	-Wl,--build-id=none
+PREFIX ?= /usr/local
+ARCHS = arm64 armhf i386 mipsel s390x
+# What a build, a test or a demo wants from outside: command=package.
+TOOLS = musl-gcc=musl-tools
+export CC CFLAGS LDFLAGS WARN BUILD LINK
+
+nsrun: nsrun.c nsrun.h Makefile	## the program, static (default)
+	$(CC) $(BUILD) $(WARN) $(WERROR) $(CFLAGS) -o $@ nsrun.c $(LINK) $(LDFLAGS)
+
+test/build/%: test/%.c Makefile
+	@mkdir -p test/build
+	$(CC) $(BUILD) -Wall -Wextra $(WERROR) $(CFLAGS) -o $@ $< $(LINK) $(LDFLAGS)
+
+demo:	## install what is missing, build, run a container and show it
+	@test/tools.sh build
+	@$(MAKE) -s nsrun test/build/probe
+	@test/demo.sh
+
+check:	## install what is missing, run all tests
+	@test/tools.sh build check
+	@$(MAKE) -s WERROR=-Werror nsrun test/build/probe test/build/floor test/build/rounds
+	@test/check.sh
+
+bench:	## nsrun beside the kernel's own price, crun, runc and bwrap
+	@test/tools.sh build
+	@$(MAKE) -s nsrun test/build/probe test/build/floor test/build/rounds
+	@test/bench.sh
+
+cross:	## nsrun for $(ARCHS)
+	@CFLAGS="$(BUILD) $(CFLAGS)" LDFLAGS="$(LINK)" test/cross.sh $(ARCHS)
+
+size: nsrun	## the stripped size, and the largest functions
+	@strip -o test/build/nsrun.stripped nsrun
+	@ls -l test/build/nsrun.stripped | awk '{ print $$5, "bytes stripped" }'
+	@nm -S --size-sort nsrun | tail -20
+
+install: nsrun	## into $(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -s -m 755 nsrun $(DESTDIR)$(PREFIX)/bin/nsrun
+
+clean:	## remove what was built
+	rm -rf nsrun test/build
+
+help:	## this
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo check bench cross size install clean help

@@ -1,0 +1,8508 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nsrun - run OCI containers on any Linux, with the kernel and libc alone.
+ *
+ * How a container comes to be
+ * ===========================
+ *
+ * A bundle is a directory with a config.json and a root file system. `nsrun
+ * run` turns it into a process that sees only what the config gives it. Three
+ * programs, all of them this one after a clone, share the work:
+ *
+ *  P  the caller's process, with the caller's privileges, in the host's
+ *     namespaces. It alone writes to the host: state directory, cgroups, id
+ *     maps. It outlives the others and undoes what was made if one fails.
+ *  I  init, the container's first process. It is cloned straight into its new
+ *     namespaces, arranges them from inside, gives up its privileges and
+ *     executes the program. From its clone until that execve it trusts
+ *     nothing that it finds below the container's root.
+ *  J  a stage between them, only where a namespace is joined or a time
+ *     namespace is made: setns() and time offsets act on children, so J
+ *     enters, clones I as P's child (CLONE_PARENT) and exits.
+ *
+ *	P							I
+ *	load  config.json -> struct spec	verb_load()
+ *	plan  spec + host -> struct plan	verb_load()
+ *	claim <root>/<id>, locked		state_claim()
+ *	make cgroups, set limits		cg_make()
+ *	clone ------------------------------------------------> close fds
+ *	pid and start time into the state			new mount ns
+ *	id maps, cgroup.procs					lo up
+ *	GO ---------------------------------------------------> become id 0
+ *		(a SOURCE request or a WARN may come)		cgroup ns
+ *								mounts, /dev
+ *	<---------------------------------------------- MOUNTED pivot, console
+ *	GO ---------------------------------------------------> names, sysctls
+ *								cwd, masks, look
+ *								up argv[0], ro
+ *	<------------------------------------------------ READY
+ *	memory cgroup, state				rlimits, ids, caps
+ *	GO ---------------------------------------------------> (EXEC) execve
+ *	wait, then undo: cgroups, state
+ *
+ * The left column is spawn_init() and verb_run(), the right one init_main().
+ * All of I is one recipe, and every step is named in the error if it fails.
+ * ERR may arrive instead of any message from the right; P then kills I,
+ * undoes in reverse and reports. I dies with P (PR_SET_PDEATHSIG).
+ *
+ * Six rules
+ * =========
+ * 1. Load, plan, act. Load: text to struct spec. Plan: spec to struct plan,
+ *    pure. Act: system calls, and nothing is touched before it. Plan says
+ *    what; act may choose only how, by errno, from a listed fallback. Facts of
+ *    the host come as one struct host, gathered before plan.
+ * 2. After plan, no libc allocation. A raw-cloned child uses no malloc, stdio,
+ *    setenv, getpw*, opendir, raise, abort or set*id of libc (musl's cached
+ *    tid and thread list are stale there). Its memory is its stack and the
+ *    arena's reserve; files are streamed through a small buffer.
+ * 3. Library code never exits, prints, or changes its process; main() alone
+ *    does. What must change a process runs in a short-lived child. Never
+ *    waitpid(-1), never kill() a pid that was not checked.
+ * 4. Every fd is O_CLOEXEC and owned, by an autofd local or by a field, -1
+ *    when empty. A child first closes all but its own list.
+ * 5. One error, told outside-in; the first cause keeps its errno. A child that
+ *    fails sends its struct err as one packet, then _exits.
+ * 6. What create made, undo unmakes, in reverse, by the bits of `made`.
+ *
+ * The map
+ * =======
+ * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES SPEC STATE CGROUP NS NET MOUNT DEV
+ * ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI. Each
+ * section uses only what is above it; there are no forward declarations.
+ */
+
+/* ===== CONFIG ============================================================ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+
+#include "nsrun.h"
+
+enum {
+	CONFIG_MAX	= 16 << 20,	/* bytes of config.json */
+	JSON_DEPTH_MAX	= 128,
+	ARENA_MAX	= 64 << 20,	/* bytes of one verb */
+	ARENA_CHUNK	= 64 << 10,
+	ARENA_RESERVE	= 16 << 10,	/* left for the children after plan */
+	ERR_MAX		= 1000,
+	ID_MAX		= 255,		/* it is a file name */
+	CG_HIER_MAX	= 24,
+	LINKS_MAX	= 40,		/* symlinks in one path, as the kernel */
+};
+
+/* ===== ABI ===============================================================
+ *
+ * The kernel's interface as far as a bare libc may lack it, under our own
+ * names, with the version it came in. A libc that is older than the kernel
+ * lacks numbers only: from 5.0 on they are the same on every architecture, up
+ * to a base on MIPS.
+ */
+
+#if defined(__mips__) && defined(_ABIO32)
+#define NR_BASE 4000
+#elif defined(__mips__) && defined(_ABIN32)
+#define NR_BASE 6000
+#elif defined(__mips__)
+#define NR_BASE 5000
+#else
+#define NR_BASE 0
+#endif
+
+enum {
+	NR_pidfd_send_signal	= NR_BASE + 424,	/* 5.1 */
+	NR_open_tree		= NR_BASE + 428,	/* 5.2 */
+	NR_move_mount		= NR_BASE + 429,
+	NR_fsopen		= NR_BASE + 430,
+	NR_fsconfig		= NR_BASE + 431,
+	NR_fsmount		= NR_BASE + 432,
+	NR_pidfd_open		= NR_BASE + 434,	/* 5.3 */
+	NR_clone3		= NR_BASE + 435,	/* 5.3 */
+	NR_close_range		= NR_BASE + 436,	/* 5.9 */
+	NR_openat2		= NR_BASE + 437,	/* 5.6 */
+	NR_mount_setattr	= NR_BASE + 442,	/* 5.12 */
+};
+
+enum {
+	/* mount(2), above what every libc has */
+	K_MS_NOSYMFOLLOW	= 256,		/* 5.10 */
+	K_MS_SYNCHRONOUS	= 16,
+	K_MS_MANDLOCK		= 64,
+	K_MS_DIRSYNC		= 128,
+	K_MS_SILENT		= 32768,
+	K_MS_I_VERSION		= 1 << 23,
+	K_MS_LAZYTIME		= 1 << 25,
+	K_MNT_DETACH		= 2,
+	/* fsopen and friends, 5.2 */
+	K_TREE_CLONE		= 1,
+	K_AT_EMPTY_PATH		= 0x1000,
+	K_AT_RECURSIVE		= 0x8000,
+	K_AT_NO_AUTOMOUNT	= 0x800,
+	K_MOVE_F_EMPTY		= 4,
+	K_MOVE_T_EMPTY		= 0x40,
+	K_FSOPEN_CLOEXEC	= 1,
+	K_FSMOUNT_CLOEXEC	= 1,
+	K_FSCONFIG_FLAG		= 0,
+	K_FSCONFIG_STRING	= 1,
+	K_FSCONFIG_CREATE	= 6,
+	/* mount attributes, 5.2; symfollow 5.14, idmap 5.12 */
+	K_ATTR_RDONLY		= 0x01,
+	K_ATTR_NOSUID		= 0x02,
+	K_ATTR_NODEV		= 0x04,
+	K_ATTR_NOEXEC		= 0x08,
+	K_ATTR__ATIME		= 0x70,		/* a field of three bits */
+	K_ATTR_RELATIME		= 0x00,
+	K_ATTR_NOATIME		= 0x10,
+	K_ATTR_STRICTATIME	= 0x20,
+	K_ATTR_NODIRATIME	= 0x80,
+	K_ATTR_IDMAP		= 0x100000,
+	K_ATTR_NOSYMFOLLOW	= 0x200000,
+	/* openat2, 5.6 */
+	K_RESOLVE_NO_MAGICLINKS	= 0x02,
+	K_RESOLVE_NO_SYMLINKS	= 0x04,
+	K_RESOLVE_IN_ROOT	= 0x10,
+	/* clone */
+	K_NEWTIME		= 0x80,		/* 5.6, not for clone(2) */
+	K_NEWCGROUP		= 0x02000000,	/* 4.6 */
+	K_CLONE_PIDFD		= 0x00001000,	/* 5.2 */
+	K_CLONE_PARENT		= 0x00008000,
+	/* statfs */
+	K_MAGIC_PROC		= 0x9fa0,
+	K_MAGIC_DEVPTS		= 0x1cd1,
+	K_MAGIC_CGROUP2		= 0x63677270,
+	/* prctl, keyctl */
+	K_KEYCTL_JOIN		= 1,
+	K_CAP_AMBIENT		= 47,		/* PR_, 4.3 */
+	K_CAP_AMBIENT_RAISE	= 2,
+	K_CAP_AMBIENT_CLEAR	= 4,
+	K_CAPS_V3		= 0x20080522,
+	/* memfd */
+	K_MFD_CLOEXEC		= 1,
+	K_MFD_SEALING		= 2,
+	K_ADD_SEALS		= 1033,		/* fcntl */
+	K_GET_SEALS		= 1034,
+	K_SEALS			= 1 | 2 | 4 | 8, /* seal, shrink, grow, write */
+	/* ids that mean "leave it" */
+	K_NO_ID			= -1,
+};
+#define K_CLONE_INTO_CGROUP	0x200000000ULL	/* 5.7 */
+
+/* TIOCGPTPEER (4.13) carries the direction bits of its architecture. */
+#if defined(__mips__) || defined(__powerpc__) || defined(__sparc__) || \
+    defined(__alpha__)
+#define K_TIOCGPTPEER	0x20005441UL
+#else
+#define K_TIOCGPTPEER	0x5441UL
+#endif
+
+struct k_clone {		/* clone3 */
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack,
+		 stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+struct k_how {			/* openat2 */
+	uint64_t flags, mode, resolve;
+};
+struct k_attr {			/* mount_setattr */
+	uint64_t set, clr, propagation, userns_fd;
+};
+struct k_capset {
+	uint32_t effective, permitted, inheritable;
+};
+struct k_caphead {
+	uint32_t version;
+	int32_t pid;
+};
+struct k_rlimit {		/* prlimit64: 64 bits everywhere */
+	uint64_t soft, hard;
+};
+struct k_sched {		/* sched_setattr */
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+struct k_dirent {		/* getdents64 */
+	uint64_t ino;
+	int64_t off;
+	uint16_t len;
+	uint8_t type;
+	char name[];
+};
+struct k_nlmsg {		/* netlink(7) */
+	uint32_t len;
+	uint16_t type, flags;
+	uint32_t seq, pid;
+};
+struct k_ifinfo {		/* rtnetlink(7) */
+	uint8_t family, pad;
+	uint16_t type;
+	int32_t index;
+	uint32_t flags, change;
+};
+
+static long sys_clone3(struct k_clone *a)
+{
+	return syscall(NR_clone3, a, sizeof *a);
+}
+
+/* fork(), with flags; SIGCHLD at exit. For kernels without clone3. */
+static long sys_clone(unsigned long flags)
+{
+#ifdef __s390x__
+	return syscall(SYS_clone, 0L, flags, 0L, 0L, 0L);
+#else
+	return syscall(SYS_clone, flags, 0L, 0L, 0L, 0L);
+#endif
+}
+
+static int sys_openat2(int dir, const char *path, const struct k_how *how)
+{
+	return (int)syscall(NR_openat2, dir, path, how, sizeof *how);
+}
+
+static int sys_close_range(unsigned first, unsigned last)
+{
+	return (int)syscall(NR_close_range, first, last, 0);
+}
+
+static int sys_open_tree(int dir, const char *path, unsigned flags)
+{
+	return (int)syscall(NR_open_tree, dir, path, flags | O_CLOEXEC);
+}
+
+static int sys_move_mount(int from, int to)
+{
+	return (int)syscall(NR_move_mount, from, "", to, "",
+			    K_MOVE_F_EMPTY | K_MOVE_T_EMPTY);
+}
+
+static int sys_fsopen(const char *type)
+{
+	return (int)syscall(NR_fsopen, type, K_FSOPEN_CLOEXEC);
+}
+
+static int sys_fsconfig(int fd, unsigned cmd, const char *key, const char *val)
+{
+	return (int)syscall(NR_fsconfig, fd, cmd, key, val, 0);
+}
+
+static int sys_fsmount(int fd, unsigned attr)
+{
+	return (int)syscall(NR_fsmount, fd, K_FSMOUNT_CLOEXEC, attr);
+}
+
+static int sys_mount_setattr(int fd, unsigned flags, const struct k_attr *a)
+{
+	return (int)syscall(NR_mount_setattr, fd, "", flags | K_AT_EMPTY_PATH,
+			    a, sizeof *a);
+}
+
+static int sys_pivot_root(const char *new_root, const char *put_old)
+{
+	return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+static int sys_pidfd_open(int pid)
+{
+	return (int)syscall(NR_pidfd_open, pid, 0);
+}
+
+static int sys_pidfd_send_signal(int pidfd, int sig)
+{
+	return (int)syscall(NR_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+static int sys_execveat(int fd, char **argv, char **env)
+{
+	return (int)syscall(SYS_execveat, fd, "", argv, env, K_AT_EMPTY_PATH);
+}
+
+static int sys_memfd(const char *name)
+{
+	return (int)syscall(SYS_memfd_create, name,
+			    K_MFD_CLOEXEC | K_MFD_SEALING);
+}
+
+static int sys_prlimit(int pid, int what, const struct k_rlimit *set,
+		       struct k_rlimit *old)
+{
+	return (int)syscall(SYS_prlimit64, pid, what, set, old);
+}
+
+static long sys_getdents(int fd, void *buf, size_t size)
+{
+	return syscall(SYS_getdents64, fd, buf, size);
+}
+
+/* 32-bit ABIs of old keep 16-bit ids under the plain names. */
+#ifdef SYS_setresuid32
+#define NR_setresuid	SYS_setresuid32
+#define NR_setresgid	SYS_setresgid32
+#define NR_setgroups	SYS_setgroups32
+#else
+#define NR_setresuid	SYS_setresuid
+#define NR_setresgid	SYS_setresgid
+#define NR_setgroups	SYS_setgroups
+#endif
+
+/* Raw, because libc's would synchronise threads that a clone does not have. */
+static int sys_setuid_all(uid_t id)
+{
+	return (int)syscall(NR_setresuid, id, id, id);
+}
+
+static int sys_setgid_all(gid_t id)
+{
+	return (int)syscall(NR_setresgid, id, id, id);
+}
+
+static int sys_setgroups(size_t n, const gid_t *list)
+{
+	return (int)syscall(NR_setgroups, n, list);
+}
+
+static int sys_capset(const struct k_capset set[2])
+{
+	struct k_caphead h = { K_CAPS_V3, 0 };
+
+	return (int)syscall(SYS_capset, &h, set);
+}
+
+static long sys_keyctl_join(const char *name)
+{
+	return syscall(SYS_keyctl, K_KEYCTL_JOIN, name, 0, 0, 0);
+}
+
+static int sys_sched_setattr(const struct k_sched *s)
+{
+	return (int)syscall(SYS_sched_setattr, 0, s, 0);
+}
+
+static int sys_setaffinity(size_t size, const void *mask)
+{
+	return (int)syscall(SYS_sched_setaffinity, 0, size, mask);
+}
+
+static int sys_ioprio_set(int value)
+{
+	return (int)syscall(SYS_ioprio_set, 1, 0, value);
+}
+
+static int sys_personality(unsigned long persona)
+{
+	return (int)syscall(SYS_personality, persona);
+}
+
+/* ===== BASE ==============================================================
+ *
+ * Counting, strings, numbers, fds, and one text builder for messages, kernel
+ * files, the plan and JSON. The builder either fills a buffer, and remembers
+ * that something did not fit, or streams to an fd when its buffer is full.
+ */
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static bool str_eq(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+/* What follows the prefix in s, or NULL. */
+static const char *str_after(const char *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
+static bool is_digit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* All of the n bytes at s are one decimal number: no sign but one '-', no
+ * blank, no leading zero games; out of range is no number. */
+static bool num_signed(const char *s, size_t n, long long *out)
+{
+	bool neg = n && *s == '-';
+	unsigned long long v = 0, max = (unsigned long long)LLONG_MAX + neg;
+	size_t i;
+
+	if (n == neg)
+		return false;
+	for (i = neg; i < n; i++) {
+		unsigned d = (unsigned)(s[i] - '0');
+
+		if (d > 9 || v > (max - d) / 10)
+			return false;
+		v = v * 10 + d;
+	}
+	*out = neg ? (long long)-v : (long long)v;
+	return true;
+}
+
+static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
+{
+	unsigned long long v = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		unsigned d = (unsigned)(s[i] - '0');
+
+		if (d > 9 || v > (ULLONG_MAX - d) / 10)
+			return false;
+		v = v * 10 + d;
+	}
+	*out = v;
+	return n != 0;
+}
+
+static void fd_close(int *fd)
+{
+	int keep = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = keep;
+}
+#define autofd __attribute__((cleanup(fd_close))) int
+
+static int fd_take(int *fd)
+{
+	int n = *fd;
+
+	*fd = -1;
+	return n;
+}
+
+struct text {
+	char	*p;
+	size_t	len, cap;
+	int	fd;		/* -1: keep in the buffer */
+	bool	bad;		/* did not fit, or could not be written */
+};
+#define TEXT(buf) { (buf), 0, sizeof(buf), -1, false }
+
+static void text_flush(struct text *t)
+{
+	size_t off = 0;
+
+	while (t->fd >= 0 && off < t->len) {
+		ssize_t n = write(t->fd, t->p + off, t->len - off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			t->bad = true;
+			break;
+		}
+		off += (size_t)n;
+	}
+	if (t->fd >= 0)
+		t->len = 0;
+}
+
+static void text_put(struct text *t, const char *s, size_t n)
+{
+	while (n) {
+		size_t room = t->cap - 1 - t->len, k = n < room ? n : room;
+
+		memcpy(t->p + t->len, s, k);
+		t->len += k;
+		s += k;
+		n -= k;
+		if (n && t->fd < 0) {
+			t->bad = true;
+			break;
+		}
+		if (n)
+			text_flush(t);
+	}
+	t->p[t->len] = 0;
+}
+
+static void text_num(struct text *t, unsigned long long v, unsigned base)
+{
+	char buf[24], *p = buf + sizeof buf;
+
+	do
+		*--p = "0123456789abcdef"[v % base];
+	while (v /= base);
+	text_put(t, p, (size_t)(buf + sizeof buf - p));
+}
+
+/* The part of printf that nsrun needs: %s %.*s %c %d %u %x %o %lld %llu %%. */
+static void text_vadd(struct text *t, const char *f, va_list ap)
+{
+	for (; *f; f++) {
+		size_t n = strcspn(f, "%");
+		bool wide = false;
+		int width = -1;
+		long long v;
+		const char *s;
+		char c;
+
+		text_put(t, f, n);
+		f += n;
+		if (!*f)
+			break;
+		f++;
+		if (*f == '.' && f[1] == '*') {
+			width = va_arg(ap, int);
+			f += 2;
+		}
+		if (*f == 'l' && f[1] == 'l') {
+			wide = true;
+			f += 2;
+		}
+		switch (*f) {
+		case 's':
+			s = va_arg(ap, const char *);
+			if (!s)
+				s = "(none)";
+			text_put(t, s, width < 0 ? strlen(s) :
+				 strnlen(s, (size_t)width));
+			break;
+		case 'c':
+			c = (char)va_arg(ap, int);
+			text_put(t, &c, 1);
+			break;
+		case 'd':
+			v = wide ? va_arg(ap, long long) : va_arg(ap, int);
+			if (v < 0)
+				text_put(t, "-", 1);
+			text_num(t, v < 0 ? -(unsigned long long)v :
+				 (unsigned long long)v, 10);
+			break;
+		case 'u': case 'x': case 'o':
+			text_num(t, wide ? va_arg(ap, unsigned long long) :
+				 va_arg(ap, unsigned),
+				 *f == 'u' ? 10 : *f == 'x' ? 16 : 8);
+			break;
+		default:
+			text_put(t, f, 1);
+		}
+	}
+}
+
+__attribute__((format(printf, 2, 3)))
+static void text_add(struct text *t, const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	text_vadd(t, f, ap);
+	va_end(ap);
+}
+
+/* Into a buffer of the caller's; false if it does not fit. */
+__attribute__((format(printf, 3, 4)))
+static bool text_to(char *buf, size_t size, const char *f, ...)
+{
+	struct text t = { buf, 0, size, -1, false };
+	va_list ap;
+
+	*buf = 0;
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	return !t.bad;
+}
+
+/* As the inside of a JSON string; bytes that are no text become U+FFFD. */
+static void text_escape(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			text_add(t, "\\%c", c);
+		else if (c == '\n')
+			text_put(t, "\\n", 2);
+		else if (c == '\t')
+			text_put(t, "\\t", 2);
+		else if (c < 32 || c == 127)
+			text_add(t, "\\u00%c%c", "0123456789abcdef"[c >> 4],
+				 "0123456789abcdef"[c & 15]);
+		else
+			text_put(t, s, 1);
+	}
+}
+
+/* Blank-separated field of a line, unescaped in place (\040 and such). */
+static char *word_next(char **line)
+{
+	char *p = *line, *out = p, *start = p;
+
+	for (; *p && *p != ' '; p++)
+		if (*p == '\\' && p[1] && p[2] && p[3]) {
+			*out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 |
+					(p[3] - '0'));
+			p += 3;
+		} else {
+			*out++ = *p;
+		}
+	*line = *p ? p + 1 : p;
+	*out = 0;
+	return start;
+}
+
+/* `..` and `.` and double slashes resolved; never above the top. */
+static void path_clean(char *path)
+{
+	char *out = path, *p = path;
+
+	while (*p) {
+		size_t n;
+
+		p += strspn(p, "/");
+		n = strcspn(p, "/");
+		if (n == 2 && p[0] == '.' && p[1] == '.') {
+			while (out > path && *--out != '/')
+				;
+		} else if (n && !(n == 1 && *p == '.')) {
+			*out++ = '/';
+			memmove(out, p, n);
+			out += n;
+		}
+		p += n;
+	}
+	*out = 0;
+}
+
+/* ===== ERR ===============================================================
+ *
+ * An error is made once, where the cause is known, and gets its context from
+ * wrap() on the way out. All three return false, so that a sequence reads
+ * `a(c, e) && b(c, e) || wrap(e, "do it")`. The texts of errno begin in lower
+ * case, as the callers of OCI runtimes match on them.
+ */
+
+struct err {
+	int	num;
+	char	text[ERR_MAX];
+};
+
+static const char *err_text(int num, char buf[64])
+{
+	const char *s = strerror(num);
+
+	text_to(buf, 64, "%s", s);
+	if (buf[0] >= 'A' && buf[0] <= 'Z' && buf[1] >= 'a' && buf[1] <= 'z')
+		buf[0] = (char)(buf[0] + 32);
+	return buf;
+}
+
+static bool err_set(struct err *e, int num, const char *f, va_list ap)
+{
+	struct text t = TEXT(e->text);
+	char buf[64];
+
+	e->num = num;
+	text_vadd(&t, f, ap);
+	if (num)
+		text_add(&t, ": %s", err_text(num, buf));
+	return false;
+}
+
+__attribute__((format(printf, 2, 3)))
+static bool fail(struct err *e, const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	err_set(e, 0, f, ap);
+	va_end(ap);
+	return false;
+}
+
+/* The message, and what errno says. */
+__attribute__((format(printf, 2, 3)))
+static bool sysfail(struct err *e, const char *f, ...)
+{
+	int num = errno;
+	va_list ap;
+
+	va_start(ap, f);
+	err_set(e, num, f, ap);
+	va_end(ap);
+	return false;
+}
+
+__attribute__((format(printf, 2, 3)))
+static bool wrap(struct err *e, const char *f, ...)
+{
+	char cause[ERR_MAX];
+	struct text t = TEXT(e->text);
+	va_list ap;
+
+	memcpy(cause, e->text, sizeof cause);
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	text_add(&t, ": %s", cause);
+	return false;
+}
+
+/* More about the cause, at the end: a likely reason, a remedy. */
+__attribute__((format(printf, 2, 3)))
+static bool hint(struct err *e, const char *f, ...)
+{
+	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
+	va_list ap;
+
+	va_start(ap, f);
+	text_put(&t, " (", 2);
+	text_vadd(&t, f, ap);
+	text_put(&t, ")", 1);
+	va_end(ap);
+	return false;
+}
+
+/* ===== MEM ===============================================================
+ *
+ * One arena for each verb, in chunks from mmap, so that no heap is needed and
+ * one call frees all. Allocation past ARENA_MAX fails: that is the cap on what
+ * a hostile config can make of us. After plan, mem_reserve() sees to it that
+ * the children find room without a system call.
+ */
+
+struct chunk {
+	struct chunk	*next;
+	size_t		size;
+};
+
+struct arena {
+	struct chunk	*chunks;
+	char		*p, *end;
+	size_t		total;
+};
+
+static bool mem_grow(struct arena *a, size_t need)
+{
+	size_t size = ARENA_CHUNK;
+	struct chunk *c;
+
+	while (size < need + sizeof *c && size <= ARENA_MAX)
+		size *= 2;
+	if (a->total + size > ARENA_MAX) {
+		errno = ENOMEM;
+		return false;
+	}
+	c = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c == MAP_FAILED)
+		return false;
+	c->next = a->chunks;
+	c->size = size;
+	a->chunks = c;
+	a->total += size;
+	a->p = (char *)(c + 1);
+	a->end = (char *)c + size;
+	return true;
+}
+
+static bool mem_reserve(struct arena *a, size_t need)
+{
+	return (size_t)(a->end - a->p) >= need || mem_grow(a, need);
+}
+
+/* Zeroed; NULL with errno when there is no more. */
+static void *mem_new(struct arena *a, size_t size)
+{
+	char *p;
+
+	size = (size + 15) & ~(size_t)15;
+	if (!mem_reserve(a, size))
+		return NULL;
+	p = a->p;
+	a->p += size;
+	return p;
+}
+
+static void mem_free(struct arena *a)
+{
+	struct chunk *c = a->chunks;
+
+	while (c) {
+		struct chunk *next = c->next;
+
+		munmap(c, c->size);
+		c = next;
+	}
+	memset(a, 0, sizeof *a);
+}
+
+/* A formatted string in the arena. */
+__attribute__((format(printf, 2, 3)))
+static char *mem_text(struct arena *a, const char *f, ...)
+{
+	size_t cap = 256;
+
+	for (;;) {
+		char *p = mem_new(a, cap);
+		struct text t = { p, 0, cap, -1, false };
+		va_list ap;
+
+		if (!p)
+			return NULL;
+		va_start(ap, f);
+		text_vadd(&t, f, ap);
+		va_end(ap);
+		if (!t.bad) {
+			if (a->p == p + cap)	/* give back the tail */
+				a->p = p + ((t.len + 16) & ~(size_t)15);
+			return p;
+		}
+		cap *= 4;
+	}
+}
+
+static bool no_memory(struct err *e)
+{
+	return sysfail(e, "allocate memory");
+}
+
+/* ===== LOG ===============================================================
+ *
+ * A warning is no failure, so it leaves through the caller's callback. A child
+ * has no callback: it sends the text to P (SYNC), which calls this.
+ */
+
+static void log_text(const struct nsrun_options *o, enum nsrun_level level,
+		     const char *text)
+{
+	if (o->log)
+		o->log(o->data, level, text);
+}
+
+__attribute__((format(printf, 3, 4)))
+static void log_note(const struct nsrun_options *o, enum nsrun_level level,
+		     const char *f, ...)
+{
+	char buf[ERR_MAX];
+	struct text t = TEXT(buf);
+	va_list ap;
+
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	log_text(o, level, buf);
+}
+
+/* ===== IO ================================================================
+ *
+ * Kernel files take one write; our own files are replaced by rename. A path
+ * below an untrusted root is only ever opened by root_open() or root_make():
+ * openat2 where the kernel has it, and else, or to create what is missing, a
+ * walker that takes one component at a time without following links by
+ * itself. Neither can be led out of the root by a symlink or a rename.
+ */
+
+/* One write(2) of text to a file of the kernel's. */
+static bool io_put(int dir, const char *path, const char *text)
+{
+	autofd fd = openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	size_t n = strlen(text);
+	ssize_t k;
+
+	if (fd < 0)
+		return false;
+	k = write(fd, text, n);
+	if (k >= 0 && (size_t)k != n)
+		errno = EIO;
+	return k >= 0 && (size_t)k == n;
+}
+
+/* Up to size - 1 bytes of a file, terminated; -1 if it cannot be read. */
+static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
+{
+	autofd fd = openat(dir, path,
+			   O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	size_t len = 0;
+
+	if (fd < 0)
+		return -1;
+	while (len < size - 1) {
+		ssize_t n = read(fd, buf + len, size - 1 - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	buf[len] = 0;
+	return (ssize_t)len;
+}
+
+/* A whole file of unknown length into the arena, terminated. */
+static char *io_load(struct arena *a, int dir, const char *path, size_t max,
+		     size_t *len, struct err *e)
+{
+	autofd fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	size_t cap = 8192;
+	struct stat st;
+	char *p = NULL;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sysfail(e, "open %s", path), NULL;
+	if (S_ISDIR(st.st_mode))
+		return errno = EISDIR, sysfail(e, "open %s", path), NULL;
+	if (st.st_size > 0)
+		cap = (size_t)st.st_size + 1;
+	for (*len = 0; ; cap *= 2) {
+		char *old = p;
+
+		if (cap > max + 1)
+			cap = max + 1;
+		p = mem_new(a, cap + 1);
+		if (!p)
+			return no_memory(e), NULL;
+		if (old)
+			memcpy(p, old, *len);
+		while (*len < cap) {
+			ssize_t n = read(fd, p + *len, cap - *len);
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0)
+				return sysfail(e, "read %s", path), NULL;
+			if (n == 0)
+				return p[*len] = 0, p;
+			*len += (size_t)n;
+		}
+		if (*len > max)
+			return fail(e, "%s is larger than %u bytes", path,
+				    (unsigned)max), NULL;
+	}
+}
+
+/* The next line of a streamed file. buf holds what was read and not used. */
+struct lines {
+	int	fd;
+	size_t	at, len;
+	bool	skip;		/* inside a line that did not fit */
+	char	buf[4096];
+};
+
+static char *io_line(struct lines *l)
+{
+	for (;;) {
+		char *s = l->buf + l->at;
+		char *nl = memchr(s, '\n', l->len - l->at);
+		ssize_t n;
+
+		if (nl) {
+			*nl = 0;
+			l->at = (size_t)(nl + 1 - l->buf);
+			if (!l->skip)
+				return s;
+			l->skip = false;
+			continue;
+		}
+		memmove(l->buf, s, l->len -= l->at);
+		l->at = 0;
+		if (l->len == sizeof l->buf) {
+			l->skip = true;
+			l->len = 0;
+		}
+		n = read(l->fd, l->buf + l->len, sizeof l->buf - l->len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return NULL;
+		l->len += (size_t)n;
+	}
+}
+
+/* A file of ours: whole and new, or as it was. */
+static bool io_replace(int dir, const char *name, const char *data, size_t n,
+		       mode_t mode)
+{
+	char tmp[NAME_MAX + 1];
+	struct text t = { NULL, 0, 0, -1, false };
+	bool ok;
+
+	if (!text_to(tmp, sizeof tmp, ".%s.tmp", name)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	t.fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+		      O_NOFOLLOW, mode);
+	if (t.fd < 0)
+		return false;
+	t.p = (char *)data;
+	t.len = n;
+	text_flush(&t);
+	ok = !t.bad && renameat(dir, tmp, dir, name) == 0;
+	if (!ok) {
+		int keep = errno;
+
+		unlinkat(dir, tmp, 0);
+		errno = keep;
+	}
+	fd_close(&t.fd);
+	return ok;
+}
+
+/* The kernel has no openat2, or a filter hides it. */
+static bool no_syscall(int num)
+{
+	return num == ENOSYS || num == EPERM;
+}
+
+enum {
+	WALK_NOLINK	= 1,	/* a symlink anywhere is ELOOP */
+	WALK_NOFOLLOW	= 2,	/* do not follow the last component */
+	WALK_DIR	= 4,	/* create what is missing, all directories */
+	WALK_FILE	= 8,	/* the same, the last one an empty file */
+};
+
+/* The walker's state: where it is, how it came there, what is ahead. */
+struct walk {
+	int	root, fd;
+	char	done[PATH_MAX];		/* clean, no link in it */
+	char	todo[PATH_MAX];
+};
+
+/* Back to the root, then again down the len bytes of done, links refused. */
+static bool walk_again(struct walk *w, size_t len)
+{
+	char *p = w->done, *end = w->done + len;
+
+	*end = 0;
+	fd_close(&w->fd);
+	w->fd = openat(w->root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (w->fd >= 0 && p < end) {
+		char *next = strchr(p + 1, '/');
+		int fd;
+
+		if (next)
+			*next = 0;
+		fd = openat(w->fd, p + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW |
+			    O_CLOEXEC);
+		if (next)
+			*next = '/';
+		fd_close(&w->fd);
+		w->fd = fd;
+		p = next ? next : end;
+	}
+	return w->fd >= 0;
+}
+
+/* Puts the target of the link name, which is open at fd, before the rest. */
+static bool walk_link(struct walk *w, int fd, const char *rest)
+{
+	char target[PATH_MAX];
+	struct statfs fs;
+	ssize_t n = readlinkat(fd, "", target, sizeof target - 1);
+	char tail[PATH_MAX];
+
+	if (n < 0 || fstatfs(fd, &fs) < 0)
+		return false;
+	if ((unsigned)fs.f_type == K_MAGIC_PROC) {
+		errno = ELOOP;		/* may be magic: /proc/self/fd/N */
+		return false;
+	}
+	target[n] = 0;
+	text_to(tail, sizeof tail, "%s", rest);
+	if (!text_to(w->todo, sizeof w->todo, "%s/%s", target, tail)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	return *target != '/' || walk_again(w, 0);
+}
+
+/* One component. *last: nothing but slashes follows it. 0, or -1 and errno;
+ * 1 if it was a link, now replaced by what it says. */
+static int walk_step(struct walk *w, const char *name, const char *rest,
+		     bool last, int flags, mode_t mode)
+{
+	int how = O_PATH | O_NOFOLLOW | O_CLOEXEC, fd;
+	size_t len = strlen(w->done);
+	struct stat st;
+
+	if (str_eq(name, "."))
+		return 0;
+	if (str_eq(name, "..")) {
+		while (len && w->done[--len] != '/')
+			;
+		return walk_again(w, len) ? 0 : -1;
+	}
+	fd = openat(w->fd, name, how);
+	if (fd < 0 && errno == ENOENT && (flags & (WALK_DIR | WALK_FILE))) {
+		if (last && (flags & WALK_FILE)) {
+			int new = openat(w->fd, name, O_CREAT | O_EXCL |
+					 O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
+					 0644);
+
+			if (new < 0 && errno != EEXIST)
+				return -1;
+			fd_close(&new);
+		} else if (mkdirat(w->fd, name, mode) < 0 && errno != EEXIST) {
+			return -1;
+		}
+		fd = openat(w->fd, name, how);
+	}
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0) {
+		fd_close(&fd);
+		return -1;
+	}
+	if (S_ISLNK(st.st_mode) && !(last && (flags & WALK_NOFOLLOW))) {
+		bool ok = !(flags & WALK_NOLINK);
+
+		if (!ok)
+			errno = ELOOP;
+		ok = ok && walk_link(w, fd, rest);
+		fd_close(&fd);
+		return ok ? 1 : -1;
+	}
+	if (!last && !S_ISDIR(st.st_mode)) {
+		fd_close(&fd);
+		errno = ENOTDIR;
+		return -1;
+	}
+	if (!text_to(w->done + len, sizeof w->done - len, "/%s", name)) {
+		fd_close(&fd);
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd_close(&w->fd);
+	w->fd = fd;
+	return 0;
+}
+
+/* path below root, each component by hand; an O_PATH fd or -1. */
+static int root_walk(int root, const char *path, int flags, mode_t mode)
+{
+	struct walk w = { root, -1, "", "" };
+	int links = 0;
+
+	if (!text_to(w.todo, sizeof w.todo, "%s", path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (!walk_again(&w, 0))
+		return -1;
+	for (;;) {
+		char *name = w.todo + strspn(w.todo, "/"), *rest;
+		char one[NAME_MAX + 1];
+		size_t n = strcspn(name, "/");
+		int r;
+
+		if (!n)
+			return w.fd;
+		if (n > NAME_MAX) {
+			errno = ENAMETOOLONG;
+			break;
+		}
+		memcpy(one, name, n);
+		one[n] = 0;
+		rest = name + n;
+		r = walk_step(&w, one, rest, !rest[strspn(rest, "/")], flags,
+			      mode);
+		if (r < 0)
+			break;
+		if (r == 0) {
+			memmove(w.todo, rest, strlen(rest) + 1);
+		} else if (++links > LINKS_MAX) {
+			errno = ELOOP;
+			break;
+		}
+	}
+	fd_close(&w.fd);
+	return -1;
+}
+
+/* An existing path below root, as O_PATH; symlinks stay inside the root. */
+static int root_open(int root, const char *path, int flags)
+{
+	struct k_how how = {
+		O_PATH | O_CLOEXEC | (flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0),
+		0,
+		K_RESOLVE_IN_ROOT | K_RESOLVE_NO_MAGICLINKS |
+		(flags & WALK_NOLINK ? K_RESOLVE_NO_SYMLINKS : 0),
+	};
+	int fd, tries = 0;
+
+	do	/* a rename or mount anywhere meanwhile: EAGAIN */
+		fd = sys_openat2(root, path, &how);
+	while (fd < 0 && errno == EAGAIN && ++tries < 128);
+	if (fd < 0 && (no_syscall(errno) || errno == EAGAIN))
+		fd = root_walk(root, path, flags, 0);
+	return fd;
+}
+
+/* The same, and what is missing is created: directories of the mode, and the
+ * last one an empty file with WALK_FILE. */
+static int root_make(int root, const char *path, int flags, mode_t mode)
+{
+	int fd = root_open(root, path, flags & (WALK_NOLINK | WALK_NOFOLLOW));
+
+	if (fd < 0 && errno == ENOENT)
+		fd = root_walk(root, path, flags, mode);
+	return fd;
+}
+
+/* A name in its directory below root, which is made: for mknod and symlink. */
+static int root_parent(int root, const char *path, char name[NAME_MAX + 1])
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (!text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 0,
+		     path) ||
+	    !text_to(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return root_make(root, *dir ? dir : "/", WALK_DIR, 0755);
+}
+
+static bool io_send(int sock, const void *data, size_t n, int fd)
+{
+	struct iovec iov = { (void *)data, n };
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} u;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t k;
+
+	if (fd >= 0) {
+		memset(&u, 0, sizeof u);
+		m.msg_control = &u;
+		m.msg_controllen = sizeof u;
+		u.h.cmsg_level = SOL_SOCKET;
+		u.h.cmsg_type = SCM_RIGHTS;
+		u.h.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&u.h), &fd, sizeof fd);
+	}
+	do
+		k = sendmsg(sock, &m, MSG_NOSIGNAL);
+	while (k < 0 && errno == EINTR);
+	return k == (ssize_t)n;
+}
+
+/* One packet; *fd gets the descriptor that came along or -1, *pid, if asked
+ * for, the sender's. 0 is the end, a reset as well. */
+static ssize_t io_recv(int sock, void *data, size_t n, int *fd, int *pid)
+{
+	struct iovec iov = { data, n };
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int)) +
+			   CMSG_SPACE(sizeof(struct ucred))];
+	} u;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+			    .msg_control = &u, .msg_controllen = sizeof u };
+	struct cmsghdr *h;
+	ssize_t k;
+
+	*fd = -1;
+	do
+		k = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	while (k < 0 && errno == EINTR);
+	if (k < 0)
+		return errno == ECONNRESET ? 0 : -1;
+	for (h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+		struct ucred cred;
+
+		if (h->cmsg_level != SOL_SOCKET)
+			continue;
+		if (h->cmsg_type == SCM_RIGHTS)
+			memcpy(fd, CMSG_DATA(h), sizeof *fd);
+		if (h->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&cred, CMSG_DATA(h), sizeof cred);
+			if (pid)
+				*pid = cred.pid;
+		}
+	}
+	return k;
+}
+
+/* Closes every fd but 0-2 and the n of keep (which is sorted on the way; -1
+ * is skipped). Without close_range: all that the limit allows. */
+static void fd_keep_only(int *keep, size_t n)
+{
+	struct k_rlimit lim = { 0, 0 };
+	int from = 3, max = 65536;
+	size_t i, j;
+
+	for (i = 1; i < n; i++)
+		for (j = i; j && keep[j] < keep[j - 1]; j--) {
+			int t = keep[j];
+
+			keep[j] = keep[j - 1];
+			keep[j - 1] = t;
+		}
+	for (i = 0; i <= n; i++) {
+		int to = i < n ? keep[i] : INT_MAX;
+
+		if (to < from)
+			continue;
+		if (to > from &&
+		    sys_close_range((unsigned)from, (unsigned)to - 1) < 0) {
+			if (sys_prlimit(0, RLIMIT_NOFILE, NULL, &lim) == 0 &&
+			    lim.soft < 65536)
+				max = (int)lim.soft;
+			for (; from < to && from < max; from++)
+				close(from);
+		}
+		from = to == INT_MAX ? to : to + 1;
+	}
+}
+
+/* ===== JSON ==============================================================
+ *
+ * RFC 8259 with no extension, into a tree of nodes that point into the text:
+ * strings are decoded in place, numbers stay as written until somebody asks
+ * for one, so that 64 bits are exact. No recursion; the open containers stand
+ * in an array. Of members with one name the last counts, as in Go.
+ */
+
+enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUM, JSON_STR,
+		 JSON_LIST, JSON_OBJ };
+
+struct json {
+	const char	*key;		/* in an object */
+	struct json	*next;		/* in the container */
+	union {
+		struct json	*kids;	/* of a list or an object */
+		const char	*str;	/* decoded; or the number's text */
+	};
+	unsigned	len;		/* of str */
+	unsigned char	type;
+	bool		nul;		/* key or str holds \u0000 */
+};
+
+static const char *const json_names[] = {
+	"null", "a boolean", "a boolean", "a number", "a string", "a list",
+	"an object",
+};
+
+struct json_parser {
+	struct arena	*mem;
+	const char	*name;		/* of the file, for messages */
+	char		*text, *p, *end;
+	struct json	*open[JSON_DEPTH_MAX];
+	struct json	**tail[JSON_DEPTH_MAX];	/* where the next kid goes */
+	int		depth;
+	struct err	*e;
+};
+
+__attribute__((format(printf, 3, 4)))
+static bool json_fail(struct json_parser *j, const char *at, const char *f, ...)
+{
+	unsigned line = 1, col = 1;
+	struct text t = TEXT(j->e->text);
+	const char *p;
+	va_list ap;
+
+	for (p = j->text; p < at; p++) {
+		col++;
+		if (*p == '\n') {
+			line++;
+			col = 1;
+		}
+	}
+	j->e->num = 0;
+	text_add(&t, "%s:%u:%u: ", j->name, line, col);
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool json_eof(struct json_parser *j)
+{
+	int i;
+
+	for (i = j->depth - 1; i >= 0; i--)
+		if (j->open[i]->key)
+			return json_fail(j, j->end, "unexpected end of file "
+					 "inside \"%s\"", j->open[i]->key);
+	return json_fail(j, j->end, "unexpected end of file");
+}
+
+/* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
+ * to U+10FFFF; 0 if there is none. */
+static unsigned utf8_len(const unsigned char *s, size_t room)
+{
+	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
+		     s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, i;
+
+	if (!n || n > room)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static char *utf8_put(char *to, unsigned c)
+{
+	if (c < 0x80) {
+		*to++ = (char)c;
+	} else if (c < 0x800) {
+		*to++ = (char)(0xc0 | c >> 6);
+		*to++ = (char)(0x80 | (c & 63));
+	} else if (c < 0x10000) {
+		*to++ = (char)(0xe0 | c >> 12);
+		*to++ = (char)(0x80 | (c >> 6 & 63));
+		*to++ = (char)(0x80 | (c & 63));
+	} else {
+		*to++ = (char)(0xf0 | c >> 18);
+		*to++ = (char)(0x80 | (c >> 12 & 63));
+		*to++ = (char)(0x80 | (c >> 6 & 63));
+		*to++ = (char)(0x80 | (c & 63));
+	}
+	return to;
+}
+
+/* The four digits of \uXXXX at s; -1 if they are not there. */
+static int json_hex(const char *s, const char *end)
+{
+	int v = 0, i;
+
+	if (end - s < 4)
+		return -1;
+	for (i = 0; i < 4; i++) {
+		int c = s[i] | 32;
+
+		if (is_digit(s[i]))
+			v = v << 4 | (s[i] - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (c - 'a' + 10);
+		else
+			return -1;
+	}
+	return v;
+}
+
+/* \uXXXX at j->p, which stands behind the u, surrogates paired; -1: error. */
+static int json_unicode(struct json_parser *j)
+{
+	int c = json_hex(j->p, j->end), low;
+
+	if (c < 0)
+		return json_fail(j, j->p, "\\u wants four hex digits"), -1;
+	j->p += 4;
+	if (c < 0xd800 || c > 0xdfff)
+		return c;
+	if (c < 0xdc00 && j->end - j->p > 2 && j->p[0] == '\\' &&
+	    j->p[1] == 'u') {
+		low = json_hex(j->p + 2, j->end);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			j->p += 6;
+			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		}
+	}
+	return json_fail(j, j->p - 4, "half of a surrogate pair"), -1;
+}
+
+/* The string at j->p, behind its quote, decoded in place and terminated. */
+static bool json_string(struct json_parser *j, const char **str, unsigned *len,
+			bool *nul)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	char *start = j->p, *out = j->p;
+
+	for (;;) {
+		const char *esc;
+		unsigned n;
+		int c;
+
+		if (j->p >= j->end)
+			return json_eof(j);
+		c = (unsigned char)*j->p;
+		if (c == '"')
+			break;
+		if (c < 32)
+			return json_fail(j, j->p,
+					 "control character in a string");
+		if (c != '\\') {
+			n = utf8_len((unsigned char *)j->p,
+				     (size_t)(j->end - j->p));
+			if (!n)
+				return json_fail(j, j->p, "not UTF-8");
+			while (n--)
+				*out++ = *j->p++;
+			continue;
+		}
+		if (++j->p >= j->end)
+			return json_eof(j);
+		c = *j->p++;
+		esc = c ? strchr(from, c) : NULL;
+		if (esc) {
+			*out++ = to[esc - from];
+		} else if (c == 'u') {
+			c = json_unicode(j);
+			if (c < 0)
+				return false;
+			*nul |= c == 0;
+			out = utf8_put(out, (unsigned)c);
+		} else {
+			return json_fail(j, j->p - 1, "unknown escape");
+		}
+	}
+	j->p++;
+	*out = 0;
+	*str = start;
+	*len = (unsigned)(out - start);
+	return true;
+}
+
+static bool json_number(struct json_parser *j, struct json *n)
+{
+	char *s = j->p;
+
+	n->type = JSON_NUM;
+	n->str = s;
+	s += *s == '-';
+	if (s < j->end && *s == '0')
+		s++;
+	else if (s < j->end && is_digit(*s))
+		while (s < j->end && is_digit(*s))
+			s++;
+	else
+		return json_fail(j, j->p, "not a number");
+	if (s < j->end && *s == '.') {
+		s++;
+		if (s >= j->end || !is_digit(*s))
+			return json_fail(j, s, "a digit belongs behind the dot");
+		while (s < j->end && is_digit(*s))
+			s++;
+	}
+	if (s < j->end && (*s | 32) == 'e') {
+		s++;
+		s += s < j->end && (*s == '+' || *s == '-');
+		if (s >= j->end || !is_digit(*s))
+			return json_fail(j, s, "a digit belongs behind the e");
+		while (s < j->end && is_digit(*s))
+			s++;
+	}
+	n->len = (unsigned)(s - j->p);
+	j->p = s;
+	return true;
+}
+
+static void json_blank(struct json_parser *j)
+{
+	while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' ||
+				 *j->p == '\t' || *j->p == '\r'))
+		j->p++;
+}
+
+static bool json_word(struct json_parser *j, struct json *n, const char *word,
+		      enum json_type type)
+{
+	size_t len = strlen(word);
+
+	if ((size_t)(j->end - j->p) < len || memcmp(j->p, word, len) != 0)
+		return json_fail(j, j->p, "unexpected word");
+	j->p += len;
+	n->type = (unsigned char)type;
+	return true;
+}
+
+/* One value into n; of a container only its opening. */
+static bool json_value(struct json_parser *j, struct json *n)
+{
+	char c;
+
+	json_blank(j);
+	if (j->p >= j->end)
+		return json_eof(j);
+	c = *j->p;
+	if (c == '{' || c == '[') {
+		if (j->depth == JSON_DEPTH_MAX)
+			return json_fail(j, j->p, "nested deeper than %d",
+					 JSON_DEPTH_MAX);
+		n->type = c == '{' ? JSON_OBJ : JSON_LIST;
+		j->open[j->depth] = n;
+		j->tail[j->depth++] = &n->kids;
+		j->p++;
+		return true;
+	}
+	if (c == '"') {
+		n->type = JSON_STR;
+		j->p++;
+		return json_string(j, &n->str, &n->len, &n->nul);
+	}
+	if (c == '-' || is_digit(c))
+		return json_number(j, n);
+	if (c == 't')
+		return json_word(j, n, "true", JSON_TRUE);
+	if (c == 'f')
+		return json_word(j, n, "false", JSON_FALSE);
+	if (c == 'n')
+		return json_word(j, n, "null", JSON_NULL);
+	return json_fail(j, j->p, "unexpected character");
+}
+
+/* "key": of the next member. */
+static bool json_key(struct json_parser *j, struct json *n)
+{
+	unsigned len;
+
+	if (*j->p != '"')
+		return json_fail(j, j->p, "a member name in quotes is due");
+	j->p++;
+	if (!json_string(j, &n->key, &len, &n->nul))
+		return false;
+	json_blank(j);
+	if (j->p >= j->end)
+		return json_eof(j);
+	if (*j->p != ':')
+		return json_fail(j, j->p, "a colon is due behind \"%s\"",
+				 n->key);
+	j->p++;
+	return true;
+}
+
+/* One step inside the innermost container: its end, or its next kid. */
+static bool json_step(struct json_parser *j)
+{
+	struct json *up = j->open[j->depth - 1], *n;
+	char close = up->type == JSON_OBJ ? '}' : ']';
+
+	json_blank(j);
+	if (j->p >= j->end)
+		return json_eof(j);
+	if (*j->p == close) {
+		j->p++;
+		j->depth--;
+		return true;
+	}
+	if (up->kids) {
+		if (*j->p != ',')
+			return json_fail(j, j->p, "a comma or %c is due",
+					 close);
+		j->p++;
+		json_blank(j);
+		if (j->p >= j->end)
+			return json_eof(j);
+	}
+	n = mem_new(j->mem, sizeof *n);
+	if (!n)
+		return json_fail(j, j->p, "too large: more than %d MiB of "
+				 "memory", ARENA_MAX >> 20);
+	*j->tail[j->depth - 1] = n;
+	j->tail[j->depth - 1] = &n->next;
+	return (up->type != JSON_OBJ || json_key(j, n)) && json_value(j, n);
+}
+
+/* Parses text[0..len), which it overwrites. text[len] must be writable. */
+static struct json *json_parse(struct arena *mem, const char *name, char *text,
+			       size_t len, struct err *e)
+{
+	struct json_parser j = { .mem = mem, .name = name, .text = text,
+				 .p = text, .end = text + len, .e = e };
+	struct json *top = mem_new(mem, sizeof *top);
+
+	if (!top)
+		return no_memory(e), NULL;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return json_fail(&j, text, "begins with a byte order mark; "
+				 "save it as plain UTF-8"), NULL;
+	if (!json_value(&j, top))
+		return NULL;
+	while (j.depth)
+		if (!json_step(&j))
+			return NULL;
+	json_blank(&j);
+	if (j.p < j.end)
+		return json_fail(&j, j.p, "more text behind the end"), NULL;
+	return top;
+}
+
+/* Does it ask for anything? null, false, "", 0 and containers of such do not.
+ * The depth is bounded by the parser. */
+static bool json_asks(const struct json *n)
+{
+	const struct json *k;
+
+	switch (n->type) {
+	case JSON_NULL: case JSON_FALSE:
+		return false;
+	case JSON_STR:
+		return n->len != 0;
+	case JSON_NUM:
+		return !(n->len == 1 && *n->str == '0');
+	case JSON_LIST: case JSON_OBJ:
+		for (k = n->kids; k; k = k->next)
+			if (json_asks(k))
+				return true;
+		return false;
+	}
+	return true;
+}
+
+/* The writer: members and elements in order, two blanks a level. */
+struct json_out {
+	struct text	*t;
+	int		depth;
+	bool		first;
+};
+
+static void json_put_key(struct json_out *o, const char *key)
+{
+	int i;
+
+	if (o->depth)
+		text_put(o->t, o->first ? "\n" : ",\n", o->first ? 1 : 2);
+	for (i = 0; i < o->depth; i++)
+		text_put(o->t, "  ", 2);
+	if (key) {
+		text_put(o->t, "\"", 1);
+		text_escape(o->t, key);
+		text_put(o->t, "\": ", 3);
+	}
+	o->first = false;
+}
+
+static void json_put_open(struct json_out *o, const char *key, char open)
+{
+	json_put_key(o, key);
+	text_put(o->t, &open, 1);
+	o->depth++;
+	o->first = true;
+}
+
+static void json_put_close(struct json_out *o, char close)
+{
+	int i;
+
+	o->depth--;
+	if (!o->first) {
+		text_put(o->t, "\n", 1);
+		for (i = 0; i < o->depth; i++)
+			text_put(o->t, "  ", 2);
+	}
+	text_put(o->t, &close, 1);
+	o->first = false;
+}
+
+static void json_put_str(struct json_out *o, const char *key, const char *s)
+{
+	json_put_key(o, key);
+	text_put(o->t, "\"", 1);
+	text_escape(o->t, s);
+	text_put(o->t, "\"", 1);
+}
+
+static void json_put_num(struct json_out *o, const char *key, long long v)
+{
+	json_put_key(o, key);
+	text_add(o->t, "%lld", v);
+}
+
+/* ===== NAMES =============================================================
+ *
+ * Every vocabulary as a table, with one look-up each way.
+ */
+
+struct name {
+	const char	*name;
+	int		value;
+};
+
+static const struct name *name_find(const struct name *table, size_t n,
+				    const char *s)
+{
+	for (; n--; table++)
+		if (str_eq(table->name, s))
+			return table;
+	return NULL;
+}
+
+static const char *name_of(const struct name *table, size_t n, int value)
+{
+	for (; n--; table++)
+		if (table->value == value)
+			return table->name;
+	return NULL;
+}
+
+static const struct name cap_names[] = {
+	{ "CAP_CHOWN", 0 },		{ "CAP_DAC_OVERRIDE", 1 },
+	{ "CAP_DAC_READ_SEARCH", 2 },	{ "CAP_FOWNER", 3 },
+	{ "CAP_FSETID", 4 },		{ "CAP_KILL", 5 },
+	{ "CAP_SETGID", 6 },		{ "CAP_SETUID", 7 },
+	{ "CAP_SETPCAP", 8 },		{ "CAP_LINUX_IMMUTABLE", 9 },
+	{ "CAP_NET_BIND_SERVICE", 10 },	{ "CAP_NET_BROADCAST", 11 },
+	{ "CAP_NET_ADMIN", 12 },	{ "CAP_NET_RAW", 13 },
+	{ "CAP_IPC_LOCK", 14 },		{ "CAP_IPC_OWNER", 15 },
+	{ "CAP_SYS_MODULE", 16 },	{ "CAP_SYS_RAWIO", 17 },
+	{ "CAP_SYS_CHROOT", 18 },	{ "CAP_SYS_PTRACE", 19 },
+	{ "CAP_SYS_PACCT", 20 },	{ "CAP_SYS_ADMIN", 21 },
+	{ "CAP_SYS_BOOT", 22 },		{ "CAP_SYS_NICE", 23 },
+	{ "CAP_SYS_RESOURCE", 24 },	{ "CAP_SYS_TIME", 25 },
+	{ "CAP_SYS_TTY_CONFIG", 26 },	{ "CAP_MKNOD", 27 },
+	{ "CAP_LEASE", 28 },		{ "CAP_AUDIT_WRITE", 29 },
+	{ "CAP_AUDIT_CONTROL", 30 },	{ "CAP_SETFCAP", 31 },
+	{ "CAP_MAC_OVERRIDE", 32 },	{ "CAP_MAC_ADMIN", 33 },
+	{ "CAP_SYSLOG", 34 },		{ "CAP_WAKE_ALARM", 35 },
+	{ "CAP_BLOCK_SUSPEND", 36 },	{ "CAP_AUDIT_READ", 37 },
+	{ "CAP_PERFMON", 38 },		{ "CAP_BPF", 39 },
+	{ "CAP_CHECKPOINT_RESTORE", 40 },
+};
+enum { CAP_MKNOD_NR = 27 };
+
+/* MIPS and others number these in their own way, so libc does. */
+static const struct name rlimit_names[] = {
+	{ "RLIMIT_AS", RLIMIT_AS },		{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },		{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },	{ "RLIMIT_LOCKS", 10 },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },	{ "RLIMIT_MSGQUEUE", 12 },
+	{ "RLIMIT_NICE", 13 },			{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", 14 },		{ "RLIMIT_RTTIME", 15 },
+	{ "RLIMIT_SIGPENDING", 11 },		{ "RLIMIT_STACK", RLIMIT_STACK },
+};
+
+/* In the order in which a stage joins them; values are clone flags. */
+static const struct name ns_names[] = {
+	{ "ipc", CLONE_NEWIPC },	{ "uts", CLONE_NEWUTS },
+	{ "network", CLONE_NEWNET },	{ "pid", CLONE_NEWPID },
+	{ "cgroup", K_NEWCGROUP },	{ "time", K_NEWTIME },
+	{ "mount", CLONE_NEWNS },	{ "user", CLONE_NEWUSER },
+};
+enum { NS_COUNT = 8 };
+
+static const struct name signal_names[] = {
+	{ "SIGHUP", SIGHUP },	{ "SIGINT", SIGINT },	{ "SIGQUIT", SIGQUIT },
+	{ "SIGILL", SIGILL },	{ "SIGTRAP", SIGTRAP },	{ "SIGABRT", SIGABRT },
+	{ "SIGBUS", SIGBUS },	{ "SIGFPE", SIGFPE },	{ "SIGKILL", SIGKILL },
+	{ "SIGUSR1", SIGUSR1 },	{ "SIGSEGV", SIGSEGV },	{ "SIGUSR2", SIGUSR2 },
+	{ "SIGPIPE", SIGPIPE },	{ "SIGALRM", SIGALRM },	{ "SIGTERM", SIGTERM },
+	{ "SIGCHLD", SIGCHLD },	{ "SIGCONT", SIGCONT },	{ "SIGSTOP", SIGSTOP },
+	{ "SIGTSTP", SIGTSTP },	{ "SIGTTIN", SIGTTIN },	{ "SIGTTOU", SIGTTOU },
+	{ "SIGURG", SIGURG },	{ "SIGXCPU", SIGXCPU },	{ "SIGXFSZ", SIGXFSZ },
+	{ "SIGVTALRM", SIGVTALRM }, { "SIGPROF", SIGPROF },
+	{ "SIGWINCH", SIGWINCH }, { "SIGIO", SIGIO },	{ "SIGPWR", SIGPWR },
+	{ "SIGSYS", SIGSYS },
+};
+
+static const struct name sched_names[] = {
+	{ "SCHED_OTHER", 0 },	{ "SCHED_FIFO", 1 },	{ "SCHED_RR", 2 },
+	{ "SCHED_BATCH", 3 },	{ "SCHED_ISO", 4 },	{ "SCHED_IDLE", 5 },
+	{ "SCHED_DEADLINE", 6 },
+};
+
+static const struct name sched_flag_names[] = {
+	{ "SCHED_FLAG_RESET_ON_FORK", 1 },	{ "SCHED_FLAG_RECLAIM", 2 },
+	{ "SCHED_FLAG_DL_OVERRUN", 4 },		{ "SCHED_FLAG_KEEP_POLICY", 8 },
+	{ "SCHED_FLAG_KEEP_PARAMS", 16 },	{ "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
+	{ "SCHED_FLAG_UTIL_CLAMP_MAX", 64 },
+};
+
+static const struct name ioprio_names[] = {
+	{ "IOPRIO_CLASS_RT", 1 },	{ "IOPRIO_CLASS_BE", 2 },
+	{ "IOPRIO_CLASS_IDLE", 3 },
+};
+
+static const struct name persona_names[] = {
+	{ "LINUX", 0 },			{ "LINUX32", 8 },
+};
+
+/* mount(2)'s propagation flags, with MS_REC for the recursive words. */
+static const struct name propagation_names[] = {
+	{ "shared", MS_SHARED },	{ "rshared", MS_SHARED | MS_REC },
+	{ "slave", MS_SLAVE },		{ "rslave", MS_SLAVE | MS_REC },
+	{ "private", MS_PRIVATE },	{ "rprivate", MS_PRIVATE | MS_REC },
+	{ "unbindable", MS_UNBINDABLE },
+	{ "runbindable", MS_UNBINDABLE | MS_REC },
+};
+
+static const struct name device_names[] = {
+	{ "c", S_IFCHR }, { "u", S_IFCHR }, { "b", S_IFBLK }, { "p", S_IFIFO },
+	{ "a", 0 },
+};
+
+/* ELF machines, for the message about a program of another one. */
+static const struct name machine_names[] = {
+	{ "SPARC", 2 },		{ "x86 (i386)", 3 },	{ "m68k", 4 },
+	{ "MIPS", 8 },		{ "PA-RISC", 15 },	{ "PowerPC", 20 },
+	{ "PowerPC64", 21 },	{ "S390", 22 },		{ "ARM", 40 },
+	{ "SuperH", 42 },	{ "SPARC64", 43 },	{ "x86_64", 62 },
+	{ "Xtensa", 94 },	{ "AArch64", 183 },	{ "RISC-V", 243 },
+	{ "LoongArch", 258 },
+};
+
+/* ===== SPEC ==============================================================
+ *
+ * config.json (config.md, config-linux.md of the OCI runtime specification) as
+ * structs. One table for each object says which member goes where; one walker
+ * does the rest and knows the path of what it refuses. An unknown property is
+ * ignored, as the specification wants. A known one with a bad value is an
+ * error, and a known one that nsrun does not apply (T_LATER) is refused by
+ * name as soon as it asks for anything. What a table cannot say, a rule
+ * between two members, stands in spec_check().
+ */
+
+struct opt {			/* an integer that may be absent */
+	long long	v;
+	bool		set;
+};
+
+struct strs {			/* v[n] is NULL, and one more slot is spare */
+	char		**v;
+	size_t		n;
+};
+
+struct pair {
+	const char	*key, *value;
+};
+
+#define LIST_OF(type) struct { type *v; size_t n; }
+
+struct spec_user {
+	struct opt	uid, gid, umask;
+	LIST_OF(struct opt) groups;
+};
+
+struct spec_caps {
+	uint64_t	bounding, effective, inheritable, permitted, ambient;
+};
+
+struct spec_rlimit {
+	struct opt	type;
+	unsigned long long soft, hard;
+};
+
+struct spec_scheduler {
+	struct opt	policy, nice, priority, runtime, deadline, period;
+	uint64_t	flags;
+};
+
+struct spec_ioprio {
+	struct opt	class, priority;
+};
+
+struct spec_size {
+	struct opt	height, width;
+};
+
+struct spec_affinity {
+	const char	*initial, *final;
+};
+
+struct spec_process {
+	bool		terminal, no_new_privs;
+	struct spec_size *size;
+	struct spec_user user;
+	struct strs	args, env;
+	const char	*cwd, *apparmor, *selinux;
+	struct spec_caps *caps;
+	LIST_OF(struct spec_rlimit) rlimits;
+	struct opt	oom_score_adj;
+	struct spec_scheduler *scheduler;
+	struct spec_ioprio *ioprio;
+	struct spec_affinity *affinity;
+};
+
+struct spec_root {
+	const char	*path;
+	bool		readonly;
+};
+
+struct spec_map {
+	struct opt	inside, outside, size;
+};
+
+typedef LIST_OF(struct spec_map) spec_maps;
+
+struct spec_mount {
+	const char	*destination, *source, *type;
+	struct strs	options;
+	spec_maps	uids, gids;
+};
+
+struct spec_ns {
+	struct opt	type;
+	const char	*path;
+};
+
+struct spec_device {
+	const char	*path;
+	struct opt	type, major, minor, mode, uid, gid;
+};
+
+struct spec_device_rule {
+	bool		allow;
+	struct opt	type, major, minor;
+	const char	*access;
+};
+
+struct spec_offset {
+	struct opt	secs, nanosecs;
+};
+
+struct spec_memory {
+	struct opt	limit, swap, reservation, swappiness;
+	bool		no_oom_killer, check_update;
+};
+
+struct spec_cpu {
+	struct opt	shares, quota, period;
+	const char	*cpus, *mems;
+};
+
+struct spec_resources {
+	LIST_OF(struct spec_device_rule) devices;
+	struct spec_memory memory;
+	struct spec_cpu	cpu;
+	struct opt	pids;
+	LIST_OF(struct pair) unified;
+};
+
+struct spec_personality {
+	struct opt	domain;
+	struct strs	flags;
+};
+
+struct spec_linux {
+	LIST_OF(struct spec_ns) namespaces;
+	spec_maps	uids, gids;
+	struct spec_offset monotonic, boottime;
+	LIST_OF(struct spec_device) devices;
+	const char	*cgroups_path, *mount_label;
+	struct spec_resources resources;
+	LIST_OF(struct pair) sysctl;
+	struct opt	propagation;
+	struct strs	masked, readonly;
+	struct spec_personality *personality;
+};
+
+struct spec {
+	const char	*version, *hostname, *domainname;
+	struct spec_process *process;
+	struct spec_root *root;
+	LIST_OF(struct spec_mount) mounts;
+	struct spec_linux linux;
+	LIST_OF(struct pair) annotations;
+};
+
+enum field_kind {
+	T_BOOL,		/* bool */
+	T_STR,		/* const char * */
+	T_INT,		/* struct opt, from min to max */
+	T_U64,		/* unsigned long long */
+	T_NAME,		/* struct opt: the number of a name */
+	T_BITS,		/* uint64_t: the names' numbers, or'ed */
+	T_CAPS,		/* uint64_t: a bit for each; unknown ones warn */
+	T_STRS,		/* struct strs */
+	T_INTS,		/* a LIST_OF struct opt, from min to max */
+	T_MAP,		/* a LIST_OF struct pair */
+	T_OBJ,		/* the struct itself */
+	T_PTR,		/* a pointer to it, NULL when absent */
+	T_LIST,		/* a LIST_OF it */
+	T_LATER,	/* not applied: refused if it asks for anything */
+};
+
+struct field {
+	const char	*name;
+	unsigned char	kind;
+	bool		due;		/* must be there */
+	unsigned short	off;
+	unsigned short	size;		/* of the struct; or count of names */
+	const void	*arg;		/* struct field or struct name table */
+	long long	min, max;
+};
+
+#define OFF(T, m)		(unsigned short)offsetof(struct T, m)
+#define F(T, k, n, m)		{ n, k, false, OFF(T, m), 0, NULL, 0, 0 }
+#define F_DUE(T, k, n, m)	{ n, k, true, OFF(T, m), 0, NULL, 0, 0 }
+#define F_INT(T, n, m, ...)	{ n, T_INT, false, OFF(T, m), 0, NULL, \
+				  __VA_ARGS__ }
+#define F_INT_DUE(T, n, m, ...)	{ n, T_INT, true, OFF(T, m), 0, NULL, \
+				  __VA_ARGS__ }
+#define F_NAME(T, k, n, m, due, t) \
+				{ n, k, due, OFF(T, m), COUNT(t), t, 0, 0 }
+#define F_SUB(T, k, n, m, S, t)	{ n, k, false, OFF(T, m), \
+				  sizeof(struct S), t, 0, 0 }
+#define F_LATER(n)		{ n, T_LATER, false, 0, 0, NULL, 0, 0 }
+#define F_END			{ NULL, 0, false, 0, 0, NULL, 0, 0 }
+#define ID_RANGE		0, 4294967294LL
+#define ANY_RANGE		LLONG_MIN, LLONG_MAX
+
+static const struct field user_fields[] = {
+	F_INT(spec_user, "uid", uid, ID_RANGE),
+	F_INT(spec_user, "gid", gid, ID_RANGE),
+	F_INT(spec_user, "umask", umask, 0, 0777),
+	{ "additionalGids", T_INTS, false, OFF(spec_user, groups), 0, NULL,
+	  ID_RANGE },
+	F_END
+};
+
+static const struct field cap_fields[] = {
+	F(spec_caps, T_CAPS, "bounding", bounding),
+	F(spec_caps, T_CAPS, "effective", effective),
+	F(spec_caps, T_CAPS, "inheritable", inheritable),
+	F(spec_caps, T_CAPS, "permitted", permitted),
+	F(spec_caps, T_CAPS, "ambient", ambient),
+	F_END
+};
+
+static const struct field rlimit_fields[] = {
+	F_NAME(spec_rlimit, T_NAME, "type", type, true, rlimit_names),
+	F_DUE(spec_rlimit, T_U64, "soft", soft),
+	F_DUE(spec_rlimit, T_U64, "hard", hard),
+	F_END
+};
+
+static const struct field scheduler_fields[] = {
+	F_NAME(spec_scheduler, T_NAME, "policy", policy, true, sched_names),
+	F_INT(spec_scheduler, "nice", nice, -20, 19),
+	F_INT(spec_scheduler, "priority", priority, 0, 99),
+	F_NAME(spec_scheduler, T_BITS, "flags", flags, false,
+	       sched_flag_names),
+	F_INT(spec_scheduler, "runtime", runtime, 0, LLONG_MAX),
+	F_INT(spec_scheduler, "deadline", deadline, 0, LLONG_MAX),
+	F_INT(spec_scheduler, "period", period, 0, LLONG_MAX),
+	F_END
+};
+
+static const struct field ioprio_fields[] = {
+	F_NAME(spec_ioprio, T_NAME, "class", class, true, ioprio_names),
+	F_INT(spec_ioprio, "priority", priority, 0, 7),
+	F_END
+};
+
+static const struct field size_fields[] = {
+	F_INT_DUE(spec_size, "height", height, 0, 65535),
+	F_INT_DUE(spec_size, "width", width, 0, 65535),
+	F_END
+};
+
+/* Only for a later exec: taken, and checked to be text. */
+static const struct field affinity_fields[] = {
+	F(spec_affinity, T_STR, "initial", initial),
+	F(spec_affinity, T_STR, "final", final),
+	F_END
+};
+
+static const struct field process_fields[] = {
+	F(spec_process, T_BOOL, "terminal", terminal),
+	F_SUB(spec_process, T_PTR, "consoleSize", size, spec_size, size_fields),
+	F_SUB(spec_process, T_OBJ, "user", user, spec_user, user_fields),
+	F(spec_process, T_STRS, "args", args),
+	F(spec_process, T_STRS, "env", env),
+	F_DUE(spec_process, T_STR, "cwd", cwd),
+	F_SUB(spec_process, T_PTR, "capabilities", caps, spec_caps, cap_fields),
+	F_SUB(spec_process, T_LIST, "rlimits", rlimits, spec_rlimit,
+	      rlimit_fields),
+	F(spec_process, T_BOOL, "noNewPrivileges", no_new_privs),
+	F(spec_process, T_STR, "apparmorProfile", apparmor),
+	F(spec_process, T_STR, "selinuxLabel", selinux),
+	F_INT(spec_process, "oomScoreAdj", oom_score_adj, -1000, 1000),
+	F_SUB(spec_process, T_PTR, "scheduler", scheduler, spec_scheduler,
+	      scheduler_fields),
+	F_SUB(spec_process, T_PTR, "ioPriority", ioprio, spec_ioprio,
+	      ioprio_fields),
+	F_SUB(spec_process, T_PTR, "execCPUAffinity", affinity, spec_affinity,
+	      affinity_fields),
+	F_END
+};
+
+static const struct field root_fields[] = {
+	F_DUE(spec_root, T_STR, "path", path),
+	F(spec_root, T_BOOL, "readonly", readonly),
+	F_END
+};
+
+static const struct field map_fields[] = {
+	F_INT_DUE(spec_map, "containerID", inside, ID_RANGE),
+	F_INT_DUE(spec_map, "hostID", outside, ID_RANGE),
+	F_INT_DUE(spec_map, "size", size, 1, 4294967295LL),
+	F_END
+};
+
+static const struct field mount_fields[] = {
+	F_DUE(spec_mount, T_STR, "destination", destination),
+	F(spec_mount, T_STR, "source", source),
+	F(spec_mount, T_STR, "type", type),
+	F(spec_mount, T_STRS, "options", options),
+	F_SUB(spec_mount, T_LIST, "uidMappings", uids, spec_map, map_fields),
+	F_SUB(spec_mount, T_LIST, "gidMappings", gids, spec_map, map_fields),
+	F_END
+};
+
+static const struct field ns_fields[] = {
+	F_NAME(spec_ns, T_NAME, "type", type, true, ns_names),
+	F(spec_ns, T_STR, "path", path),
+	F_END
+};
+
+static const struct field device_fields[] = {
+	F_NAME(spec_device, T_NAME, "type", type, true, device_names),
+	F_DUE(spec_device, T_STR, "path", path),
+	F_INT(spec_device, "major", major, 0, 4095),
+	F_INT(spec_device, "minor", minor, 0, 1048575),
+	F_INT(spec_device, "fileMode", mode, 0, 0177777),
+	F_INT(spec_device, "uid", uid, ID_RANGE),
+	F_INT(spec_device, "gid", gid, ID_RANGE),
+	F_END
+};
+
+static const struct field device_rule_fields[] = {
+	F_DUE(spec_device_rule, T_BOOL, "allow", allow),
+	F_NAME(spec_device_rule, T_NAME, "type", type, false, device_names),
+	F_INT(spec_device_rule, "major", major, -1, 4095),
+	F_INT(spec_device_rule, "minor", minor, -1, 1048575),
+	F(spec_device_rule, T_STR, "access", access),
+	F_END
+};
+
+static const struct field offset_fields[] = {
+	F_INT(spec_offset, "secs", secs, ANY_RANGE),
+	F_INT(spec_offset, "nanosecs", nanosecs, 0, 999999999),
+	F_END
+};
+
+static const struct field offsets_fields[] = {
+	F_SUB(spec_linux, T_OBJ, "monotonic", monotonic, spec_offset,
+	      offset_fields),
+	F_SUB(spec_linux, T_OBJ, "boottime", boottime, spec_offset,
+	      offset_fields),
+	F_END
+};
+
+/* kernel and kernelTCP limits are gone from the kernel: not looked at. */
+static const struct field memory_fields[] = {
+	F_INT(spec_memory, "limit", limit, -1, LLONG_MAX),
+	F_INT(spec_memory, "swap", swap, -1, LLONG_MAX),
+	F_INT(spec_memory, "reservation", reservation, -1, LLONG_MAX),
+	F_INT(spec_memory, "swappiness", swappiness, 0, 100),
+	F(spec_memory, T_BOOL, "disableOOMKiller", no_oom_killer),
+	F(spec_memory, T_BOOL, "checkBeforeUpdate", check_update),
+	F_END
+};
+
+static const struct field cpu_fields[] = {
+	F_INT(spec_cpu, "shares", shares, 0, LLONG_MAX),
+	F_INT(spec_cpu, "quota", quota, ANY_RANGE),
+	F_INT(spec_cpu, "period", period, 0, LLONG_MAX),
+	F(spec_cpu, T_STR, "cpus", cpus),
+	F(spec_cpu, T_STR, "mems", mems),
+	F_LATER("burst"),
+	F_LATER("realtimeRuntime"),
+	F_LATER("realtimePeriod"),
+	F_LATER("idle"),
+	F_END
+};
+
+static const struct field pids_fields[] = {
+	F_INT(spec_resources, "limit", pids, ANY_RANGE),
+	F_END
+};
+
+static const struct field resources_fields[] = {
+	F_SUB(spec_resources, T_LIST, "devices", devices, spec_device_rule,
+	      device_rule_fields),
+	F_SUB(spec_resources, T_OBJ, "memory", memory, spec_memory,
+	      memory_fields),
+	F_SUB(spec_resources, T_OBJ, "cpu", cpu, spec_cpu, cpu_fields),
+	{ "pids", T_OBJ, false, 0, sizeof(struct spec_resources), pids_fields,
+	  0, 0 },
+	F(spec_resources, T_MAP, "unified", unified),
+	F_LATER("blockIO"),
+	F_LATER("hugepageLimits"),
+	F_LATER("network"),
+	F_LATER("rdma"),
+	F_END
+};
+
+static const struct field personality_fields[] = {
+	F_NAME(spec_personality, T_NAME, "domain", domain, true,
+	       persona_names),
+	F(spec_personality, T_STRS, "flags", flags),
+	F_END
+};
+
+static const struct field linux_fields[] = {
+	F_SUB(spec_linux, T_LIST, "namespaces", namespaces, spec_ns, ns_fields),
+	F_SUB(spec_linux, T_LIST, "uidMappings", uids, spec_map, map_fields),
+	F_SUB(spec_linux, T_LIST, "gidMappings", gids, spec_map, map_fields),
+	{ "timeOffsets", T_OBJ, false, 0, sizeof(struct spec_linux),
+	  offsets_fields, 0, 0 },
+	F_SUB(spec_linux, T_LIST, "devices", devices, spec_device,
+	      device_fields),
+	F(spec_linux, T_STR, "cgroupsPath", cgroups_path),
+	F_SUB(spec_linux, T_OBJ, "resources", resources, spec_resources,
+	      resources_fields),
+	F(spec_linux, T_MAP, "sysctl", sysctl),
+	F_NAME(spec_linux, T_NAME, "rootfsPropagation", propagation, false,
+	       propagation_names),
+	F(spec_linux, T_STRS, "maskedPaths", masked),
+	F(spec_linux, T_STRS, "readonlyPaths", readonly),
+	F(spec_linux, T_STR, "mountLabel", mount_label),
+	F_SUB(spec_linux, T_PTR, "personality", personality, spec_personality,
+	      personality_fields),
+	F_LATER("seccomp"),
+	F_LATER("intelRdt"),
+	F_LATER("memoryPolicy"),
+	F_LATER("netDevices"),
+	F_END
+};
+
+static const struct field spec_fields[] = {
+	F(spec, T_STR, "ociVersion", version),
+	F(spec, T_STR, "hostname", hostname),
+	F(spec, T_STR, "domainname", domainname),
+	F_SUB(spec, T_PTR, "process", process, spec_process, process_fields),
+	F_SUB(spec, T_PTR, "root", root, spec_root, root_fields),
+	F_SUB(spec, T_LIST, "mounts", mounts, spec_mount, mount_fields),
+	F_SUB(spec, T_OBJ, "linux", linux, spec_linux, linux_fields),
+	F(spec, T_MAP, "annotations", annotations),
+	F_LATER("hooks"),
+	F_END
+};
+
+/* Where the walker is, for its messages. */
+struct where {
+	const struct where *up;
+	const char	*key;
+	size_t		index;
+};
+
+struct walker {
+	struct arena	*mem;
+	const struct nsrun_options *o;
+	struct err	*e;
+};
+
+static void where_add(struct text *t, const struct where *w)
+{
+	if (w->up)
+		where_add(t, w->up);
+	if (w->key)
+		text_add(t, "%s%s", w->up && w->up->up ? "." : "", w->key);
+	else if (w->up)
+		text_add(t, "[%u]", (unsigned)w->index);
+}
+
+__attribute__((format(printf, 3, 4)))
+static bool spec_fail(struct walker *k, const struct where *w,
+		      const char *f, ...)
+{
+	struct text t = TEXT(k->e->text);
+	va_list ap;
+
+	k->e->num = 0;
+	where_add(&t, w);
+	text_put(&t, ": ", 2);
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool spec_due(struct walker *k, const struct where *w,
+		     const struct json *j, enum json_type type)
+{
+	if (j->type == type)
+		return true;
+	return spec_fail(k, w, "%s is due, this is %s", json_names[type],
+			 json_names[j->type]);
+}
+
+static bool spec_str(struct walker *k, const struct where *w,
+		     const struct json *j, const char **out)
+{
+	if (!spec_due(k, w, j, JSON_STR))
+		return false;
+	if (j->nul)
+		return spec_fail(k, w, "holds a NUL character");
+	*out = j->str;
+	return true;
+}
+
+static bool spec_int(struct walker *k, const struct where *w,
+		     const struct json *j, const struct field *f,
+		     struct opt *out)
+{
+	if (!spec_due(k, w, j, JSON_NUM))
+		return false;
+	if (memchr(j->str, '.', j->len) || memchr(j->str, 'e', j->len) ||
+	    memchr(j->str, 'E', j->len))
+		return spec_fail(k, w, "%.*s is no whole number", (int)j->len,
+				 j->str);
+	if (!num_signed(j->str, j->len, &out->v) || out->v < f->min ||
+	    out->v > f->max)
+		return spec_fail(k, w, "%.*s is out of range", (int)j->len,
+				 j->str);
+	out->set = true;
+	return true;
+}
+
+static bool spec_name(struct walker *k, const struct where *w,
+		      const struct json *j, const struct field *f, int *out)
+{
+	const struct name *n;
+	const char *s;
+
+	if (!spec_str(k, w, j, &s))
+		return false;
+	n = name_find(f->arg, f->size, s);
+	if (!n)
+		return spec_fail(k, w, "unknown value \"%s\"", s);
+	*out = n->value;
+	return true;
+}
+
+static size_t json_count(const struct json *j)
+{
+	size_t n = 0;
+
+	for (j = j->kids; j; j = j->next)
+		n++;
+	return n;
+}
+
+static bool spec_cap(struct walker *k, const struct where *w,
+		     const struct json *j, uint64_t *set)
+{
+	const struct name *n;
+	const char *s;
+
+	if (!spec_str(k, w, j, &s))
+		return false;
+	n = name_find(cap_names, COUNT(cap_names), s);
+	if (n)
+		*set |= 1ULL << n->value;
+	else
+		log_note(k->o, NSRUN_WARNING, "unknown capability %s is ignored", s);
+	return true;
+}
+
+/* The one declaration ahead: objects hold lists, lists hold objects. The depth
+ * is that of the tables. */
+static bool spec_object(struct walker *k, const struct where *w,
+			const struct json *j, const struct field *fields,
+			void *base);
+
+static bool spec_element(struct walker *k, const struct where *w,
+			 const struct json *j, const struct field *f, void *p)
+{
+	int value;
+
+	switch (f->kind) {
+	case T_STRS:
+		return spec_str(k, w, j, p);
+	case T_INTS:
+		return spec_int(k, w, j, f, p);
+	case T_MAP:
+		((struct pair *)p)->key = j->key;
+		return spec_str(k, w, j, &((struct pair *)p)->value);
+	case T_CAPS:
+		return spec_cap(k, w, j, p);
+	case T_BITS:
+		if (!spec_name(k, w, j, f, &value))
+			return false;
+		*(uint64_t *)p |= (unsigned)value;
+		return true;
+	default:
+		return spec_due(k, w, j, JSON_OBJ) &&
+		       spec_object(k, w, j, f->arg, p);
+	}
+}
+
+/* A list or a map into the memory at p: the elements, then their number. */
+static bool spec_list(struct walker *k, const struct where *w,
+		      const struct json *j, const struct field *f, void *p)
+{
+	bool map = f->kind == T_MAP;
+	bool bits = f->kind == T_CAPS || f->kind == T_BITS;
+	size_t size = f->kind == T_STRS ? sizeof(char *) :
+		      f->kind == T_INTS ? sizeof(struct opt) :
+		      map ? sizeof(struct pair) : f->size;
+	struct { char *v; size_t n; } *list = p;
+	struct where at = { w, NULL, 0 };
+	char *v;
+
+	if (!spec_due(k, w, j, map ? JSON_OBJ : JSON_LIST))
+		return false;
+	if (bits)
+		*(uint64_t *)p = 0;
+	/* two more: the NULL of an argv, and the spare slot */
+	v = bits ? p : mem_new(k->mem, (json_count(j) + 2) * size);
+	if (!v)
+		return no_memory(k->e);
+	if (!bits) {
+		list->v = v;
+		list->n = json_count(j);
+	}
+	for (j = j->kids; j; j = j->next, at.index++) {
+		at.key = map ? j->key : NULL;
+		if (!spec_element(k, &at, j, f, v))
+			return false;
+		if (!bits)
+			v += size;
+	}
+	return true;
+}
+
+static bool spec_field(struct walker *k, const struct where *w,
+		       const struct json *j, const struct field *f, void *base)
+{
+	void *p = (char *)base + f->off;
+	int value;
+
+	switch (f->kind) {
+	case T_BOOL:
+		if (j->type != JSON_FALSE && !spec_due(k, w, j, JSON_TRUE))
+			return false;
+		*(bool *)p = j->type == JSON_TRUE;
+		return true;
+	case T_STR:
+		return spec_str(k, w, j, p);
+	case T_INT:
+		return spec_int(k, w, j, f, p);
+	case T_U64:
+		if (!spec_due(k, w, j, JSON_NUM))
+			return false;
+		return num_unsigned(j->str, j->len, p) ||
+		       spec_fail(k, w, "%.*s is out of range", (int)j->len,
+				 j->str);
+	case T_NAME:
+		if (!spec_name(k, w, j, f, &value))
+			return false;
+		*(struct opt *)p = (struct opt){ value, true };
+		return true;
+	case T_OBJ: case T_PTR:
+		if (!spec_due(k, w, j, JSON_OBJ))
+			return false;
+		if (f->kind == T_PTR) {
+			*(void **)p = mem_new(k->mem, f->size);
+			p = *(void **)p;
+			if (!p)
+				return no_memory(k->e);
+		}
+		return spec_object(k, w, j, f->arg, p);
+	case T_LATER:
+		return !json_asks(j) ||
+		       spec_fail(k, w, "nsrun %s does not support this",
+				 NSRUN_VERSION);
+	default:
+		return spec_list(k, w, j, f, p);
+	}
+}
+
+static bool spec_object(struct walker *k, const struct where *w,
+			const struct json *j, const struct field *fields,
+			void *base)
+{
+	const struct field *f;
+	const struct json *m;
+	uint64_t seen = 0;
+
+	for (m = j->kids; m; m = m->next) {
+		struct where at = { w, m->key, 0 };
+
+		for (f = fields; f->name && !str_eq(f->name, m->key); f++)
+			;
+		if (!f->name || m->type == JSON_NULL)
+			continue;
+		seen |= 1ULL << (f - fields);
+		if (!spec_field(k, &at, m, f, base))
+			return false;
+	}
+	for (f = fields; f->name; f++)
+		if (f->due && !(seen >> (f - fields) & 1)) {
+			struct where at = { w, f->name, 0 };
+
+			return spec_fail(k, &at, "is missing");
+		}
+	return true;
+}
+
+static bool spec_has_ns(const struct spec *s, int type)
+{
+	size_t i;
+
+	for (i = 0; i < s->linux.namespaces.n; i++)
+		if (s->linux.namespaces.v[i].type.v == type)
+			return true;
+	return false;
+}
+
+static bool spec_check_process(const struct spec_process *p, struct err *e)
+{
+	size_t i, k;
+
+	if (*p->cwd != '/')
+		return fail(e, "process.cwd: \"%s\" is not an absolute path",
+			    p->cwd);
+	if (!p->args.n || !*p->args.v[0])
+		return fail(e, "process.args: names no program");
+	for (i = 0; i < p->env.n; i++) {
+		const char *eq = strchr(p->env.v[i], '=');
+
+		if (!eq || eq == p->env.v[i])
+			return fail(e, "process.env[%u]: \"%s\" is not "
+				    "NAME=value", (unsigned)i, p->env.v[i]);
+	}
+	for (i = 0; i < p->rlimits.n; i++) {
+		const struct spec_rlimit *r = &p->rlimits.v[i];
+
+		if (r->soft > r->hard)
+			return fail(e, "process.rlimits[%u].soft: %llu is more "
+				    "than hard, %llu", (unsigned)i, r->soft,
+				    r->hard);
+		for (k = 0; k < i; k++)
+			if (p->rlimits.v[k].type.v == r->type.v)
+				return fail(e, "process.rlimits[%u].type: %s "
+					    "stands there twice", (unsigned)i,
+					    name_of(rlimit_names,
+						    COUNT(rlimit_names),
+						    (int)r->type.v));
+	}
+	return true;
+}
+
+/* sched_setattr(2): each policy has its own parameters. */
+static bool spec_check_scheduler(const struct spec_scheduler *s, struct err *e)
+{
+	bool nice = s->policy.v == 0 || s->policy.v == 3;
+	bool fixed = s->policy.v == 1 || s->policy.v == 2;
+	bool deadline = s->policy.v == 6;
+
+	if (s->nice.set && s->nice.v && !nice)
+		return fail(e, "process.scheduler.nice: goes with SCHED_OTHER "
+			    "and SCHED_BATCH only");
+	if (s->priority.set && s->priority.v && !fixed)
+		return fail(e, "process.scheduler.priority: goes with "
+			    "SCHED_FIFO and SCHED_RR only");
+	if (!deadline && (s->runtime.v || s->deadline.v || s->period.v))
+		return fail(e, "process.scheduler.runtime: runtime, deadline "
+			    "and period go with SCHED_DEADLINE only");
+	return true;
+}
+
+static bool spec_check_ns(const struct spec *s, struct err *e)
+{
+	const struct spec_linux *l = &s->linux;
+	bool time_path = false, maps = l->uids.n || l->gids.n, user_path = false;
+	size_t i, k;
+
+	for (i = 0; i < l->namespaces.n; i++) {
+		const struct spec_ns *n = &l->namespaces.v[i];
+
+		for (k = 0; k < i; k++)
+			if (l->namespaces.v[k].type.v == n->type.v)
+				return fail(e, "linux.namespaces[%u].type: "
+					    "this type stands there twice",
+					    (unsigned)i);
+		if (n->path && *n->path && *n->path != '/')
+			return fail(e, "linux.namespaces[%u].path: \"%s\" is "
+				    "not an absolute path", (unsigned)i,
+				    n->path);
+		if (n->path && *n->path) {
+			time_path |= n->type.v == K_NEWTIME;
+			user_path |= n->type.v == CLONE_NEWUSER;
+		}
+	}
+	if (maps && !spec_has_ns(s, CLONE_NEWUSER))
+		return fail(e, "linux.uidMappings: there is no user namespace "
+			    "in linux.namespaces");
+	if (spec_has_ns(s, CLONE_NEWUSER) && !user_path &&
+	    (!l->uids.n || !l->gids.n))
+		return fail(e, "linux.%s: a new user namespace needs one",
+			    l->uids.n ? "gidMappings" : "uidMappings");
+	if ((l->monotonic.secs.set || l->monotonic.nanosecs.set ||
+	     l->boottime.secs.set || l->boottime.nanosecs.set) &&
+	    (!spec_has_ns(s, K_NEWTIME) || time_path))
+		return fail(e, "linux.timeOffsets: there is no new time "
+			    "namespace in linux.namespaces");
+	if (s->hostname && *s->hostname && !spec_has_ns(s, CLONE_NEWUTS))
+		return fail(e, "hostname: there is no uts namespace in "
+			    "linux.namespaces");
+	if (s->domainname && *s->domainname && !spec_has_ns(s, CLONE_NEWUTS))
+		return fail(e, "domainname: there is no uts namespace in "
+			    "linux.namespaces");
+	if (spec_has_ns(s, CLONE_NEWNS))
+		return true;
+	if (s->mounts.n)
+		return fail(e, "mounts: there is no mount namespace in "
+			    "linux.namespaces, they would change the host");
+	if (l->masked.n || l->readonly.n || l->propagation.set ||
+	    s->root->readonly)
+		return fail(e, "%s: there is no mount namespace in "
+			    "linux.namespaces",
+			    l->masked.n ? "linux.maskedPaths" :
+			    l->readonly.n ? "linux.readonlyPaths" :
+			    l->propagation.set ? "linux.rootfsPropagation" :
+			    "root.readonly");
+	return true;
+}
+
+static bool spec_check_device(const struct spec_device *d, size_t i,
+			      struct err *e)
+{
+	if (*d->path != '/')
+		return fail(e, "linux.devices[%u].path: \"%s\" is not an "
+			    "absolute path", (unsigned)i, d->path);
+	if (d->type.v == 0)
+		return fail(e, "linux.devices[%u].type: \"a\" is no node",
+			    (unsigned)i);
+	if (d->type.v != S_IFIFO && (!d->major.set || !d->minor.set))
+		return fail(e, "linux.devices[%u].%s: is missing", (unsigned)i,
+			    d->major.set ? "minor" : "major");
+	return true;
+}
+
+static bool spec_check_resources(const struct spec_resources *r, struct err *e)
+{
+	const struct spec_memory *m = &r->memory;
+	size_t i;
+
+	if (m->swap.set && m->swap.v > 0) {
+		if (!m->limit.set || m->limit.v <= 0)
+			return fail(e, "linux.resources.memory.swap: is memory "
+				    "and swap together, and needs "
+				    "memory.limit");
+		if (m->swap.v < m->limit.v)
+			return fail(e, "linux.resources.memory.swap: %lld is "
+				    "memory and swap together, and less than "
+				    "memory.limit, %lld", m->swap.v,
+				    m->limit.v);
+	}
+	for (i = 0; i < r->devices.n; i++) {
+		const char *a = r->devices.v[i].access;
+
+		if (r->devices.v[i].type.set &&
+		    r->devices.v[i].type.v == S_IFIFO)
+			return fail(e, "linux.resources.devices[%u].type: a "
+				    "rule is for a, b or c", (unsigned)i);
+		if (a && a[strspn(a, "rwm")])
+			return fail(e, "linux.resources.devices[%u].access: "
+				    "\"%s\" is not made of r, w and m",
+				    (unsigned)i, a);
+	}
+	for (i = 0; i < r->unified.n; i++)
+		if (strchr(r->unified.v[i].key, '/') ||
+		    !strchr(r->unified.v[i].key, '.'))
+			return fail(e, "linux.resources.unified.%s: is no file "
+				    "of a controller", r->unified.v[i].key);
+	return true;
+}
+
+/* The rules between members. */
+static bool spec_check(const struct spec *s, struct err *e)
+{
+	size_t i;
+
+	if (!s->process)
+		return fail(e, "process: is missing");
+	if (!s->root)
+		return fail(e, "root: is missing");
+	if (!*s->root->path)
+		return fail(e, "root.path: is empty");
+	if (s->hostname && strlen(s->hostname) > 64)
+		return fail(e, "hostname: is longer than 64 bytes");
+	if (s->domainname && strlen(s->domainname) > 64)
+		return fail(e, "domainname: is longer than 64 bytes");
+	for (i = 0; i < s->mounts.n; i++)
+		if (!*s->mounts.v[i].destination)
+			return fail(e, "mounts[%u].destination: is empty",
+				    (unsigned)i);
+	for (i = 0; i < s->linux.devices.n; i++)
+		if (!spec_check_device(&s->linux.devices.v[i], i, e))
+			return false;
+	return spec_check_process(s->process, e) &&
+	       (!s->process->scheduler ||
+		spec_check_scheduler(s->process->scheduler, e)) &&
+	       spec_check_ns(s, e) &&
+	       spec_check_resources(&s->linux.resources, e);
+}
+
+/* The text of a config.json, which is overwritten, into a spec. */
+static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
+			       char *text, size_t len, struct err *e)
+{
+	struct walker k = { mem, o, e };
+	struct where top = { NULL, NULL, 0 };
+	struct spec *s = mem_new(mem, sizeof *s);
+	struct json *j;
+
+	if (!s)
+		return no_memory(e), NULL;
+	j = json_parse(mem, "config.json", text, len, e);
+	if (!j)
+		return NULL;
+	if (j->type != JSON_OBJ)
+		return fail(e, "config.json: an object is due, this is %s",
+			    json_names[j->type]), NULL;
+	if (!spec_object(&k, &top, j, spec_fields, s) || !spec_check(s, e))
+		return wrap(e, "config.json"), NULL;
+	return s;
+}
+
+/* ===== STATE =============================================================
+ *
+ * <root>/<id>/state.json says what exists of a container, and is replaced by
+ * rename before the next thing is made: at the claim, with the cgroup
+ * directories that will be made; with init's pid and start time before init
+ * may act; and when it runs. So whatever kills nsrun, the next one finds what
+ * to undo. The directory itself is the lock (flock), and mkdir decides who
+ * owns an id. A pid counts only together with its start time.
+ *
+ * An id whose processes are gone is reclaimed in two cases: its state says
+ * "creating", or it belonged to an nsrun in the foreground that is gone too.
+ */
+
+struct state_cgroup {
+	const char	*path;		/* absolute, with the mount point */
+	struct opt	keep;		/* that much of it existed before */
+};
+
+struct state {
+	const char	*version, *id, *status, *bundle, *rootfs, *created;
+	struct opt	pid, start;	/* init; start time in clock ticks */
+	struct opt	runner, runner_start;	/* nsrun in the foreground */
+	LIST_OF(struct state_cgroup) cgroups;
+	LIST_OF(struct pair) annotations;
+};
+
+static const struct field state_cgroup_fields[] = {
+	F_DUE(state_cgroup, T_STR, "path", path),
+	F_INT_DUE(state_cgroup, "keep", keep, 0, PATH_MAX),
+	F_END
+};
+
+static const struct field state_fields[] = {
+	F(state, T_STR, "ociVersion", version),
+	F(state, T_STR, "id", id),
+	F(state, T_STR, "status", status),
+	F_INT(state, "pid", pid, 0, INT_MAX),
+	F(state, T_STR, "bundle", bundle),
+	F(state, T_STR, "rootfs", rootfs),
+	F(state, T_STR, "created", created),
+	F_INT(state, "pidStart", start, 0, LLONG_MAX),
+	F_INT(state, "runner", runner, 0, INT_MAX),
+	F_INT(state, "runnerStart", runner_start, 0, LLONG_MAX),
+	F_SUB(state, T_LIST, "cgroups", cgroups, state_cgroup,
+	      state_cgroup_fields),
+	F(state, T_MAP, "annotations", annotations),
+	F_END
+};
+
+/* The id is a file name, and a part of names elsewhere. */
+static bool state_check_id(const char *id, struct err *e)
+{
+	const char *p = id;
+
+	if (!id || !*id)
+		return fail(e, "invalid container ID format: it is empty");
+	if (strlen(id) > ID_MAX)
+		return fail(e, "invalid container ID format: it is longer than "
+			    "%d bytes", ID_MAX);
+	if (str_eq(id, ".") || str_eq(id, ".."))
+		return fail(e, "invalid container ID format: \"%s\"", id);
+	for (; *p; p++)
+		if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') &&
+		    !is_digit(*p) && !strchr("_+-.", *p))
+			return fail(e, "invalid container ID format: only "
+				    "letters, digits and _+-. may stand in it");
+	return true;
+}
+
+/* Field 22 of /proc/PID/stat, behind the name, which may hold anything; 0: no
+ * such process, or a zombie. */
+static long long state_pid_start(int proc, int pid)
+{
+	char path[32], buf[512], *p;
+	long long start = 0;
+	int i;
+
+	text_to(path, sizeof path, "%d/stat", pid);
+	if (pid <= 0 || io_get(proc, path, buf, sizeof buf) < 0)
+		return 0;
+	p = strrchr(buf, ')');
+	if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+		return 0;
+	for (i = 2, p++; i < 22 && *p; p++)
+		i += *p == ' ';
+	num_signed(p, strcspn(p, " "), &start);
+	return start;
+}
+
+static bool state_alive(int proc, struct opt pid, struct opt start)
+{
+	return pid.set && start.set && start.v &&
+	       state_pid_start(proc, (int)pid.v) == start.v;
+}
+
+/* RFC 3339, UTC, by Howard Hinnant's days-to-civil. */
+static void state_now(char buf[40])
+{
+	struct timespec ts;
+	long long days, era, doe, yoe, doy, mp, y;
+	unsigned rest, part[5], ns, i;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	days = (long long)ts.tv_sec / 86400 + 719468;
+	rest = (unsigned)((long long)ts.tv_sec % 86400);
+	era = days / 146097;
+	doe = days % 146097;
+	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	mp = (5 * doy + 2) / 153;
+	y = yoe + era * 400 + (mp >= 10);
+	part[0] = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
+	part[1] = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
+	part[2] = rest / 3600;
+	part[3] = rest / 60 % 60;
+	part[4] = rest % 60;
+	ns = (unsigned)ts.tv_nsec;
+	text_to(buf, 40, "%lld", y);
+	for (i = 0; i < 5; i++) {
+		char two[8];
+
+		text_to(two, sizeof two, "%c%u%u", "--T::"[i], part[i] / 10,
+			part[i] % 10);
+		strcat(buf, two);
+	}
+	strcat(buf, ".");
+	for (i = 100000000; i; i /= 10) {
+		char one[2] = { (char)('0' + ns / i % 10), 0 };
+
+		strcat(buf, one);
+	}
+	strcat(buf, "Z");
+}
+
+/* The state root's path: what the caller says, or the usual place. */
+static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
+		       struct err *e)
+{
+	const char *s = o->root ? o->root : getenv("NSRUN_ROOT"), *sub = "";
+
+	if (o->root && !*o->root)
+		return fail(e, "--root is empty");
+	if (!s || !*s) {
+		s = "/run/nsrun";
+		if (geteuid() != 0) {
+			s = getenv("XDG_RUNTIME_DIR");
+			sub = "/nsrun";
+		}
+	}
+	if (!s || !*s)
+		return fail(e, "no place for state: neither --root, "
+			    "$NSRUN_ROOT nor $XDG_RUNTIME_DIR is given");
+	if (!text_to(path, PATH_MAX, "%s%s", s, sub))
+		return fail(e, "the path of --root is too long");
+	return true;
+}
+
+/* Makes the state root, parents too, and opens it; -1 with errno. */
+static int state_open_root(char *path)
+{
+	char *p;
+
+	if (mkdir(path, 0711) < 0 && errno == ENOENT)
+		for (p = path + 1; *p; p++) {
+			p += strcspn(p, "/");
+			if (*p) {
+				*p = 0;
+				if (mkdir(path, 0755) < 0 && errno != EEXIST)
+					return -1;
+				*p = '/';
+			} else {
+				if (mkdir(path, 0711) < 0 && errno != EEXIST)
+					return -1;
+				break;
+			}
+		}
+	else if (errno && errno != EEXIST && access(path, W_OK) < 0)
+		return -1;
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool state_save(int dir, const struct state *s, struct arena *mem,
+		       struct err *e)
+{
+	size_t cap = 2048, i;
+	struct json_out o;
+	struct text t;
+
+	for (i = 0; i < s->annotations.n; i++)
+		cap += 6 * (strlen(s->annotations.v[i].key) +
+			    strlen(s->annotations.v[i].value)) + 16;
+	cap += s->cgroups.n * (PATH_MAX / 4) + 6 * (strlen(s->bundle) +
+						  strlen(s->rootfs));
+	t = (struct text){ mem_new(mem, cap), 0, cap, -1, false };
+	if (!t.p)
+		return no_memory(e);
+	o = (struct json_out){ &t, 0, true };
+	json_put_open(&o, NULL, '{');
+	json_put_str(&o, "ociVersion", s->version);
+	json_put_str(&o, "id", s->id);
+	json_put_str(&o, "status", s->status);
+	json_put_num(&o, "pid", s->pid.v);
+	json_put_str(&o, "bundle", s->bundle);
+	json_put_str(&o, "rootfs", s->rootfs);
+	json_put_str(&o, "created", s->created);
+	json_put_num(&o, "pidStart", s->start.v);
+	json_put_num(&o, "runner", s->runner.v);
+	json_put_num(&o, "runnerStart", s->runner_start.v);
+	json_put_open(&o, "cgroups", '[');
+	for (i = 0; i < s->cgroups.n; i++) {
+		json_put_open(&o, NULL, '{');
+		json_put_str(&o, "path", s->cgroups.v[i].path);
+		json_put_num(&o, "keep", s->cgroups.v[i].keep.v);
+		json_put_close(&o, '}');
+	}
+	json_put_close(&o, ']');
+	json_put_open(&o, "annotations", '{');
+	for (i = 0; i < s->annotations.n; i++)
+		json_put_str(&o, s->annotations.v[i].key,
+			     s->annotations.v[i].value);
+	json_put_close(&o, '}');
+	json_put_close(&o, '}');
+	text_put(&t, "\n", 1);
+	if (t.bad)
+		return fail(e, "write state.json: it does not fit");
+	/* taken back at once: the arena is for what lasts */
+	mem->p = t.p;
+	if (io_replace(dir, "state.json", t.p, t.len, 0600))
+		return true;
+	return sysfail(e, "write state.json");
+}
+
+/* NULL without an error text if there is no state.json. */
+static struct state *state_load(int dir, struct arena *mem,
+				const struct nsrun_options *o, struct err *e)
+{
+	struct state *s = mem_new(mem, sizeof *s);
+	struct walker k = { mem, o, e };
+	struct where top = { NULL, NULL, 0 };
+	struct json *j;
+	size_t len;
+	char *p;
+
+	if (!s)
+		return no_memory(e), NULL;
+	p = io_load(mem, dir, "state.json", CONFIG_MAX, &len, e);
+	if (!p) {
+		if (e->num == ENOENT)
+			*e->text = 0;
+		return NULL;
+	}
+	j = json_parse(mem, "state.json", p, len, e);
+	if (!j || !spec_due(&k, &top, j, JSON_OBJ) ||
+	    !spec_object(&k, &top, j, state_fields, s))
+		return NULL;
+	return s;
+}
+
+/* Does path below root still name the directory that is open at dir? */
+static bool state_same(int root, const char *id, int dir)
+{
+	struct stat a, b;
+
+	return fstat(dir, &a) == 0 &&
+	       fstatat(root, id, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* Empties and removes the container's directory. */
+static void state_drop(int root, const char *id, int dir)
+{
+	unlinkat(dir, "state.json", 0);
+	unlinkat(dir, ".state.json.tmp", 0);
+	unlinkat(root, id, AT_REMOVEDIR);
+}
+
+/* ===== CGROUP ============================================================
+ *
+ * A hierarchy is a cgroup file system that is mounted: on v2 hosts one, on v1
+ * hosts one for each group of controllers, on hybrid hosts those and a v2 one
+ * that holds the rest. The container gets one directory in each, at the same
+ * path, and joins them all. What a controller shall limit is one table for v1
+ * and one for v2: the file, and the function that writes its value from the
+ * config. A missing controller matters only if a limit for it was asked.
+ *
+ * Memory is entered last, because what a process uses for setting up stays
+ * charged: v1 joins the memory hierarchy after READY; on v2 the process is
+ * placed, makes its cgroup namespace, is placed back with P, and placed for
+ * good after READY.
+ */
+
+struct cg_hier {
+	const char	*mount;		/* where it is mounted */
+	const char	*own;		/* P's place below it, "/" or "/a/b" */
+	const char	*ctrls;		/* v1: "cpu,cpuacct", "name=systemd" */
+	bool		v2;
+};
+
+struct cg_host {
+	struct cg_hier	h[CG_HIER_MAX];
+	size_t		n;
+};
+
+struct cg_dir {
+	const struct cg_hier *h;
+	const char	*path;		/* with the mount point */
+	size_t		keep;		/* that much of it existed before */
+	bool		late;		/* joined after READY */
+	int		fd;
+};
+
+struct cg_write {
+	unsigned	dir;		/* index */
+	bool		optional;	/* the file may not exist */
+	const char	*file, *value, *key;	/* key: of config.json */
+};
+
+struct cg_plan {
+	struct cg_dir	d[CG_HIER_MAX];
+	size_t		n;
+	struct cg_write	*w;
+	size_t		nw;
+	bool		asked;		/* for a limit or a place */
+	bool		limits;
+};
+
+static bool cg_has(const char *ctrls, const char *name)
+{
+	size_t n = strlen(name);
+	const char *p = ctrls;
+
+	for (; (p = strstr(p, name)); p++)
+		if ((p == ctrls || p[-1] == ',') && (!p[n] || p[n] == ','))
+			return true;
+	return false;
+}
+
+/* P's path in the hierarchy with these controllers, less the part that is not
+ * below the mount. */
+static const char *cg_own(int proc, struct arena *mem, const char *ctrls,
+			  bool v2, const char *mount_root)
+{
+	struct lines l = { .fd = -1 };
+	const char *found = "/";
+	autofd fd = openat(proc, "self/cgroup", O_RDONLY | O_CLOEXEC);
+	char *s;
+
+	l.fd = fd;
+	while (fd >= 0 && (s = io_line(&l))) {
+		char *list = strchr(s, ':'), *path;
+
+		path = list ? strchr(++list, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = 0;
+		if (v2 ? *list == 0 : *list && cg_has(ctrls, list)) {
+			const char *rest = str_eq(mount_root, "/") ? path :
+				str_after(path, mount_root);
+
+			if (rest && *rest == '/' && !strstr(rest, "/.."))
+				found = mem_text(mem, "%s", rest);
+			break;
+		}
+	}
+	return found;
+}
+
+/* v1 super options name the controllers among flags. */
+static const char *cg_controllers(struct arena *mem, const char *options)
+{
+	static const char *const known[] = { "cpu", "cpuacct", "cpuset",
+		"memory", "devices", "freezer", "blkio", "pids", "hugetlb",
+		"net_cls", "net_prio", "perf_event", "rdma", "misc", "debug" };
+	char buf[256];
+	struct text t = TEXT(buf);
+	const char *p = options;
+
+	while (*p) {
+		size_t n = strcspn(p, ","), i;
+		bool take = str_after(p, "name=") != NULL;
+
+		for (i = 0; i < COUNT(known); i++)
+			take |= strlen(known[i]) == n &&
+				strncmp(known[i], p, n) == 0;
+		if (take)
+			text_add(&t, "%s%.*s", t.len ? "," : "", (int)n, p);
+		p += n + (p[n] == ',');
+	}
+	return t.len ? mem_text(mem, "%s", buf) : NULL;
+}
+
+static bool cg_add_host(struct cg_host *c, int proc, struct arena *mem,
+			const char *mount, const char *mount_root,
+			const char *options, bool v2)
+{
+	const char *ctrls = v2 ? "" : cg_controllers(mem, options);
+	struct cg_hier *h = &c->h[c->n];
+	size_t i;
+
+	if (!ctrls || c->n == CG_HIER_MAX)
+		return true;
+	for (i = 0; i < c->n; i++)	/* mounted a second time elsewhere */
+		if (c->h[i].v2 == v2 && str_eq(c->h[i].ctrls, ctrls))
+			return true;
+	h->mount = mem_text(mem, "%s", mount);
+	h->own = cg_own(proc, mem, ctrls, v2, mount_root);
+	h->ctrls = ctrls;
+	h->v2 = v2;
+	c->n++;
+	return h->mount && h->own;
+}
+
+/* Which hierarchies are mounted, and where P is in each. */
+static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
+{
+	struct lines l = { .fd = -1 };
+	struct statfs fs;
+	autofd fd = -1;
+	char *s;
+
+	c->n = 0;
+	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
+	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)
+		return cg_add_host(c, proc, mem, "/sys/fs/cgroup", "/", "",
+				   true);
+	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	l.fd = fd;
+	while (fd >= 0 && (s = io_line(&l))) {
+		char *type = strstr(s, " - cgroup"), *root, *mount, *options;
+
+		if (!type)
+			continue;
+		*type = 0;
+		type += 3;
+		word_next(&s);		/* mount id, parent id, device */
+		word_next(&s);
+		word_next(&s);
+		root = word_next(&s);
+		mount = word_next(&s);
+		options = type;
+		type = word_next(&options);
+		word_next(&options);	/* source */
+		if (!cg_add_host(c, proc, mem, mount, root, options,
+				 str_eq(type, "cgroup2")))
+			return false;
+	}
+	return true;
+}
+
+/* config-linux.md, "Cgroups Path": absolute is below the mount; relative, and
+ * absent (then the id), below P's own on v1, beside it on v2. */
+static const char *cg_path(struct arena *mem, const struct cg_hier *h,
+			   const char *asked, const char *id)
+{
+	char *p = mem_new(mem, PATH_MAX);
+	bool absolute = asked && *asked == '/';
+	struct text t = { p, 0, PATH_MAX, -1, false };
+	size_t mount = strlen(h->mount);
+
+	if (!p)
+		return NULL;
+	text_add(&t, "%s", h->mount);
+	if (!absolute)
+		text_add(&t, "%s%s", h->own, h->v2 ? "/.." : "");
+	text_add(&t, "/%s", asked && *asked ? asked : id);
+	if (t.bad)
+		return NULL;
+	path_clean(p + mount);
+	mem->p = p + ((strlen(p) + 16) & ~(size_t)15);
+	return p;
+}
+
+/* 2^(1/2), 2^(1/4), ...: 32 bits behind the point. */
+static const uint64_t cg_roots[] = {
+	6074001000, 5107605667, 4683669044, 4485121744, 4389015191, 4341735970,
+	4318288544, 4306612136, 4300785757, 4297875533, 4296421169, 4295694171,
+	4295330712, 4295148991, 4295058143, 4295012719,
+};
+
+/* Shares (2 to 262144, default 1024) as a weight (1 to 10000, default 100):
+ * ceil(10 ^ ((l^2 + 125 l) / 612 - 7/34)), l = log2(shares), in fixed point of
+ * 24 bits. */
+static unsigned cg_weight(long long shares)
+{
+	uint64_t s = shares < 2 ? 2 : shares > 262144 ? 262144 :
+		     (uint64_t)shares, r = 1ULL << 32;
+	int64_t l = 0, x;
+	int i;
+
+	for (; s > 1; s >>= 1)
+		l += 1 << 24;
+	s = (uint64_t)(shares < 2 ? 2 : shares > 262144 ? 262144 : shares) <<
+	    (31 - (l >> 24));		/* mantissa in [1, 2) with 31 bits */
+	for (i = 23; i >= 0; i--) {
+		s = s * s >> 31;
+		if (s >> 32) {
+			s >>= 1;
+			l |= 1 << i;
+		}
+	}
+	x = ((l * l >> 24) + 125 * l) / 612 - ((7LL << 24) / 34);
+	x = x * 55732705 >> 24;		/* log2(10) */
+	for (i = 0; i < (int)COUNT(cg_roots); i++)
+		if (x >> (23 - i) & 1)
+			r = (r >> 1) * (cg_roots[i] >> 1) >> 30;
+	r = (r << (x >> 24)) + (1ULL << 32) - (1 << 14);
+	return (unsigned)(r >> 32) > 10000 ? 10000 : (unsigned)(r >> 32);
+}
+
+/*
+ * How a value of the config becomes the text of a file. Each returns false if
+ * nothing was asked.
+ */
+typedef bool cg_put(char buf[64], const struct spec_resources *r,
+		    const void *limit);
+
+static bool put_plain(char buf[64], const struct spec_resources *r,
+		      const void *limit)
+{
+	const struct opt *v = limit;
+
+	(void)r;
+	return v->set && text_to(buf, 64, "%lld", v->v);
+}
+
+/* As put_plain, but 0 means nothing. */
+static bool put_some(char buf[64], const struct spec_resources *r,
+		     const void *limit)
+{
+	return ((const struct opt *)limit)->v && put_plain(buf, r, limit);
+}
+
+/* -1 is "max". */
+static bool put_max(char buf[64], const struct spec_resources *r,
+		    const void *limit)
+{
+	const struct opt *v = limit;
+
+	if (v->set && v->v < 0)
+		return text_to(buf, 64, "max");
+	return put_some(buf, r, limit);
+}
+
+/* 0 is a limit too, and the kernel's least is 1 (runc 1.4). */
+static bool put_pids(char buf[64], const struct spec_resources *r,
+		     const void *limit)
+{
+	const struct opt *v = limit;
+
+	if (v->set && v->v == 0)
+		return text_to(buf, 64, "1");
+	return put_max(buf, r, limit);
+}
+
+static bool put_text(char buf[64], const struct spec_resources *r,
+		     const void *limit)
+{
+	const char *s = *(const char *const *)limit;
+
+	(void)r;
+	return s && *s && text_to(buf, 64, "%s", s);
+}
+
+static bool put_true(char buf[64], const struct spec_resources *r,
+		     const void *limit)
+{
+	(void)r;
+	return *(const bool *)limit && text_to(buf, 64, "1");
+}
+
+/* v2 counts swap alone. */
+static bool put_swap(char buf[64], const struct spec_resources *r,
+		     const void *limit)
+{
+	const struct opt *v = limit;
+
+	if (v->set && v->v > 0)
+		return text_to(buf, 64, "%lld", v->v - r->memory.limit.v);
+	return put_max(buf, r, limit);
+}
+
+static bool put_weight(char buf[64], const struct spec_resources *r,
+		       const void *limit)
+{
+	const struct opt *v = limit;
+
+	(void)r;
+	return v->set && v->v && text_to(buf, 64, "%u", cg_weight(v->v));
+}
+
+static bool put_cpu_max(char buf[64], const struct spec_resources *r,
+			const void *limit)
+{
+	const struct spec_cpu *c = &r->cpu;
+
+	(void)limit;
+	if (!c->quota.v && !c->period.v)
+		return false;
+	if (c->quota.v > 0)
+		return text_to(buf, 64, "%lld %lld", c->quota.v,
+			       c->period.v ? c->period.v : 100000LL);
+	return text_to(buf, 64, "max %lld",
+		       c->period.v ? c->period.v : 100000LL);
+}
+
+/* A leading ? on the file: it may not exist. */
+struct cg_knob {
+	const char	*ctrl;		/* NULL: not in this version */
+	const char	*file;
+	cg_put		*put;
+	unsigned short	off;		/* in struct spec_resources */
+	const char	*key;
+};
+
+#define R(m) (unsigned short)offsetof(struct spec_resources, m)
+
+static const struct cg_knob knobs1[] = {
+	{ "cpu", "cpu.shares", put_some, R(cpu.shares), "cpu.shares" },
+	{ "cpu", "cpu.cfs_period_us", put_some, R(cpu.period), "cpu.period" },
+	{ "cpu", "cpu.cfs_quota_us", put_some, R(cpu.quota), "cpu.quota" },
+	{ "cpuset", "cpuset.cpus", put_text, R(cpu.cpus), "cpu.cpus" },
+	{ "cpuset", "cpuset.mems", put_text, R(cpu.mems), "cpu.mems" },
+	{ "memory", "memory.limit_in_bytes", put_some, R(memory.limit),
+	  "memory.limit" },
+	{ "memory", "memory.memsw.limit_in_bytes", put_some, R(memory.swap),
+	  "memory.swap" },
+	{ "memory", "memory.soft_limit_in_bytes", put_some,
+	  R(memory.reservation), "memory.reservation" },
+	{ "memory", "memory.swappiness", put_plain, R(memory.swappiness),
+	  "memory.swappiness" },
+	{ "memory", "memory.oom_control", put_true, R(memory.no_oom_killer),
+	  "memory.disableOOMKiller" },
+	{ "pids", "pids.max", put_pids, R(pids), "pids.limit" },
+};
+
+/* swappiness and disableOOMKiller have no file in v2. */
+static const struct cg_knob knobs2[] = {
+	{ "cpu", "cpu.weight", put_weight, R(cpu.shares), "cpu.shares" },
+	{ "cpu", "cpu.max", put_cpu_max, 0, "cpu.quota" },
+	{ "cpuset", "cpuset.cpus", put_text, R(cpu.cpus), "cpu.cpus" },
+	{ "cpuset", "cpuset.mems", put_text, R(cpu.mems), "cpu.mems" },
+	{ "memory", "memory.swap.max", put_swap, R(memory.swap),
+	  "memory.swap" },
+	{ "memory", "memory.max", put_max, R(memory.limit), "memory.limit" },
+	{ "memory", "memory.low", put_max, R(memory.reservation),
+	  "memory.reservation" },
+	{ "pids", "pids.max", put_pids, R(pids), "pids.limit" },
+};
+
+/* The hierarchy with the controller: v1, else the v2 one; -1: none. */
+static int cg_find(const struct cg_host *host, const char *ctrl)
+{
+	int found = -1;
+	size_t i;
+
+	for (i = 0; i < host->n; i++) {
+		if (!host->h[i].v2 && cg_has(host->h[i].ctrls, ctrl))
+			return (int)i;
+		if (host->h[i].v2)
+			found = (int)i;
+	}
+	return found;
+}
+
+static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
+			  const char *file, const char *value, const char *key)
+{
+	struct cg_write *w = &p->w[p->nw++];
+
+	w->dir = (unsigned)dir;
+	w->optional = *file == '?';
+	w->file = file + w->optional;
+	w->value = mem_text(mem, "%s", value);
+	w->key = key;
+	return w->value != NULL;
+}
+
+static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
+			  const struct spec_resources *r, bool v2,
+			  struct arena *mem, struct err *e)
+{
+	const struct cg_knob *k = v2 ? knobs2 : knobs1;
+	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
+	char buf[64];
+
+	for (; n--; k++) {
+		const void *limit = (const char *)r + k->off;
+		int h = cg_find(host, k->ctrl);
+
+		if (h >= 0 && host->h[h].v2 != v2)
+			continue;
+		if (h < 0 && v2)	/* the v1 table said it already */
+			continue;
+		if (!k->put(buf, r, limit))
+			continue;
+		if (h < 0)
+			return fail(e, "linux.resources.%s: no cgroup file "
+				    "system with the controller \"%s\" is "
+				    "mounted here", k->key, k->ctrl);
+		p->limits = true;
+		if (!cg_plan_write(p, mem, h, k->file, buf, k->key))
+			return no_memory(e);
+	}
+	return true;
+}
+
+static const char *const cg_default_devices[] = {
+	"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",
+	"c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm",
+	"c 136:* rwm", "c 10:200 rwm",
+};
+
+/* v1: the rules in order, then what every container may use. */
+static bool cg_plan_devices(struct cg_plan *p, int dir,
+			    const struct spec_resources *r, struct arena *mem,
+			    struct err *e)
+{
+	char buf[64], n[2][24];
+	size_t i, k;
+
+	for (i = 0; i < r->devices.n; i++) {
+		const struct spec_device_rule *d = &r->devices.v[i];
+		const struct opt *num[2] = { &d->major, &d->minor };
+		char type = d->type.v == S_IFCHR ? 'c' :
+			    d->type.v == S_IFBLK ? 'b' : 'a';
+
+		for (k = 0; k < 2; k++)
+			if (num[k]->set && num[k]->v >= 0)
+				text_to(n[k], sizeof n[k], "%lld", num[k]->v);
+			else
+				text_to(n[k], sizeof n[k], "*");
+		if (type == 'a')	/* the kernel takes "a" for all only */
+			text_to(buf, sizeof buf, "a");
+		else
+			text_to(buf, sizeof buf, "%c %s:%s %s", type, n[0],
+				n[1], d->access && *d->access ? d->access :
+				"rwm");
+		if (!cg_plan_write(p, mem, dir, d->allow ? "devices.allow" :
+				   "devices.deny", buf, "devices"))
+			return no_memory(e);
+	}
+	for (i = 0; i < COUNT(cg_default_devices); i++)
+		if (!cg_plan_write(p, mem, dir, "devices.allow",
+				   cg_default_devices[i], "devices"))
+			return no_memory(e);
+	return true;
+}
+
+/* Is anything denied? */
+static bool cg_denies(const struct spec_resources *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->devices.n; i++)
+		if (!r->devices.v[i].allow)
+			return true;
+	return false;
+}
+
+/* *nodev: a device policy was asked that no cgroup here can enforce. */
+static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
+		    const struct spec *s, const char *id, bool *nodev,
+		    struct arena *mem, struct err *e)
+{
+	const struct spec_resources *r = &s->linux.resources;
+	const char *asked = s->linux.cgroups_path;
+	int v2 = -1, dev = cg_find(host, "devices");
+	size_t i;
+
+	p->asked = asked && *asked == '/';
+	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + r->devices.n +
+			     COUNT(cg_default_devices) + r->unified.n) *
+		       sizeof *p->w);
+	if (!p->w)
+		return no_memory(e);
+	for (i = 0; i < host->n; i++) {
+		struct cg_dir *d = &p->d[p->n++];
+
+		d->h = &host->h[i];
+		d->path = cg_path(mem, d->h, asked, id);
+		d->fd = -1;
+		if (!d->path)
+			return fail(e, "linux.cgroupsPath: is too long");
+		if (d->h->v2)
+			v2 = (int)i;
+	}
+	if (!cg_plan_knobs(p, host, r, false, mem, e) ||
+	    !cg_plan_knobs(p, host, r, true, mem, e))
+		return false;
+	*nodev = cg_denies(r) && (dev < 0 || host->h[dev].v2);
+	if (r->devices.n && !*nodev && dev >= 0 && !host->h[dev].v2 &&
+	    !cg_plan_devices(p, dev, r, mem, e))
+		return false;
+	if (r->unified.n && v2 < 0)
+		return fail(e, "linux.resources.unified: no cgroup v2 file "
+			    "system is mounted here");
+	for (i = 0; i < r->unified.n; i++) {
+		p->limits = true;
+		if (!cg_plan_write(p, mem, v2, r->unified.v[i].key,
+				   r->unified.v[i].value, "unified"))
+			return no_memory(e);
+	}
+	for (i = 0; i < p->nw; i++)
+		if (str_after(p->w[i].file, "memory."))
+			p->d[p->w[i].dir].late = true;
+	return true;
+}
+
+/* How much of each path exists before we make the rest. */
+static void cg_probe(struct cg_plan *p)
+{
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		size_t n = strlen(p->d[i].path), top;
+
+		top = strlen(p->d[i].h->mount);
+		text_to(path, sizeof path, "%s", p->d[i].path);
+		while (n > top && access(path, F_OK) < 0) {
+			while (n > top && path[--n] != '/')
+				;
+			path[n] = 0;
+		}
+		p->d[i].keep = n;
+	}
+}
+
+/* A v1 cpuset is born empty, and an empty one takes no process. */
+static bool cg_fill_cpuset(const char *path, struct err *e)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	char name[PATH_MAX], buf[1024];
+	size_t i;
+
+	for (i = 0; i < COUNT(files); i++) {
+		text_to(name, sizeof name, "%s/%s", path, files[i]);
+		if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0)
+			continue;	/* mounted noprefix, or gone */
+		if (*buf != '\n' && *buf)
+			continue;
+		text_to(name, sizeof name, "%s/../%s", path, files[i]);
+		if (io_get(AT_FDCWD, name, buf, sizeof buf) <= 0)
+			continue;
+		text_to(name, sizeof name, "%s/%s", path, files[i]);
+		if (!io_put(AT_FDCWD, name, buf))
+			return sysfail(e, "write %s", name);
+	}
+	return true;
+}
+
+/* Controllers come into the children of a v2 group only if it is told so. One
+ * that cannot be had is missed where its file is written. */
+static void cg_enable(const char *path)
+{
+	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
+	struct text t = TEXT(buf);
+	char *save;
+
+	*buf = 0;
+	text_to(name, sizeof name, "%s/cgroup.controllers", path);
+	if (io_get(AT_FDCWD, name, have, sizeof have) <= 0)
+		return;
+	text_to(name, sizeof name, "%s/cgroup.subtree_control", path);
+	if (io_get(AT_FDCWD, name, on, sizeof on) < 0 || str_eq(have, on))
+		return;
+	have[strcspn(have, "\n")] = 0;
+	for (save = p; *p; p++)
+		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
+	if (io_put(AT_FDCWD, name, buf))
+		return;
+	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
+		io_put(AT_FDCWD, name, p);
+}
+
+/* Makes the directories from keep on. A neighbour may remove a common parent
+ * between two of our steps, so a missing one is made again. */
+static bool cg_make_dir(struct cg_dir *d, struct err *e)
+{
+	char path[PATH_MAX];
+	size_t n = d->keep, len = strlen(d->path);
+	bool cpuset = cg_has(d->h->ctrls, "cpuset");
+	int tries = 0;
+
+	while (n < len) {
+		size_t next = n + 1 + strcspn(d->path + n + 1, "/");
+
+		if (d->h->v2) {
+			text_to(path, sizeof path, "%.*s", (int)n, d->path);
+			cg_enable(path);
+		}
+		text_to(path, sizeof path, "%.*s", (int)next, d->path);
+		if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+			if (errno != ENOENT || ++tries > 16)
+				return sysfail(e, "make cgroup %s", path);
+			n = strlen(d->h->mount);
+			continue;
+		}
+		if (cpuset && !cg_fill_cpuset(path, e))
+			return false;
+		n = next;
+	}
+	return true;
+}
+
+/* A group that was there before must be empty. */
+static bool cg_check_empty(const struct cg_dir *d, struct err *e)
+{
+	char buf[1024], *p;
+	unsigned n = 0;
+
+	if (d->keep < strlen(d->path) || strlen(d->path) ==
+	    strlen(d->h->mount))
+		return true;
+	if (io_get(d->fd, "cgroup.procs", buf, sizeof buf) < 0)
+		return true;		/* threaded: cannot be read */
+	for (p = buf; *p; p++)
+		n += *p == '\n';
+	return n == 0 || fail(e, "container's cgroup is not empty: %u "
+			      "process(es) found in %s", n, d->path);
+}
+
+static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
+			 struct err *e)
+{
+	const struct cg_dir *d = &p->d[w->dir];
+	const char *line = w->value;
+	char buf[512];
+
+	while (*line) {		/* the kernel takes one line a write */
+		size_t n = strcspn(line, "\n");
+
+		if (!text_to(buf, sizeof buf, "%.*s", (int)n, line))
+			return fail(e, "linux.resources.%s: value too long",
+				    w->key);
+		if (!io_put(d->fd, w->file, buf)) {
+			if (w->optional && errno == ENOENT)
+				return true;
+			sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s",
+				w->key, buf, d->path, w->file);
+			if (e->num == ENOENT && d->h->v2)
+				hint(e, "the controller is not enabled for "
+				     "this group: see cgroup.subtree_control "
+				     "of its parents");
+			else if (e->num == ENOENT)
+				hint(e, "this kernel does not have it");
+			return false;
+		}
+		line += n + (line[n] == '\n');
+	}
+	return true;
+}
+
+/* rmdir from the leaf up to what existed; a busy one is waited for. */
+static void cg_drop_path(const char *full, size_t keep)
+{
+	char path[PATH_MAX];
+	size_t n = strlen(full);
+	int tries = 0;
+
+	text_to(path, sizeof path, "%s", full);
+	while (n > keep) {
+		if (rmdir(path) < 0) {
+			struct timespec ms = { 0, 1000000 };
+
+			if (errno == EBUSY && tries++ < 100) {
+				nanosleep(&ms, NULL);
+				continue;
+			}
+			if (errno != ENOENT)
+				return;
+		}
+		while (n > keep && path[--n] != '/')
+			;
+		path[n] = 0;
+	}
+}
+
+static void cg_drop(struct cg_plan *p)
+{
+	size_t i;
+
+	for (i = p->n; i--; ) {
+		cg_drop_path(p->d[i].path, p->d[i].keep);
+		fd_close(&p->d[i].fd);
+	}
+}
+
+/* Without a limit a host that gives no cgroups is no failure. */
+static bool cg_refused(const struct cg_plan *p, int num)
+{
+	return !p->limits && !p->asked && (num == EACCES || num == EPERM ||
+					   num == EROFS);
+}
+
+static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
+		    struct err *e)
+{
+	size_t i, w;
+
+	for (i = 0; i < p->n; i++) {
+		struct cg_dir *d = &p->d[i];
+		bool ok = cg_make_dir(d, e);
+
+		if (ok) {
+			d->fd = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			ok = d->fd >= 0 || sysfail(e, "open cgroup %s",
+						   d->path);
+		}
+		if (!ok && cg_refused(p, e->num)) {
+			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s", e->text);
+			fd_close(&d->fd);
+			continue;
+		}
+		if (!ok || !cg_check_empty(d, e))
+			return wrap(e, "linux.cgroupsPath");
+	}
+	for (w = 0; w < p->nw; w++)
+		if (p->d[p->w[w].dir].fd >= 0 && !cg_put_limit(p, &p->w[w], e))
+			return false;
+	return true;
+}
+
+/* An exiting neighbour makes the kernel say EINVAL for a moment. */
+static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
+{
+	struct timespec pause = { 0, 10000000 };
+	int tries = 0;
+
+	while (!io_put(d->fd, "cgroup.procs", pid)) {
+		if (errno == EINVAL && ++tries < 10) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		return sysfail(e, "join cgroup %s", d->path);
+	}
+	return true;
+}
+
+/* P moves a process into all groups, or only into those that are late. */
+static bool cg_join(const struct cg_plan *p, int pid, bool late,
+		    struct err *e)
+{
+	char buf[16];
+	size_t i;
+
+	text_to(buf, sizeof buf, "%d", pid);
+	for (i = 0; i < p->n; i++)
+		if (p->d[i].fd >= 0 && p->d[i].late == late &&
+		    !cg_join_dir(&p->d[i], buf, e))
+			return false;
+	return true;
+}
+
+/* Back to where P is, from the groups that are late. */
+static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
+{
+	char path[PATH_MAX], buf[16];
+	size_t i;
+
+	text_to(buf, sizeof buf, "%d", pid);
+	for (i = 0; i < p->n; i++) {
+		const struct cg_hier *h = p->d[i].h;
+
+		if (p->d[i].fd < 0 || !p->d[i].late)
+			continue;
+		text_to(path, sizeof path, "%s%s/cgroup.procs", h->mount,
+			h->own);
+		if (!io_put(AT_FDCWD, path, buf))
+			return sysfail(e, "write %s", path);
+	}
+	return true;
+}
+
+/* Ends what is left in the container's groups: without a pid namespace of its
+ * own, the processes outlive init. Forks are overtaken by repetition. */
+static void cg_kill(const char *group)
+{
+	struct timespec ms = { 0, 1000000 };
+	char path[PATH_MAX];
+	int round;
+
+	text_to(path, sizeof path, "%s/cgroup.procs", group);
+	for (round = 0; round < 1000; round++) {
+		struct lines l = { .fd = -1 };
+		autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+		bool any = false;
+		char *s;
+
+		l.fd = fd;
+		while (fd >= 0 && (s = io_line(&l))) {
+			long long pid;
+
+			if (!num_signed(s, strlen(s), &pid) || pid <= 1)
+				continue;	/* 0: outside our pid ns */
+			any = true;
+			kill((pid_t)pid, SIGKILL);
+		}
+		if (!any)
+			return;
+		nanosleep(&ms, NULL);
+	}
+}
+
+/* ===== NS ================================================================
+ *
+ * Which namespaces are made and which are joined. All but mount, cgroup and
+ * time are made by the clone of init itself; the kernel makes a user namespace
+ * first, so one clone serves. mount is unshared by init, so that its cwd, the
+ * root, moves along; cgroup is unshared once init sits in its cgroups; time is
+ * made by the stage J, because it takes effect for children only.
+ *
+ * Paths are all opened before the first is joined. Who may not join one yet
+ * joins the user namespace and tries again.
+ */
+
+struct ns_join {
+	int		type;
+	const char	*path;
+	int		fd;
+};
+
+struct ns_plan {
+	unsigned	make;		/* clone flags */
+	struct ns_join	join[NS_COUNT];	/* in the order of joining */
+	size_t		n;
+	bool		stage;		/* J is needed */
+	const char	*uid_map, *gid_map;	/* text of the kernel's files */
+	const char	*time_offsets;
+	char		**newuidmap, **newgidmap;	/* argv; [1]: the pid */
+};
+
+static bool ns_makes(const struct ns_plan *p, int type)
+{
+	return p->make & (unsigned)type;
+}
+
+static bool ns_joins(const struct ns_plan *p, int type)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->join[i].type == type)
+			return true;
+	return false;
+}
+
+static const char *ns_map_text(struct arena *mem, const spec_maps *m)
+{
+	const char *s = "";
+	size_t i;
+
+	for (i = 0; s && i < m->n; i++)
+		s = mem_text(mem, "%s%lld %lld %lld\n", s, m->v[i].inside.v,
+			     m->v[i].outside.v, m->v[i].size.v);
+	return s;
+}
+
+/* newuidmap(1), newgidmap(1): PID, then three numbers a line. */
+static char **ns_map_argv(struct arena *mem, const char *tool,
+			  const spec_maps *m)
+{
+	char **argv = mem_new(mem, (m->n * 3 + 3) * sizeof *argv);
+	size_t i, n = 2;
+
+	if (!argv)
+		return NULL;
+	argv[0] = (char *)tool;
+	for (i = 0; i < m->n; i++) {
+		argv[n++] = mem_text(mem, "%lld", m->v[i].inside.v);
+		argv[n++] = mem_text(mem, "%lld", m->v[i].outside.v);
+		argv[n++] = mem_text(mem, "%lld", m->v[i].size.v);
+	}
+	return argv;
+}
+
+static bool ns_plan(struct ns_plan *p, const struct spec *s,
+		    struct arena *mem, struct err *e)
+{
+	const struct spec_linux *l = &s->linux;
+	const struct spec_offset *off[2] = { &l->monotonic, &l->boottime };
+	const char *offsets = "";
+	size_t i, k;
+
+	for (i = 0; i < COUNT(ns_names); i++)
+		for (k = 0; k < l->namespaces.n; k++) {
+			const struct spec_ns *n = &l->namespaces.v[k];
+
+			if (n->type.v != ns_names[i].value)
+				continue;
+			if (!n->path || !*n->path) {
+				p->make |= (unsigned)n->type.v;
+				continue;
+			}
+			p->join[p->n++] = (struct ns_join){ (int)n->type.v,
+							    n->path, -1 };
+		}
+	p->stage = p->n || ns_makes(p, K_NEWTIME);
+	for (i = 0; offsets && i < 2; i++)
+		if (off[i]->secs.set || off[i]->nanosecs.set)
+			offsets = mem_text(mem, "%s%s %lld %lld\n", offsets,
+					   i ? "boottime" : "monotonic",
+					   off[i]->secs.v, off[i]->nanosecs.v);
+	p->time_offsets = offsets;
+	if (ns_makes(p, CLONE_NEWUSER)) {
+		p->uid_map = ns_map_text(mem, &l->uids);
+		p->gid_map = ns_map_text(mem, &l->gids);
+		p->newuidmap = ns_map_argv(mem, "newuidmap", &l->uids);
+		p->newgidmap = ns_map_argv(mem, "newgidmap", &l->gids);
+		if (!p->uid_map || !p->gid_map || !p->newuidmap ||
+		    !p->newgidmap)
+			return no_memory(e);
+	}
+	return p->time_offsets || no_memory(e);
+}
+
+/* Opens all that will be joined. One that we are in already is left out: for
+ * a user namespace the kernel would refuse it. */
+static bool ns_open(struct ns_plan *p, int proc, struct err *e)
+{
+	char own[32];
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		struct ns_join *j = &p->join[i];
+		const char *name = name_of(ns_names, COUNT(ns_names), j->type);
+		struct stat a, b;
+
+		j->fd = open(j->path, O_RDONLY | O_CLOEXEC);
+		if (j->fd < 0 || fstat(j->fd, &a) < 0)
+			return sysfail(e, "linux.namespaces: open the %s "
+				       "namespace %s", name, j->path);
+		text_to(own, sizeof own, "self/ns/%s",
+			j->type == CLONE_NEWNET ? "net" :
+			j->type == CLONE_NEWNS ? "mnt" : name);
+		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
+		    a.st_dev == b.st_dev)
+			fd_close(&j->fd);
+	}
+	return true;
+}
+
+/* In J. Those that need the user namespace's privileges come in round two. */
+static bool ns_enter(struct ns_plan *p, struct err *e)
+{
+	int round;
+	size_t i;
+
+	for (round = 0; round < 2; round++)
+		for (i = 0; i < p->n; i++) {
+			struct ns_join *j = &p->join[i];
+
+			if (j->fd < 0)
+				continue;
+			if (setns(j->fd, j->type) == 0)
+				fd_close(&j->fd);
+			else if (errno != EPERM || round)
+				return sysfail(e, "linux.namespaces: join the "
+					       "%s namespace %s",
+					       name_of(ns_names,
+						       COUNT(ns_names),
+						       j->type), j->path);
+		}
+	return true;
+}
+
+/* The kernel lacks a namespace, or a switch forbids it: which one? */
+static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
+{
+	char buf[64];
+	size_t i;
+
+	for (i = 0; i < COUNT(ns_names); i++) {
+		const char *name = ns_names[i].name;
+
+		if (!ns_makes(p, ns_names[i].value))
+			continue;
+		text_to(buf, sizeof buf, "self/ns/%s",
+			str_eq(name, "network") ? "net" :
+			str_eq(name, "mount") ? "mnt" : name);
+		if (faccessat(proc, buf, F_OK, 0) < 0)
+			return hint(e, "this kernel has no %s namespaces",
+				    name);
+	}
+	if (!ns_makes(p, CLONE_NEWUSER))
+		return geteuid() == 0 ? hint(e, "CAP_SYS_ADMIN is missing") :
+			hint(e, "not root: a user namespace is needed, see "
+			     "nsrun spec --rootless");
+	if (e->num == ENOSPC || (io_get(proc, "sys/user/max_user_namespaces",
+					buf, sizeof buf) > 0 && *buf == '0'))
+		return hint(e, "the sysctl user.max_user_namespaces forbids "
+			    "it");
+	if (io_get(proc, "sys/kernel/unprivileged_userns_clone", buf,
+		   sizeof buf) > 0 && *buf == '0')
+		return hint(e, "the sysctl kernel.unprivileged_userns_clone "
+			    "forbids it");
+	if (io_get(proc, "sys/kernel/apparmor_restrict_unprivileged_userns",
+		   buf, sizeof buf) > 0 && *buf == '1')
+		return hint(e, "the sysctl kernel.apparmor_restrict_"
+			    "unprivileged_userns forbids it without a "
+			    "profile");
+	return false;
+}
+
+/* ===== NET ===============================================================
+ *
+ * A new network namespace holds one link, lo, at index 1, and it is down. It
+ * is brought up over rtnetlink, which is there even where the kernel has no
+ * IPv4.
+ */
+
+static bool net_lo_up(struct err *e)
+{
+	struct {
+		struct k_nlmsg h;
+		struct k_ifinfo i;
+	} m = {
+		{ sizeof m, 16 /* RTM_NEWLINK */, 1 | 4 /* REQUEST, ACK */,
+		  1, 0 },
+		{ AF_UNSPEC, 0, 0, 1, IFF_UP, IFF_UP },
+	};
+	struct {
+		struct k_nlmsg h;
+		int32_t error;
+		char echo[sizeof m + 64];
+	} r;
+	autofd s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (s < 0)
+		return errno == EAFNOSUPPORT || errno == EPROTONOSUPPORT ||
+		       sysfail(e, "open rtnetlink");
+	if (send(s, &m, sizeof m, 0) < 0 ||
+	    recv(s, &r, sizeof r, 0) < (ssize_t)(sizeof r.h + sizeof r.error))
+		return sysfail(e, "bring up lo");
+	errno = -r.error;
+	return r.error == 0 || r.error == -ENODEV || sysfail(e, "bring up lo");
+}
+
+/* ===== MOUNT =============================================================
+ *
+ * The options of mounts[] are words; the table says what each does to a struct
+ * mnt, and what is no word is data for the file system. Mounting happens on
+ * fds only: the target is opened below the root (IO), a tree is cloned or a
+ * file system made detached from everything, then moved onto the target, then
+ * given its attributes and its propagation, still by fd. So no name in an
+ * untrusted tree is looked up twice.
+ *
+ * Kernels before 5.2 have no such calls, and before 5.12 no mount_setattr. For
+ * them the same steps go through mount(2) with the path "self/fd/N" below a
+ * verified procfs, and the new mount is found by opening the target again.
+ */
+
+enum mnt_kind { MNT_FS, MNT_BIND, MNT_CGROUP };
+
+enum { PROP_MAX = 4 };
+
+struct mnt {
+	size_t		index;		/* in mounts[] */
+	const char	*dest;		/* clean, below the root */
+	const char	*src, *type, *data;
+	unsigned char	kind;
+	bool		rec, copy_up, remount, late_ro, plain;
+	bool		src_nofollow, dest_nofollow, copy_symlink;
+	unsigned char	idmap;		/* 1: this mount, 2: the tree */
+	unsigned	set, clr, rset, rclr;	/* attributes */
+	unsigned	sb;		/* mount(2) flags of the superblock */
+	int		prop[PROP_MAX];
+	size_t		nprop;
+	const char	*uid_map, *gid_map;	/* of idmap; "": the container's */
+};
+
+enum word_act { W_ATTR, W_REC, W_SB, W_SB_OFF, W_BIND, W_RBIND, W_COPYUP,
+		W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK, W_NONE };
+
+static const struct word {
+	const char	*name;
+	unsigned	act, set, clr;
+} words[] = {
+	{ "defaults",	 W_NONE, 0, 0 },
+	{ "ro",		 W_ATTR, K_ATTR_RDONLY, 0 },
+	{ "rw",		 W_ATTR, 0, K_ATTR_RDONLY },
+	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID, 0 },
+	{ "suid",	 W_ATTR, 0, K_ATTR_NOSUID },
+	{ "nodev",	 W_ATTR, K_ATTR_NODEV, 0 },
+	{ "dev",	 W_ATTR, 0, K_ATTR_NODEV },
+	{ "noexec",	 W_ATTR, K_ATTR_NOEXEC, 0 },
+	{ "exec",	 W_ATTR, 0, K_ATTR_NOEXEC },
+	{ "noatime",	 W_ATTR, K_ATTR_NOATIME, K_ATTR__ATIME },
+	{ "atime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "relatime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "norelatime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "strictatime", W_ATTR, K_ATTR_STRICTATIME, K_ATTR__ATIME },
+	{ "nostrictatime", W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "nodiratime",	 W_ATTR, K_ATTR_NODIRATIME, 0 },
+	{ "diratime",	 W_ATTR, 0, K_ATTR_NODIRATIME },
+	{ "nosymfollow", W_ATTR, K_ATTR_NOSYMFOLLOW, 0 },
+	{ "symfollow",	 W_ATTR, 0, K_ATTR_NOSYMFOLLOW },
+	{ "rro",	 W_REC, K_ATTR_RDONLY, 0 },
+	{ "rrw",	 W_REC, 0, K_ATTR_RDONLY },
+	{ "rnosuid",	 W_REC, K_ATTR_NOSUID, 0 },
+	{ "rsuid",	 W_REC, 0, K_ATTR_NOSUID },
+	{ "rnodev",	 W_REC, K_ATTR_NODEV, 0 },
+	{ "rdev",	 W_REC, 0, K_ATTR_NODEV },
+	{ "rnoexec",	 W_REC, K_ATTR_NOEXEC, 0 },
+	{ "rexec",	 W_REC, 0, K_ATTR_NOEXEC },
+	{ "rnoatime",	 W_REC, K_ATTR_NOATIME, K_ATTR__ATIME },
+	{ "ratime",	 W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "rrelatime",	 W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "rnorelatime", W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "rstrictatime", W_REC, K_ATTR_STRICTATIME, K_ATTR__ATIME },
+	{ "rnostrictatime", W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
+	{ "rnodiratime", W_REC, K_ATTR_NODIRATIME, 0 },
+	{ "rdiratime",	 W_REC, 0, K_ATTR_NODIRATIME },
+	{ "rnosymfollow", W_REC, K_ATTR_NOSYMFOLLOW, 0 },
+	{ "rsymfollow",	 W_REC, 0, K_ATTR_NOSYMFOLLOW },
+	{ "sync",	 W_SB, K_MS_SYNCHRONOUS, 0 },
+	{ "async",	 W_SB_OFF, K_MS_SYNCHRONOUS, 0 },
+	{ "dirsync",	 W_SB, K_MS_DIRSYNC, 0 },
+	{ "mand",	 W_SB, K_MS_MANDLOCK, 0 },
+	{ "nomand",	 W_SB_OFF, K_MS_MANDLOCK, 0 },
+	{ "lazytime",	 W_SB, K_MS_LAZYTIME, 0 },
+	{ "nolazytime",	 W_SB_OFF, K_MS_LAZYTIME, 0 },
+	{ "iversion",	 W_SB, K_MS_I_VERSION, 0 },
+	{ "noiversion",	 W_SB_OFF, K_MS_I_VERSION, 0 },
+	{ "silent",	 W_SB, K_MS_SILENT, 0 },
+	{ "loud",	 W_SB_OFF, K_MS_SILENT, 0 },
+	{ "bind",	 W_BIND, 0, 0 },
+	{ "rbind",	 W_RBIND, 0, 0 },
+	{ "remount",	 W_REMOUNT, 0, 0 },
+	{ "tmpcopyup",	 W_COPYUP, 0, 0 },
+	{ "idmap",	 W_IDMAP, 0, 0 },
+	{ "ridmap",	 W_RIDMAP, 0, 0 },
+	{ "src-nofollow", W_SRC, 0, 0 },
+	{ "dest-nofollow", W_DEST, 0, 0 },
+	{ "copy-symlink", W_LINK, 0, 0 },
+};
+
+/* Attributes of mounts, as mount(2) says them. */
+static const struct name attr_names[] = {
+	{ "ro", K_ATTR_RDONLY },	{ "nosuid", K_ATTR_NOSUID },
+	{ "nodev", K_ATTR_NODEV },	{ "noexec", K_ATTR_NOEXEC },
+	{ "noatime", K_ATTR_NOATIME },	{ "strictatime", K_ATTR_STRICTATIME },
+	{ "nodiratime", K_ATTR_NODIRATIME },
+	{ "nosymfollow", K_ATTR_NOSYMFOLLOW },
+};
+
+static bool mnt_word(struct mnt *m, const char *s)
+{
+	const struct name *prop = name_find(propagation_names,
+					    COUNT(propagation_names), s);
+	unsigned *set = &m->set, *clr = &m->clr;
+	size_t i;
+
+	if (prop) {
+		if (m->nprop < PROP_MAX)
+			m->prop[m->nprop++] = prop->value;
+		return true;
+	}
+	for (i = 0; i < COUNT(words) && !str_eq(words[i].name, s); i++)
+		;
+	if (i == COUNT(words))
+		return false;
+	switch (words[i].act) {
+	case W_REC:
+		set = &m->rset;
+		clr = &m->rclr;
+		/* fall through */
+	case W_ATTR:	/* of two words about one thing the later counts */
+		*set = (*set & ~words[i].clr) | words[i].set;
+		*clr = (*clr & ~(words[i].set & ~(unsigned)K_ATTR__ATIME)) |
+		       words[i].clr;
+		break;
+	case W_SB:	 m->sb |= words[i].set; break;
+	case W_SB_OFF:	 m->sb &= ~words[i].set; break;
+	case W_RBIND:	 m->rec = true;	/* fall through */
+	case W_BIND:	 m->kind = MNT_BIND; break;
+	case W_COPYUP:	 m->copy_up = true; break;
+	case W_IDMAP:	 m->idmap = 1; break;
+	case W_RIDMAP:	 m->idmap = 2; break;
+	case W_REMOUNT:	 m->remount = true; break;
+	case W_SRC:	 m->src_nofollow = true; break;
+	case W_DEST:	 m->dest_nofollow = true; break;
+	case W_LINK:	 m->copy_symlink = m->src_nofollow = true; break;
+	}
+	return true;
+}
+
+/* Kernel file systems: their superblock is shared or has no ro of its own. */
+static bool mnt_is_kernel(const char *type)
+{
+	static const char *const types[] = { "tmpfs", "proc", "sysfs",
+		"devpts", "mqueue", "cgroup", "cgroup2" };
+	size_t i;
+
+	for (i = 0; i < COUNT(types); i++)
+		if (str_eq(types[i], type))
+			return true;
+	return false;
+}
+
+/* What may be mounted over inside /proc: files that lxcfs and such provide. */
+static bool mnt_proc_allowed(const char *dest)
+{
+	static const char *const files[] = { "cpuinfo", "diskstats", "meminfo",
+		"stat", "swaps", "uptime", "loadavg", "slabinfo",
+		"sys/kernel/ns_last_pid", "sys/crypto/fips_enabled" };
+	size_t i;
+
+	for (i = 0; i < COUNT(files); i++)
+		if (str_eq(files[i], dest + 6))
+			return true;
+	return false;
+}
+
+static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
+			 const char *bundle, const char *label,
+			 struct arena *mem, struct err *e)
+{
+	const char *data = "", *type = s->type ? s->type : "";
+	char *dest = mem_text(mem, "/%s", s->destination);
+	size_t i;
+
+	if (!dest)
+		return no_memory(e);
+	path_clean(dest);
+	m->dest = *dest ? dest : "/";
+	m->type = type;
+	m->src = s->source ? s->source : "";
+	if (str_eq(type, "bind") || str_eq(type, "rbind"))
+		m->kind = MNT_BIND;
+	for (i = 0; i < s->options.n && data; i++)
+		if (*s->options.v[i] && !mnt_word(m, s->options.v[i]))
+			data = mem_text(mem, "%s%s%s", data, *data ? "," : "",
+					s->options.v[i]);
+	m->uid_map = ns_map_text(mem, &s->uids);
+	m->gid_map = ns_map_text(mem, &s->gids);
+	if (!data || !m->uid_map || !m->gid_map)
+		return no_memory(e);
+	m->plain = m->set || m->clr;
+	if (m->kind == MNT_BIND) {
+		if (*data)
+			return fail(e, "options: \"%s\" is no option of a "
+				    "bind mount", data);
+		if (!*m->src)
+			return fail(e, "source: is missing");
+		if (*m->src != '/')
+			m->src = mem_text(mem, "%s/%s", bundle, m->src);
+		if (m->remount)
+			return fail(e, "options: a remount together with a "
+				    "bind is not supported");
+	} else if (!*type && !m->remount) {
+		return fail(e, "type: is missing, and the options do not say "
+			    "bind");
+	}
+	if (str_eq(type, "cgroup") && m->kind != MNT_BIND)
+		m->kind = MNT_CGROUP;
+	if ((s->uids.n || s->gids.n) && !m->idmap)
+		m->idmap = 1;
+	if (m->idmap && m->kind != MNT_BIND)
+		return fail(e, "options: idmap goes with a bind mount only");
+	if (m->idmap && !s->uids.n != !s->gids.n)
+		return fail(e, "%s: is missing", s->uids.n ? "gidMappings" :
+			    "uidMappings");
+	if (m->copy_up && !str_eq(type, "tmpfs"))
+		return fail(e, "options: tmpcopyup goes with tmpfs only");
+	if (str_after(m->dest, "/proc/") && !mnt_proc_allowed(m->dest))
+		return fail(e, "destination: is inside /proc, where only some "
+			    "files may be covered");
+	if (str_eq(m->dest, "/proc") && m->kind != MNT_BIND &&
+	    !str_eq(type, "proc") && !m->remount)
+		return fail(e, "destination: /proc can hold a proc file system "
+			    "only");
+	if (*m->type && label && *label && m->kind == MNT_FS &&
+	    !str_eq(type, "proc") && !str_eq(type, "sysfs"))
+		data = mem_text(mem, "%s%scontext=\"%s\"", data,
+				*data ? "," : "", label);
+	m->data = data;
+	if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(type))
+		m->sb |= MS_RDONLY;	/* of a medium that cannot be written */
+	m->late_ro = str_eq(type, "tmpfs") && (m->set & K_ATTR_RDONLY);
+	return data && m->src ? true : no_memory(e);
+}
+
+struct mnt_list {
+	struct mnt	*v;
+	size_t		n;
+};
+
+static bool mnt_plan(struct mnt_list *l, const struct spec *s,
+		     const char *bundle, bool nodev, struct arena *mem,
+		     struct err *e)
+{
+	size_t i;
+
+	l->v = mem_new(mem, s->mounts.n * sizeof *l->v);
+	if (!l->v)
+		return no_memory(e);
+	for (i = 0; i < s->mounts.n; i++) {
+		struct mnt *m = &l->v[i];
+
+		m->index = i;
+		if (!mnt_plan_one(m, &s->mounts.v[i], bundle,
+				  s->linux.mount_label, mem, e))
+			return wrap(e, "mounts[%u] (%s)", (unsigned)i,
+				    s->mounts.v[i].destination);
+		if (nodev && m->kind == MNT_BIND && !(m->clr & K_ATTR_NODEV))
+			m->set |= K_ATTR_NODEV;
+	}
+	l->n = s->mounts.n;
+	return true;
+}
+
+/*
+ * What init holds while it arranges the namespaces: the root and a verified
+ * procfs as fds of its own mount namespace, and a way to ask P.
+ */
+struct inside {
+	int		root, proc;
+	const struct cg_plan *cg;
+	bool		cgroup_ns, user_ns;
+	bool		nodev;		/* see DEV */
+	int		late[32];	/* mounts to become read-only, O_PATH */
+	size_t		nlate;
+	/* P's help for what needs the host's privileges: the bind source of
+	 * mounts[index], as a detached tree, with its idmap; -1 on failure */
+	int		(*source)(struct inside *, size_t index, struct err *);
+	void		(*warn)(struct inside *, const char *text);
+	int		sock;
+};
+
+static unsigned long mnt_flags(unsigned attr)
+{
+	unsigned atime = attr & K_ATTR__ATIME;
+
+	return (attr & 15) | (attr & K_ATTR_NODIRATIME ? MS_NODIRATIME : 0) |
+	       (attr & K_ATTR_NOSYMFOLLOW ? (unsigned)K_MS_NOSYMFOLLOW : 0) |
+	       (atime == K_ATTR_NOATIME ? (unsigned long)MS_NOATIME :
+		atime == K_ATTR_STRICTATIME ? (unsigned long)MS_STRICTATIME :
+		(unsigned long)MS_RELATIME);
+}
+
+/* mount(2) on fds: cwd becomes the procfs, so that no absolute path is used. */
+static bool mnt_old(struct inside *in, int src, int target, const char *type,
+		    unsigned long flags, const char *data)
+{
+	char from[32], to[32];
+
+	text_to(from, sizeof from, "self/fd/%d", src);
+	text_to(to, sizeof to, "self/fd/%d", target);
+	if (in->proc < 0) {
+		errno = ENOSYS;
+		return false;
+	}
+	return fchdir(in->proc) == 0 &&
+	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
+}
+
+/* The attributes of the mount at fd (and below it, if rec). What is not named
+ * stays: flags that a user namespace has locked, too. */
+static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
+		    bool rec, struct err *e)
+{
+	struct k_attr a = { set, clr, 0, 0 };
+	struct statvfs fs;
+	unsigned now;
+
+	if (!set && !clr)
+		return true;
+	if (sys_mount_setattr(fd, rec ? K_AT_RECURSIVE : 0, &a) == 0)
+		return true;
+	if (!no_syscall(errno))
+		return sysfail(e, "set mount attributes");
+	if (rec)
+		return sysfail(e, "set mount attributes recursively, which "
+			       "needs Linux 5.12");
+	if (fstatvfs(fd, &fs) < 0)
+		return sysfail(e, "statvfs");
+	now = (unsigned)(fs.f_flag & 15) |
+	      (fs.f_flag & 1024 ? K_ATTR_NOATIME : fs.f_flag & 4096 ?
+	       K_ATTR_RELATIME : K_ATTR_STRICTATIME) |
+	      (fs.f_flag & 2048 ? K_ATTR_NODIRATIME : 0);
+	now = (now & ~clr) | set;
+	if (mnt_old(in, -1, fd, NULL, MS_BIND | MS_REMOUNT | mnt_flags(now),
+		    NULL))
+		return true;
+	sysfail(e, "set mount attributes");
+	return e->num == EPERM ? hint(e, "the source's mount has flags that "
+				      "are locked here") : false;
+}
+
+static bool mnt_propagate(struct inside *in, int fd, int how, struct err *e)
+{
+	struct k_attr a = { 0, 0, (unsigned)how & ~(unsigned)MS_REC, 0 };
+
+	if (sys_mount_setattr(fd, how & MS_REC ? K_AT_RECURSIVE : 0, &a) == 0)
+		return true;
+	/* before 5.12 missing; EINVAL there is a filter's way to say so */
+	return mnt_old(in, -1, fd, NULL, (unsigned long)how, NULL) ||
+	       sysfail(e, "set propagation");
+}
+
+/* Clones what is at src, all of it if rec, and moves the clone onto target,
+ * which is open at path below the root. Returns the new mount's fd. */
+static int mnt_clone(struct inside *in, int src, int target, const char *path,
+		     bool rec, int walk, struct err *e)
+{
+	autofd tree = sys_open_tree(src, "", K_TREE_CLONE | K_AT_EMPTY_PATH |
+				    (rec ? K_AT_RECURSIVE : 0));
+
+	if (tree >= 0) {
+		if (sys_move_mount(tree, target) == 0)
+			return fd_take(&tree);
+	} else if (no_syscall(errno)) {
+		if (mnt_old(in, src, target, NULL, MS_BIND |
+			    (rec ? MS_REC : 0), NULL))
+			tree = root_open(in->root, path, walk);
+		if (tree >= 0)
+			return fd_take(&tree);
+	}
+	sysfail(e, "bind mount");
+	return -1;
+}
+
+/* The kernel's own words about a refused file system: "e tmpfs: Unknown ..." */
+static bool mnt_fs_fail(int fs, const char *type, const char *option,
+			struct err *e)
+{
+	int num = errno;
+	char buf[256];
+	ssize_t n;
+
+	if (option)
+		sysfail(e, "%s refused the option \"%s\"", type, option);
+	else
+		sysfail(e, "make a %s file system", type);
+	while ((n = read(fs, buf, sizeof buf - 1)) > 2) {
+		buf[n] = 0;
+		buf[strcspn(buf, "\n")] = 0;
+		if (*buf == 'e')
+			hint(e, "%s", buf + 2);
+	}
+	e->num = num;
+	return false;
+}
+
+/* The options of data, which are separated by commas outside quotes; those
+ * that begin with skip are left out. */
+static bool mnt_fs_options(int fs, const struct mnt *m, const char *skip,
+			   struct err *e)
+{
+	const char *p = m->data;
+	char buf[512];
+
+	while (*p) {
+		bool quoted = false;
+		size_t n = 0;
+		char *value;
+
+		for (; p[n] && (quoted || p[n] != ',' || (n && p[n - 1] ==
+							  '\\')); n++)
+			quoted ^= p[n] == '"';
+		if (!text_to(buf, sizeof buf, "%.*s", (int)n, p))
+			return fail(e, "an option is longer than %d bytes",
+				    (int)sizeof buf);
+		p += n + (p[n] == ',');
+		if (skip && str_after(buf, skip))
+			continue;
+		value = strchr(buf, '=');
+		if (value)
+			*value = 0;
+		if (sys_fsconfig(fs, value ? K_FSCONFIG_STRING :
+				 K_FSCONFIG_FLAG, buf,
+				 value ? value + 1 : NULL) < 0) {
+			if (value)
+				*value = '=';
+			return mnt_fs_fail(fs, m->type, buf, e);
+		}
+	}
+	return true;
+}
+
+static const struct name sb_names[] = {
+	{ "sync", K_MS_SYNCHRONOUS },	{ "dirsync", K_MS_DIRSYNC },
+	{ "mand", K_MS_MANDLOCK },	{ "lazytime", K_MS_LAZYTIME },
+	{ "ro", MS_RDONLY },
+};
+
+/* A new file system, detached; -1 with errno ENOSYS where mount(2) must do it:
+ * on an old kernel, or for options that fsconfig has no room for. */
+static int mnt_fs(const struct mnt *m, unsigned attr, const char *extra,
+		  const char *skip, struct err *e)
+{
+	autofd fs = -1;
+	size_t i;
+	int fd;
+
+	errno = ENOSYS;
+	if (strlen(m->data) > 255 || strchr(m->type, '.') ||
+	    (m->sb & (K_MS_I_VERSION | K_MS_SILENT)))
+		return *e->text = 0, -1;
+	fs = sys_fsopen(m->type);
+	if (fs < 0) {
+		if (no_syscall(errno)) {
+			*e->text = 0;
+			errno = ENOSYS;
+		} else if (errno == ENODEV) {
+			fail(e, "the kernel has no file system \"%s\" (not "
+			     "in /proc/filesystems): no such device", m->type);
+		} else {
+			sysfail(e, "fsopen %s", m->type);
+		}
+		return -1;
+	}
+	if (*m->src && sys_fsconfig(fs, K_FSCONFIG_STRING, "source",
+				    m->src) < 0)
+		return mnt_fs_fail(fs, m->type, m->src, e), -1;
+	for (i = 0; i < COUNT(sb_names); i++)
+		if (m->sb & (unsigned)sb_names[i].value &&
+		    sys_fsconfig(fs, K_FSCONFIG_FLAG, sb_names[i].name,
+				 NULL) < 0)
+			return mnt_fs_fail(fs, m->type, sb_names[i].name, e),
+			       -1;
+	if (*extra && sys_fsconfig(fs, K_FSCONFIG_STRING, "mode", extra) < 0)
+		return mnt_fs_fail(fs, m->type, extra, e), -1;
+	if (!mnt_fs_options(fs, m, skip, e))
+		return -1;
+	if (sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) < 0)
+		return mnt_fs_fail(fs, m->type, *m->data ? m->data : NULL, e),
+		       -1;
+	fd = sys_fsmount(fs, attr);
+	if (fd < 0)
+		mnt_fs_fail(fs, m->type, NULL, e);
+	return fd;
+}
+
+/* The same by mount(2), straight onto the target. */
+static int mnt_fs_old(struct inside *in, const struct mnt *m, unsigned attr,
+		      const char *extra, int target, struct err *e)
+{
+	char data[4096], path[32];
+	int fd = -1;
+
+	if (!text_to(data, sizeof data, "%s%s%s%s", *extra ? "mode=" : "",
+		     extra, *extra && *m->data ? "," : "", m->data)) {
+		fail(e, "the options are longer than a page");
+		return -1;
+	}
+	text_to(path, sizeof path, "self/fd/%d", target);
+	if (in->proc >= 0 && fchdir(in->proc) == 0 &&
+	    mount(*m->src ? m->src : "none", path, m->type,
+		  mnt_flags(attr) | m->sb, data) == 0)
+		fd = root_open(in->root, m->dest, 0);
+	if (fd < 0)
+		sysfail(e, "mount %s with \"%s\"", m->type, data);
+	return fd;
+}
+
+/* Copies one entry of a directory into a tmpfs: its kind, mode, owner, data. */
+static bool copy_entry(int from, int to, const char *name,
+		       const struct stat *st)
+{
+	mode_t mode = st->st_mode;
+	char buf[4096];
+	ssize_t n;
+
+	if (S_ISLNK(mode)) {
+		n = readlinkat(from, name, buf, sizeof buf - 1);
+		if (n < 0)
+			return false;
+		buf[n] = 0;
+		if (symlinkat(buf, to, name) < 0)
+			return false;
+	} else if (S_ISDIR(mode)) {
+		if (mkdirat(to, name, 0700) < 0)
+			return false;
+	} else if (S_ISREG(mode)) {
+		autofd in = openat(from, name, O_RDONLY | O_NOFOLLOW |
+				   O_CLOEXEC | O_NONBLOCK);
+		autofd out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL |
+				    O_CLOEXEC, 0600);
+		struct text t = { buf, 0, sizeof buf, out, false };
+
+		if (in < 0 || out < 0)
+			return false;
+		while ((n = read(in, buf, sizeof buf)) > 0) {
+			t.len = (size_t)n;
+			text_flush(&t);
+		}
+		if (n < 0 || t.bad)
+			return false;
+	} else if (mknodat(to, name, mode, st->st_rdev) < 0) {
+		return false;
+	}
+	return fchownat(to, name, st->st_uid, st->st_gid,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISLNK(mode) || fchmodat(to, name, mode & 07777, 0) == 0);
+}
+
+/* Extended attributes of what is open at both, as far as they can be had. */
+static void copy_xattrs(int from, int to)
+{
+	char names[2048], value[2048], *p = names;
+	ssize_t n = flistxattr(from, names, sizeof names), k;
+
+	for (; n > 0 && p < names + n; p += strlen(p) + 1) {
+		k = fgetxattr(from, p, value, sizeof value);
+		if (k >= 0)
+			fsetxattr(to, p, value, (size_t)k, 0);
+	}
+}
+
+/* A directory's contents, then those of its directories, up to a depth that
+ * only a hostile image exceeds. */
+static bool copy_tree(int from, int to, int depth)
+{
+	char buf[2048];
+	long n, off;
+
+	if (depth > 64) {
+		errno = ELOOP;
+		return false;
+	}
+	while ((n = sys_getdents(from, buf, sizeof buf)) > 0)
+		for (off = 0; off < n; ) {
+			struct k_dirent *d = (struct k_dirent *)(buf + off);
+			autofd sub = -1, dest = -1;
+			struct stat st;
+
+			off += d->len;
+			if (str_eq(d->name, ".") || str_eq(d->name, ".."))
+				continue;
+			if (fstatat(from, d->name, &st,
+				    AT_SYMLINK_NOFOLLOW) < 0 ||
+			    !copy_entry(from, to, d->name, &st))
+				return false;
+			if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+				continue;
+			sub = openat(from, d->name, O_RDONLY | O_NOFOLLOW |
+				     O_CLOEXEC | O_NONBLOCK);
+			dest = openat(to, d->name, O_RDONLY | O_NOFOLLOW |
+				      O_CLOEXEC);
+			if (sub < 0 || dest < 0)
+				return false;
+			copy_xattrs(sub, dest);
+			if (S_ISDIR(st.st_mode) &&
+			    !copy_tree(sub, dest, depth + 1))
+				return false;
+		}
+	return n == 0;
+}
+
+/* tmpcopyup: what the new tmpfs at fs covers is copied into it. */
+static bool mnt_copy_up(int fs, int target, struct err *e)
+{
+	autofd from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd to = openat(fs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (from < 0 || to < 0 || fstat(from, &st) < 0)
+		return sysfail(e, "tmpcopyup");
+	copy_xattrs(from, to);
+	return (copy_tree(from, to, 0) &&
+		fchown(to, st.st_uid, st.st_gid) == 0 &&
+		fchmod(to, st.st_mode & 07777) == 0) ||
+	       sysfail(e, "tmpcopyup");
+}
+
+/* procfs is guarded: nothing but the list of A2 may be mounted in it, by
+ * whatever name it was reached; and sysfs or proc not through a link. */
+static bool mnt_guard(const struct mnt *m, int target, struct err *e)
+{
+	struct statfs fs;
+
+	if (fstatfs(target, &fs) < 0)
+		return sysfail(e, "statfs");
+	return (unsigned)fs.f_type != K_MAGIC_PROC ||
+	       str_after(m->dest, "/proc/") || str_eq(m->dest, "/proc") ||
+	       fail(e, "destination: leads into /proc through a symbolic "
+		    "link");
+}
+
+static bool mnt_is_real(const struct mnt *m)
+{
+	return m->kind == MNT_FS && (str_eq(m->type, "proc") ||
+				     str_eq(m->type, "sysfs"));
+}
+
+/* The mount point, made if it is missing, as a file if it must be one. */
+static int mnt_target(struct inside *in, const struct mnt *m, bool dir,
+		      bool *existed, struct err *e)
+{
+	int walk = (mnt_is_real(m) ? WALK_NOLINK : 0) |
+		   (m->dest_nofollow ? WALK_NOFOLLOW : 0);
+	int fd = root_open(in->root, m->dest, walk);
+	struct stat st;
+
+	*existed = fd >= 0;
+	if (fd < 0 && errno == ENOENT)
+		fd = root_make(in->root, m->dest,
+			       walk | (dir ? WALK_DIR : WALK_FILE), 0755);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		if (errno == ELOOP && mnt_is_real(m))
+			fail(e, "destination: is a symbolic link in the root, "
+			     "which %s does not go through", m->type);
+		else
+			sysfail(e, "make the mount point");
+	} else if (dir != !!S_ISDIR(st.st_mode) && !m->dest_nofollow) {
+		fail(e, dir ? "destination: not a directory, but the source "
+		     "is one" : "source: not a directory, but the destination "
+		     "is one");
+	} else if (mnt_guard(m, fd, e)) {
+		return fd;
+	}
+	fd_close(&fd);
+	return -1;
+}
+
+/* A mount over the root itself replaces it. */
+static void mnt_replace_root(struct inside *in, const struct mnt *m, int *fd)
+{
+	if (str_eq(m->dest, "/")) {
+		fd_close(&in->root);
+		in->root = fd_take(fd);
+	}
+}
+
+static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
+		       struct err *e)
+{
+	size_t i;
+
+	if (!mnt_set(in, *fd, m->rset, m->rclr, true, e))
+		return false;
+	for (i = 0; i < m->nprop; i++)
+		if (!mnt_propagate(in, *fd, m->prop[i], e))
+			return false;
+	if (str_eq(m->dest, "/"))
+		mnt_replace_root(in, m, fd);
+	else if (m->late_ro && in->nlate < COUNT(in->late))
+		in->late[in->nlate++] = fd_take(fd);
+	else if (m->late_ro)
+		return mnt_set(in, *fd, K_ATTR_RDONLY, 0, false, e);
+	return true;
+}
+
+/* A symlink as a source, kept as one. */
+static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
+			struct err *e)
+{
+	char target[PATH_MAX], old[PATH_MAX], name[NAME_MAX + 1];
+	ssize_t n = readlinkat(src, "", target, sizeof target - 1), k;
+	autofd dir = -1;
+
+	if (n < 0)
+		return sysfail(e, "read the link %s", m->src);
+	target[n] = 0;
+	dir = root_parent(in->root, m->dest, name);
+	if (dir < 0)
+		return sysfail(e, "make the directory of the link");
+	if (symlinkat(target, dir, name) == 0)
+		return true;
+	k = errno == EEXIST ? readlinkat(dir, name, old, sizeof old) : -1;
+	return (k == n && memcmp(old, target, (size_t)n) == 0) ||
+	       sysfail(e, "make the symbolic link");
+}
+
+/* The source as a tree ready to be moved, from P, or as an O_PATH fd. */
+static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
+		       int *tree, struct err *e)
+{
+	*src = -1;
+	if (!m->idmap) {
+		*src = open(m->src, O_PATH | O_CLOEXEC |
+			    (m->src_nofollow ? O_NOFOLLOW : 0));
+		if (*src >= 0)
+			return true;
+		if (errno == ENOENT)
+			return sysfail(e, "source %s does not exist on the "
+				       "host", m->src);
+		if (errno != EACCES || !in->user_ns)
+			return sysfail(e, "open the source %s", m->src);
+	}
+	*tree = in->source(in, m->index, e);
+	return *tree >= 0;
+}
+
+static bool mnt_bind(struct inside *in, const struct mnt *m, struct err *e)
+{
+	autofd src = -1, tree = -1, target = -1;
+	struct statfs fs;
+	bool existed;
+	struct stat st;
+
+	if (!mnt_source(in, m, &src, &tree, e))
+		return false;
+	if (fstat(src >= 0 ? src : tree, &st) < 0)
+		return sysfail(e, "stat the source %s", m->src);
+	if (S_ISLNK(st.st_mode) && m->copy_symlink)
+		return mnt_symlink(in, m, src, e);
+	if (str_eq(m->dest, "/proc") && (fstatfs(src >= 0 ? src : tree,
+						 &fs) < 0 ||
+					 (unsigned)fs.f_type != K_MAGIC_PROC ||
+					 st.st_ino != 1))
+		return fail(e, "source: only a whole proc file system can be "
+			    "bound to /proc");
+	target = mnt_target(in, m, S_ISDIR(st.st_mode), &existed, e);
+	if (target < 0)
+		return false;
+	if (tree < 0)
+		tree = mnt_clone(in, src, target, m->dest, m->rec,
+				 m->dest_nofollow ? WALK_NOFOLLOW : 0, e);
+	else if (sys_move_mount(tree, target) < 0)
+		return sysfail(e, "move the mount into place");
+	return tree >= 0 && mnt_set(in, tree, m->set, m->clr, false, e) &&
+	       mnt_finish(in, m, &tree, e);
+}
+
+/* A device node that nodev must not stop is left out of it: the policy is
+ * about what an image may bring. */
+static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
+			   struct err *e)
+{
+	if (e->num != EPERM || !in->user_ns)
+		return false;
+	if (str_eq(m->type, "proc"))
+		return hint(e, "in a user namespace a new proc needs one on "
+			    "the host that nothing covers: in a container run "
+			    "that one with unmasked paths");
+	if (str_eq(m->type, "sysfs"))
+		return hint(e, "in a user namespace sysfs needs a new network "
+			    "namespace, or a bind of /sys");
+	return false;
+}
+
+/* sysfs belongs to the network namespace: without a new one, a user namespace
+ * gets the host's, read-only as asked. */
+static int mnt_host_sys(const struct mnt *m)
+{
+	struct k_attr a = { m->set, m->clr, 0, 0 };
+	int fd = sys_open_tree(AT_FDCWD, "/sys", K_TREE_CLONE |
+			       K_AT_RECURSIVE);
+
+	if (fd >= 0 && sys_mount_setattr(fd, K_AT_RECURSIVE, &a) < 0)
+		fd_close(&fd);
+	return fd;
+}
+
+static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
+{
+	unsigned attr = m->set & ~(m->late_ro ? (unsigned)K_ATTR_RDONLY : 0);
+	autofd fd = -1, target = -1;
+	char mode[16] = "";
+	bool existed;
+	struct stat st;
+
+	target = mnt_target(in, m, true, &existed, e);
+	if (target < 0)
+		return false;
+	if (existed && str_eq(m->type, "tmpfs") && !strstr(m->data, "mode=") &&
+	    fstat(target, &st) == 0)
+		text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
+	fd = mnt_fs(m, attr, mode, NULL, e);
+	if (fd < 0 && e->num == EINVAL && in->user_ns &&
+	    str_eq(m->type, "devpts"))
+		fd = mnt_fs(m, attr, mode, "gid=", e);	/* not mapped */
+	if (fd < 0 && e->num == EPERM && in->user_ns &&
+	    str_eq(m->type, "sysfs"))
+		fd = mnt_host_sys(m);
+	if (fd < 0 && *e->text)
+		return mnt_fs_explain(in, m, e);
+	if (fd < 0) {
+		fd = mnt_fs_old(in, m, attr, mode, target, e);
+		if (fd < 0)
+			return mnt_fs_explain(in, m, e);
+		if (m->copy_up && !mnt_copy_up(fd, target, e))
+			return false;
+	} else {
+		if (m->copy_up && !mnt_copy_up(fd, target, e))
+			return false;
+		if (sys_move_mount(fd, target) < 0)
+			return sysfail(e, "move the mount into place");
+	}
+	return mnt_finish(in, m, &fd, e);
+}
+
+/* A plain `remount`: the mount that is there gets other attributes. */
+static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
+{
+	autofd fd = root_open(in->root, m->dest, 0);
+
+	if (fd < 0)
+		return sysfail(e, "open the mount");
+	return mnt_guard(m, fd, e) &&
+	       mnt_set(in, fd, m->set, m->clr, false, e) &&
+	       mnt_finish(in, m, &fd, e);
+}
+
+/* One hierarchy below the cgroup mount: mounted from inside the container's
+ * cgroup namespace, or else a bind of the container's own group. */
+static bool mnt_cgroup_one(struct inside *in, const struct mnt *m,
+			   const struct cg_dir *d, int target,
+			   const char *path, struct err *e)
+{
+	struct mnt h = { .src = "cgroup", .type = d->h->v2 ? "cgroup2" :
+			 "cgroup", .data = d->h->v2 ? "" : d->h->ctrls };
+	char data[256];
+	autofd fd = -1, src = -1;
+
+	if (str_after(h.data, "name=") &&
+	    text_to(data, sizeof data, "none,%s", h.data))
+		h.data = data;
+	if (in->cgroup_ns) {
+		fd = mnt_fs(&h, m->set, "", NULL, e);
+		if (fd >= 0 && sys_move_mount(fd, target) == 0)
+			return true;
+	}
+	/* before 5.2, or EPERM and EBUSY in a nested namespace: bind */
+	src = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (src < 0)
+		return sysfail(e, "open %s", d->path);
+	fd_close(&fd);
+	fd = mnt_clone(in, src, target, path, false, 0, e);
+	return fd >= 0 && mnt_set(in, fd, m->set, m->clr, false, e);
+}
+
+/* v1: a tmpfs with a directory for each hierarchy, named as on the host, and
+ * links from the controllers to those that are mounted together. */
+static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
+			  struct err *e)
+{
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < in->cg->n; i++) {
+		const struct cg_dir *d = &in->cg->d[i];
+		const char *name = strrchr(d->h->mount, '/') + 1;
+		const char *p = d->h->ctrls;
+		autofd dir = -1;
+
+		if (d->fd < 0)
+			continue;
+		text_to(path, sizeof path, "%s/%s", m->dest, name);
+		if (mkdirat(top, name, 0755) < 0)
+			return sysfail(e, "make %s", path);
+		dir = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW |
+			     O_CLOEXEC);
+		if (dir < 0 || !mnt_cgroup_one(in, m, d, dir, path, e))
+			return dir >= 0 ? wrap(e, "%s", name) :
+			       sysfail(e, "open %s", path);
+		while (strchr(d->h->ctrls, ',') && *p) {
+			size_t n = strcspn(p, ",");
+			char one[64];
+
+			text_to(one, sizeof one, "%.*s", (int)n, p);
+			if (!str_eq(one, name) &&
+			    symlinkat(name, top, one) < 0)
+				return sysfail(e, "make the link %s", one);
+			p += n + (p[n] == ',');
+		}
+	}
+	return true;
+}
+
+/* `cgroup` is what the host has: v2, the v1 hierarchies, or nothing, which is
+ * an empty read-only directory. */
+static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
+{
+	struct mnt t = { .dest = m->dest, .src = "cgroup", .type = "tmpfs",
+			 .data = "mode=755" };
+	const struct cg_dir *only = in->cg->n == 1 && in->cg->d[0].h->v2 ?
+				    &in->cg->d[0] : NULL;
+	unsigned attr = m->set & ~(unsigned)K_ATTR_RDONLY;
+	autofd fd = -1, target = -1;
+	bool existed;
+
+	target = mnt_target(in, m, true, &existed, e);
+	if (target < 0)
+		return false;
+	if (only && only->fd >= 0)
+		return mnt_cgroup_one(in, m, only, target, m->dest, e);
+	fd = mnt_fs(&t, attr, "", NULL, e);
+	if (fd >= 0 && sys_move_mount(fd, target) < 0)
+		return sysfail(e, "move the mount into place");
+	if (fd < 0 && !*e->text)
+		fd = mnt_fs_old(in, &t, attr, "", target, e);
+	if (fd < 0 || !mnt_cgroup_v1(in, m, fd, e))
+		return false;
+	return ((m->set & K_ATTR_RDONLY) || in->cg->n == 0 || only ?
+		mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e) : true) &&
+	       mnt_finish(in, m, &fd, e);
+}
+
+static bool mnt_all(struct inside *in, const struct mnt_list *l,
+		    struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		const struct mnt *m = &l->v[i];
+		bool ok = m->kind == MNT_CGROUP ? mnt_cgroup(in, m, e) :
+			  m->kind == MNT_BIND ? mnt_bind(in, m, e) :
+			  m->remount ? mnt_again(in, m, e) : mnt_new(in, m, e);
+
+		if (!ok)
+			return wrap(e, "mounts[%u] (%s)", (unsigned)m->index,
+				    m->dest);
+	}
+	return true;
+}
+
+/* After everything below them was made. */
+static bool mnt_late(struct inside *in, struct err *e)
+{
+	while (in->nlate) {
+		int *fd = &in->late[--in->nlate];
+		bool ok = mnt_set(in, *fd, K_ATTR_RDONLY, 0, false, e);
+
+		fd_close(fd);
+		if (!ok)
+			return wrap(e, "make a tmpfs read-only");
+	}
+	return true;
+}
+
+/* readonlyPaths: a bind of the path onto itself. What is not there needs no
+ * protection. */
+static bool mnt_readonly(struct inside *in, const struct strs *paths,
+			 struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < paths->n; i++) {
+		const char *path = paths->v[i];
+		autofd at = root_open(in->root, path, 0), fd = -1;
+
+		if (at < 0 && (errno == ENOENT || errno == ENOTDIR))
+			continue;
+		if (at < 0)
+			return sysfail(e, "linux.readonlyPaths[%u]: open %s",
+				       (unsigned)i, path);
+		fd = mnt_clone(in, at, at, path, true, 0, e);
+		if (fd < 0 || !mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e))
+			return wrap(e, "linux.readonlyPaths[%u]: %s",
+				    (unsigned)i, path);
+	}
+	return true;
+}
+
+/* The container's null device, proved to be one (CVE-2025-31133). */
+static int mnt_null(struct inside *in, struct err *e)
+{
+	int fd = root_open(in->root, "/dev/null", WALK_NOLINK);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	    st.st_rdev == makedev(1, 3))
+		return fd;
+	if (fd < 0)
+		sysfail(e, "open /dev/null to mask files");
+	else
+		fail(e, "/dev/null in the root is not the null device");
+	fd_close(&fd);
+	return -1;
+}
+
+/* maskedPaths: a directory gets an empty read-only tmpfs, one for all of them;
+ * anything else the null device. */
+static bool mnt_mask(struct inside *in, const struct strs *paths,
+		     struct err *e)
+{
+	static const struct mnt empty = { .src = "tmpfs", .type = "tmpfs",
+					  .data = "" };
+	autofd null = -1, dir = -1;
+	size_t i;
+
+	for (i = 0; i < paths->n; i++) {
+		const char *path = paths->v[i];
+		autofd at = root_open(in->root, path, 0), fd = -1;
+		bool first = false;
+		struct stat st;
+
+		if (at < 0 && (errno == ENOENT || errno == ENOTDIR ||
+			       errno == EACCES))
+			continue;
+		if (at < 0 || fstat(at, &st) < 0)
+			return sysfail(e, "linux.maskedPaths[%u]: open %s",
+				       (unsigned)i, path);
+		if (!S_ISDIR(st.st_mode)) {
+			if (null < 0)
+				null = mnt_null(in, e);
+			if (null >= 0)
+				fd = mnt_clone(in, null, at, path, false, 0, e);
+		} else if (dir >= 0) {
+			fd = mnt_clone(in, dir, at, path, false, 0, e);
+		} else {
+			struct mnt m = empty;
+
+			first = true;
+			m.dest = path;
+			fd = mnt_fs(&m, K_ATTR_RDONLY, "", NULL, e);
+			if (fd >= 0 && sys_move_mount(fd, at) < 0) {
+				sysfail(e, "mount tmpfs");
+				fd_close(&fd);
+			}
+			if (fd < 0 && !*e->text)
+				fd = mnt_fs_old(in, &m, K_ATTR_RDONLY, "", at,
+						e);
+		}
+		if (fd < 0)
+			return wrap(e, "linux.maskedPaths[%u]: %s",
+				    (unsigned)i, path);
+		if (first)
+			dir = fd_take(&fd);
+	}
+	return true;
+}
+
+/* ===== DEV ===============================================================
+ *
+ * The six nodes and six links that every container has (config-linux.md,
+ * "Default Devices"), then linux.devices. A node that is there already must be
+ * the right one. Where mknod is refused (a user namespace, a filter) the
+ * host's node is bound instead. If /dev is a bind mount, it is the owner's
+ * business and left alone.
+ *
+ * nodev: the config asks for a device policy and there is no cgroup to enforce
+ * it, but the container cannot make nodes. Then what it brings along must not
+ * open: the root and the bind mounts are nodev, and /dev is a tmpfs of ours.
+ */
+
+struct dev {
+	const char	*path;
+	unsigned	mode;		/* with S_IFCHR or such */
+	dev_t		rdev;
+	unsigned	uid, gid;
+};
+
+struct dev_list {
+	struct dev	*v;
+	size_t		n;
+	bool		skip;		/* /dev is bound */
+};
+
+static const struct { const char *path; unsigned char major, minor; }
+dev_defaults[] = {
+	{ "/dev/null", 1, 3 },	{ "/dev/zero", 1, 5 },	{ "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+};
+
+static const char *const dev_links[][2] = {
+	{ "/proc/self/fd", "/dev/fd" },
+	{ "/proc/self/fd/0", "/dev/stdin" },
+	{ "/proc/self/fd/1", "/dev/stdout" },
+	{ "/proc/self/fd/2", "/dev/stderr" },
+	{ "/proc/kcore", "/dev/core" },
+	{ "pts/ptmx", "/dev/ptmx" },
+};
+
+static bool dev_listed(const struct spec *s, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < s->linux.devices.n; i++)
+		if (str_eq(s->linux.devices.v[i].path, path))
+			return true;
+	return false;
+}
+
+static bool dev_plan(struct dev_list *l, const struct spec *s,
+		     const struct mnt_list *mounts, struct arena *mem,
+		     struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < mounts->n; i++)
+		if (str_eq(mounts->v[i].dest, "/dev"))
+			l->skip = mounts->v[i].kind == MNT_BIND;
+	/* without a mount namespace this would be the host's root */
+	l->skip |= !spec_has_ns(s, CLONE_NEWNS);
+	l->v = mem_new(mem, (COUNT(dev_defaults) + s->linux.devices.n) *
+		       sizeof *l->v);
+	if (!l->v)
+		return no_memory(e);
+	if (l->skip)
+		return true;
+	for (i = 0; i < COUNT(dev_defaults); i++)
+		if (!dev_listed(s, dev_defaults[i].path))
+			l->v[l->n++] = (struct dev){ dev_defaults[i].path,
+				S_IFCHR | 0666, makedev(dev_defaults[i].major,
+							dev_defaults[i].minor),
+				0, 0 };
+	for (i = 0; i < s->linux.devices.n; i++) {
+		const struct spec_device *d = &s->linux.devices.v[i];
+		char *path = mem_text(mem, "%s", d->path);
+
+		if (!path)
+			return no_memory(e);
+		path_clean(path);
+		l->v[l->n++] = (struct dev){ path, (unsigned)d->type.v |
+			(d->mode.set ? (unsigned)d->mode.v & 07777 : 0666),
+			makedev((unsigned)d->major.v, (unsigned)d->minor.v),
+			(unsigned)d->uid.v, (unsigned)d->gid.v };
+	}
+	return true;
+}
+
+/* The host's node, where we may not make one. */
+static bool dev_bind(struct inside *in, const struct dev *d, struct err *e)
+{
+	autofd src = open(d->path, O_PATH | O_CLOEXEC), at = -1, fd = -1;
+	struct stat st;
+
+	if (src < 0 || fstat(src, &st) < 0)
+		return sysfail(e, "open the host's %s", d->path);
+	if ((st.st_mode & S_IFMT) != (d->mode & S_IFMT) ||
+	    st.st_rdev != d->rdev)
+		return fail(e, "the host's %s is another device", d->path);
+	at = root_make(in->root, d->path, WALK_FILE, 0755);
+	if (at < 0)
+		return sysfail(e, "make the mount point");
+	fd = mnt_clone(in, src, at, d->path, false, 0, e);
+	return fd >= 0;
+}
+
+static bool dev_make(struct inside *in, const struct dev *d, struct err *e)
+{
+	char name[NAME_MAX + 1];
+	autofd dir = root_parent(in->root, d->path, name);
+	struct stat st;
+
+	if (dir < 0)
+		return sysfail(e, "make its directory");
+	if (mknodat(dir, name, d->mode, d->rdev) == 0) {
+		if (!d->uid && !d->gid)
+			return true;
+		return fchownat(dir, name, d->uid, d->gid,
+				AT_SYMLINK_NOFOLLOW) == 0 ||
+		       sysfail(e, "set its owner");
+	}
+	if (errno == EPERM || errno == EROFS)
+		return (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			(st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
+			st.st_rdev == d->rdev) || dev_bind(in, d, e);
+	if (errno != EEXIST)
+		return sysfail(e, "make the node");
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return sysfail(e, "stat it");
+	if ((st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
+	    (S_ISFIFO(st.st_mode) || st.st_rdev == d->rdev))
+		return true;
+	if (S_ISREG(st.st_mode) && in->user_ns)	/* a mount point of before */
+		return dev_bind(in, d, e);
+	return fail(e, "something else is there already");
+}
+
+static bool dev_link(struct inside *in, const char *target, const char *path,
+		     struct err *e)
+{
+	char name[NAME_MAX + 1];
+	autofd dir = root_parent(in->root, path, name);
+
+	return (dir >= 0 && (symlinkat(target, dir, name) == 0 ||
+			     errno == EEXIST || errno == EROFS)) ||
+	       sysfail(e, "make the link %s", path);
+}
+
+static bool dev_all(struct inside *in, const struct dev_list *l,
+		    struct err *e)
+{
+	size_t i;
+
+	if (l->skip)
+		return true;
+	for (i = 0; i < l->n; i++)
+		if (!dev_make(in, &l->v[i], e))
+			return wrap(e, "device %s", l->v[i].path);
+	for (i = 0; i < COUNT(dev_links); i++)
+		if (!dev_link(in, dev_links[i][0], dev_links[i][1], e))
+			return false;
+	return true;
+}
+
+/* ===== ROOT ==============================================================
+ *
+ * The root is bound onto itself, because pivot_root wants a mount point. Then
+ * mounts and devices are made below it, and at last it becomes "/".
+ *
+ * pivot_root fails with EINVAL if the host's root is the initramfs itself (it
+ * has no parent to be detached from), or is no mount point (in a chroot). Then
+ * the way out is a stepping stone: a tmpfs over the host's root, onto which
+ * the container's root is moved; from that tmpfs pivot_root works. What was
+ * mounted on the initramfs is detached, so that no unmasked /proc stays in the
+ * namespace. The initramfs itself cannot be: it lies below all mounts.
+ */
+
+/* Recursively slave: what the host mounts later may arrive, nothing of ours
+ * leaves. Asked for something else, the root is that after pivot. */
+static bool root_private(struct err *e)
+{
+	return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 ||
+	       sysfail(e, "make the mounts of the host slaves");
+}
+
+static bool root_bind(struct inside *in, const char *path, struct err *e)
+{
+	int fd = sys_open_tree(in->root, "", K_TREE_CLONE | K_AT_EMPTY_PATH |
+			       K_AT_RECURSIVE);
+	struct stat a, b;
+
+	if (fd >= 0) {
+		if (sys_move_mount(fd, in->root) < 0) {
+			fd_close(&fd);
+			return sysfail(e, "bind the root onto itself");
+		}
+	} else if (no_syscall(errno) && fchdir(in->root) == 0 &&
+		   mount(".", ".", NULL, MS_BIND | MS_REC, NULL) == 0) {
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && (fstat(fd, &a) < 0 || fstat(in->root, &b) < 0 ||
+				a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
+			fd_close(&fd);
+			return fail(e, "%s was replaced", path);
+		}
+	}
+	if (fd < 0)
+		return sysfail(e, "bind the root onto itself");
+	fd_close(&in->root);
+	in->root = fd;
+	return !in->nodev || mnt_set(in, fd, K_ATTR_NODEV, 0, false, e);
+}
+
+/* Detaches the mounts on the bottom file system; those that hold others take
+ * them along. */
+static void root_strip(int proc)
+{
+	struct lines l = { .fd = -1 };
+	autofd fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	char *s;
+
+	l.fd = fd;
+	while (fd >= 0 && (s = io_line(&l))) {
+		char *path;
+
+		word_next(&s);
+		word_next(&s);
+		word_next(&s);
+		word_next(&s);
+		path = word_next(&s);
+		if (!str_eq(path, "/"))
+			umount2(path, K_MNT_DETACH);
+	}
+}
+
+/* The stepping stone: a tmpfs that covers the host's root. */
+static int root_stone(struct inside *in, struct err *e)
+{
+	struct mnt m = { .src = "nsrun", .type = "tmpfs", .data = "mode=755" };
+	autofd fd = mnt_fs(&m, 0, "", NULL, e);
+	autofd top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool ok;
+
+	if (fd >= 0) {
+		ok = sys_move_mount(fd, top) == 0 &&
+		     sys_move_mount(in->root, fd) == 0;
+	} else if (*e->text) {
+		return -1;
+	} else {	/* before 5.2; "/.." is what covers the root */
+		ok = mount("nsrun", "/", "tmpfs", 0, "mode=755") == 0 &&
+		     chdir("/..") == 0;
+		if (ok)
+			fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		ok = ok && fd >= 0 && mnt_old(in, in->root, fd, NULL, MS_MOVE,
+					      NULL);
+	}
+	if (!ok)
+		sysfail(e, "put a tmpfs over the host's root");
+	return ok ? fd_take(&fd) : -1;
+}
+
+static bool root_pivot(struct inside *in, struct err *e)
+{
+	if (fchdir(in->root) < 0)
+		return sysfail(e, "enter the root");
+	if (sys_pivot_root(".", ".") < 0) {
+		autofd stone = -1;
+
+		if (errno != EINVAL)
+			return sysfail(e, "pivot_root");
+		stone = root_stone(in, e);
+		if (stone < 0)
+			return wrap(e, "leave the initramfs");
+		if (in->proc >= 0)
+			root_strip(in->proc);
+		if (fchdir(stone) < 0 || chroot(".") < 0 ||
+		    fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
+			return sysfail(e, "pivot_root from a tmpfs");
+	}
+	/* the old root now lies over the new one */
+	if (umount2(".", K_MNT_DETACH) < 0 || chdir("/") < 0)
+		return sysfail(e, "detach the host's root");
+	return true;
+}
+
+/* Without a mount namespace nothing can be mounted, so nothing is hidden: the
+ * config asked for that. */
+static bool root_chroot(struct inside *in, struct err *e)
+{
+	return (fchdir(in->root) == 0 && chroot(".") == 0) ||
+	       sysfail(e, "chroot");
+}
+
+static bool root_enter(struct inside *in, bool pivot, struct err *e)
+{
+	if (!(pivot ? root_pivot(in, e) : root_chroot(in, e)))
+		return false;
+	fd_close(&in->root);
+	in->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return in->root >= 0 || sysfail(e, "open the new root");
+}
+
+/* ===== TTY ===============================================================
+ *
+ * The pty comes from the container's own devpts, which is checked to be one;
+ * the slave is had from the master by TIOCGPTPEER, so that no path is trusted
+ * (CVE-2025-52565). It becomes /dev/console, the controlling terminal and fds
+ * 0 to 2; the master goes to P.
+ */
+
+static int tty_slave(int pts, int master)
+{
+	int fd = ioctl(master, K_TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char name[16];
+	struct stat st;
+	unsigned n;
+
+	if (fd >= 0 || ioctl(master, TIOCGPTN, &n) < 0)
+		return fd;
+	text_to(name, sizeof name, "%u", n);
+	fd = openat(pts, name, O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_rdev != makedev(136, n)))
+		fd_close(&fd);
+	return fd;
+}
+
+static bool tty_console(struct inside *in, int slave, struct err *e)
+{
+	autofd at = root_make(in->root, "/dev/console",
+			      WALK_FILE | WALK_NOLINK, 0755), fd = -1;
+
+	if (at < 0 && errno == EROFS)
+		return true;
+	if (at < 0)
+		return sysfail(e, "make /dev/console");
+	fd = mnt_clone(in, slave, at, "/dev/console", false, 0, e);
+	return fd >= 0 || wrap(e, "/dev/console");
+}
+
+/* Returns the master, with the slave as stdin, stdout and stderr; -1. */
+static int tty_make(struct inside *in, const struct spec_size *size,
+		    bool console, struct err *e)
+{
+	autofd pts = root_open(in->root, "/dev/pts", WALK_NOLINK);
+	autofd master = -1, slave = -1;
+	struct statfs fs;
+	struct termios t;
+	int unlock = 0;
+
+	if (pts < 0 || fstatfs(pts, &fs) < 0 ||
+	    (unsigned)fs.f_type != K_MAGIC_DEVPTS)
+		return fail(e, "there is no devpts mount at /dev/pts"), -1;
+	master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW |
+			O_CLOEXEC);
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		return sysfail(e, "open /dev/pts/ptmx"), -1;
+	slave = tty_slave(pts, master);
+	if (slave < 0)
+		return sysfail(e, "open the slave of the pty"), -1;
+	if (size) {
+		struct winsize w = { (unsigned short)size->height.v,
+				     (unsigned short)size->width.v, 0, 0 };
+
+		ioctl(master, TIOCSWINSZ, &w);
+	}
+	/* the terminal at the other end makes \r\n of \n; as runc */
+	if (tcgetattr(slave, &t) == 0) {
+		t.c_oflag &= ~(tcflag_t)ONLCR;
+		tcsetattr(slave, TCSANOW, &t);
+	}
+	if (console && !tty_console(in, slave, e))
+		return -1;
+	if (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 ||
+	    dup2(slave, 1) < 0 || dup2(slave, 2) < 0)
+		return sysfail(e, "make it the controlling terminal"), -1;
+	return fd_take(&master);
+}
+
+/* ===== CRED ==============================================================
+ *
+ * What the process may do: ids, groups, capabilities. The order matters. The
+ * bounding set is cut while CAP_SETPCAP is there; the ids change with
+ * KEEPCAPS, or all would be lost; the sets are what the config says, nothing
+ * goes into the inheritable set by itself (CVE-2022-29162); ambient ones come
+ * last, since they must be permitted and inheritable.
+ */
+
+struct cred_plan {
+	uint64_t	bounding, effective, inheritable, permitted, ambient;
+	uid_t		uid;
+	gid_t		gid;
+	gid_t		*groups;
+	size_t		ngroups;
+	mode_t		umask;
+	bool		no_new_privs;
+};
+
+static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
+		      const struct spec_process *s, int cap_last,
+		      struct arena *mem, struct err *e)
+{
+	uint64_t known = cap_last >= 63 ? ~0ULL : (2ULL << cap_last) - 1;
+	size_t i;
+
+	if (s->caps) {
+		const struct spec_caps *c = s->caps;
+		uint64_t all = c->bounding | c->effective | c->inheritable |
+			       c->permitted | c->ambient;
+
+		for (i = 0; i < COUNT(cap_names); i++)
+			if (all & ~known & 1ULL << cap_names[i].value)
+				log_note(o, NSRUN_WARNING, "this kernel does "
+					 "not have %s", cap_names[i].name);
+		p->bounding = c->bounding & known;
+		p->effective = c->effective & known;
+		p->inheritable = c->inheritable & known;
+		p->permitted = c->permitted & known;
+		p->ambient = c->ambient & known;
+	}
+	if (p->effective & ~p->permitted)
+		return fail(e, "process.capabilities.effective: holds what is "
+			    "not in permitted");
+	if (p->ambient & ~(p->permitted & p->inheritable)) {
+		log_note(o, NSRUN_DEBUG, "process.capabilities.ambient: what is "
+			 "not both permitted and inheritable is left out");
+		p->ambient &= p->permitted & p->inheritable;
+	}
+	p->uid = (uid_t)s->user.uid.v;
+	p->gid = (gid_t)s->user.gid.v;
+	p->umask = s->user.umask.set ? (mode_t)s->user.umask.v : 0022;
+	p->no_new_privs = s->no_new_privs;
+	p->ngroups = s->user.groups.n;
+	p->groups = mem_new(mem, p->ngroups * sizeof *p->groups);
+	if (!p->groups)
+		return no_memory(e);
+	for (i = 0; i < p->ngroups; i++)
+		p->groups[i] = (gid_t)s->user.groups.v[i].v;
+	return true;
+}
+
+static bool cred_bounding(const struct cred_plan *p, struct err *e)
+{
+	int cap;
+
+	for (cap = 0; cap < 64; cap++)
+		if (!(p->bounding >> cap & 1) &&
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+			if (errno == EINVAL)	/* no such capability */
+				break;
+			return sysfail(e, "drop a capability from the bounding "
+				       "set");
+		}
+	return true;
+}
+
+static bool cred_ids(const struct cred_plan *p, struct inside *in,
+		     struct err *e)
+{
+	char buf[16];
+
+	if (sys_setgroups(p->ngroups, p->groups) < 0) {
+		/* denied where an unprivileged user made the namespace */
+		bool denied = in->user_ns && in->proc >= 0 &&
+			io_get(in->proc, "self/setgroups", buf,
+			       sizeof buf) > 0 && *buf == 'd';
+
+		if (!denied || errno != EPERM)
+			return sysfail(e, "set the groups");
+		if (p->ngroups)
+			return sysfail(e, "process.user.additionalGids: this "
+				       "user namespace allows no setgroups");
+	}
+	if (sys_setgid_all(p->gid) < 0)
+		return errno == EINVAL ? sysfail(e, "process.user.gid: cannot "
+			"set gid to unmapped group in user namespace") :
+			sysfail(e, "process.user.gid: setgid %u", p->gid);
+	if (sys_setuid_all(p->uid) < 0)
+		return errno == EINVAL ? sysfail(e, "process.user.uid: cannot "
+			"set uid to unmapped user in user namespace") :
+			sysfail(e, "process.user.uid: setuid %u", p->uid);
+	return true;
+}
+
+static bool cred_caps(const struct cred_plan *p, struct err *e)
+{
+	struct k_capset set[2];
+	int i, cap;
+
+	for (i = 0; i < 2; i++)
+		set[i] = (struct k_capset){
+			(uint32_t)(p->effective >> 32 * i),
+			(uint32_t)(p->permitted >> 32 * i),
+			(uint32_t)(p->inheritable >> 32 * i) };
+	if (sys_capset(set) < 0)
+		return sysfail(e, "set the capabilities");
+	if (prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_CLEAR, 0, 0, 0) < 0)
+		return errno == EINVAL || sysfail(e, "clear the ambient set");
+	for (cap = 0; cap < 64; cap++)
+		if (p->ambient >> cap & 1 &&
+		    prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return sysfail(e, "raise an ambient capability");
+	return true;
+}
+
+static bool cred_apply(const struct cred_plan *p, struct inside *in,
+		       struct err *e)
+{
+	umask(p->umask);
+	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return sysfail(e, "process.noNewPrivileges");
+	return (cred_bounding(p, e) &&
+		(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 ||
+		 sysfail(e, "keep capabilities")) &&
+		cred_ids(p, in, e) &&
+		(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 ||
+		 sysfail(e, "keep capabilities")) &&
+		cred_caps(p, e));
+}
+
+/* ===== SECCOMP ===========================================================
+ *
+ * linux.seccomp is refused by name (SPEC): a filter that is not applied would
+ * leave the process less confined than was asked.
+ */
+
+/* ===== PROC ==============================================================
+ *
+ * What the process is: its limits, its scheduling, its environment, its
+ * program. The program is looked up in the container, as the shell would, once
+ * when everything is in place, so that a missing one is reported before
+ * anything starts. When execve refuses it, proc_explain() opens the file and
+ * says why: the kernel's errno alone is the most asked-about error of all
+ * runtimes. The words that callers match on come first.
+ */
+
+struct proc_rlimit {
+	int		what;
+	struct k_rlimit	limit;
+};
+
+struct sysctl {
+	const char	*path, *value, *key;
+};
+
+struct proc_plan {
+	char		**argv, **env;	/* env has a spare slot */
+	size_t		nenv;
+	const char	*cwd, *keyring, *apparmor, *selinux;
+	struct proc_rlimit *rlimits;
+	size_t		nrlimits;
+	struct opt	oom_score_adj;
+	struct k_sched	sched;		/* size 0: leave it */
+	int		ioprio;		/* -1: leave it */
+	struct opt	personality;
+	struct sysctl	*sysctls;
+	size_t		nsysctls;
+	bool		terminal;
+	const struct spec_size *size;
+	int		preserve_fds;
+};
+
+/* Which namespace a sysctl belongs to; 0: the whole machine. */
+static int proc_sysctl_ns(const char *path)
+{
+	static const char *const ipc[] = { "kernel/msgmax", "kernel/msgmnb",
+		"kernel/msgmni", "kernel/sem", "kernel/shmall",
+		"kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced" };
+	size_t i;
+
+	for (i = 0; i < COUNT(ipc); i++)
+		if (str_eq(path, ipc[i]))
+			return CLONE_NEWIPC;
+	return str_after(path, "fs/mqueue/") ? CLONE_NEWIPC :
+	       str_after(path, "net/") ? CLONE_NEWNET :
+	       str_after(path, "user/") ? CLONE_NEWUSER :
+	       str_eq(path, "kernel/domainname") ? CLONE_NEWUTS : 0;
+}
+
+/* net.ipv4.conf.eth0/100.x is net/ipv4/conf/eth0.100/x: the first separator
+ * says which of the two it is. */
+static bool proc_plan_sysctl(struct sysctl *y, const struct pair *s,
+			     const struct spec *spec, struct arena *mem,
+			     struct err *e)
+{
+	char *path = mem_text(mem, "%s", s->key), *p;
+	int ns;
+
+	if (!path)
+		return no_memory(e);
+	if (path[strcspn(path, "./")] == '.')
+		for (p = path; *p; p++)
+			*p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+	for (p = path; *p; p += strcspn(p, "/"), p += *p == '/') {
+		size_t n = strcspn(p, "/");
+
+		if (!n || (n <= 2 && strspn(p, ".") >= n))
+			return fail(e, "is no name of a sysctl");
+	}
+	if (str_eq(path, "kernel/hostname"))
+		return fail(e, "conflicts with the OCI hostname field");
+	ns = proc_sysctl_ns(path);
+	if (!ns || !spec_has_ns(spec, ns))
+		return fail(e, "is not in a separate kernel namespace, setting "
+			    "it would change the host");
+	if (strchr(s->value, '\n'))
+		return fail(e, "the value holds a line end");
+	*y = (struct sysctl){ path, s->value, s->key };
+	return true;
+}
+
+static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
+		      const struct spec *spec, struct arena *mem,
+		      struct err *e)
+{
+	const struct spec_process *s = spec->process;
+	size_t i, k, n = 0;
+
+	p->argv = s->args.v;
+	p->cwd = s->cwd;
+	p->apparmor = s->apparmor && *s->apparmor ? s->apparmor : NULL;
+	p->selinux = s->selinux && *s->selinux ? s->selinux : NULL;
+	p->keyring = o->flags & NSRUN_NO_NEW_KEYRING ? NULL :
+		     mem_text(mem, "_ses.%s", o->id);
+	p->terminal = s->terminal;
+	p->size = s->size;
+	p->oom_score_adj = s->oom_score_adj;
+	p->preserve_fds = o->preserve_fds;
+	/* of two variables of one name the later counts */
+	p->env = mem_new(mem, (s->env.n + 2) * sizeof *p->env);
+	p->rlimits = mem_new(mem, s->rlimits.n * sizeof *p->rlimits);
+	p->sysctls = mem_new(mem, spec->linux.sysctl.n * sizeof *p->sysctls);
+	if (!p->env || !p->rlimits || !p->sysctls)
+		return no_memory(e);
+	for (i = 0; i < s->env.n; i++) {
+		size_t len = strcspn(s->env.v[i], "=") + 1;
+
+		for (k = 0; k < n; k++)
+			if (strncmp(p->env[k], s->env.v[i], len) == 0)
+				break;
+		p->env[k] = s->env.v[i];
+		n += k == n;
+	}
+	p->nenv = n;
+	for (i = 0; i < s->rlimits.n; i++)
+		p->rlimits[i] = (struct proc_rlimit){
+			(int)s->rlimits.v[i].type.v,
+			{ s->rlimits.v[i].soft, s->rlimits.v[i].hard } };
+	p->nrlimits = i;
+	if (s->scheduler) {
+		const struct spec_scheduler *c = s->scheduler;
+
+		p->sched = (struct k_sched){ sizeof p->sched,
+			(uint32_t)c->policy.v, c->flags, (int32_t)c->nice.v,
+			(uint32_t)c->priority.v, (uint64_t)c->runtime.v,
+			(uint64_t)c->deadline.v, (uint64_t)c->period.v };
+	}
+	p->ioprio = s->ioprio ? (int)(s->ioprio->class.v << 13 |
+				      s->ioprio->priority.v) : -1;
+	if (spec->linux.personality) {
+		p->personality = spec->linux.personality->domain;
+		if (spec->linux.personality->flags.n)
+			return fail(e, "linux.personality.flags: no flag is "
+				    "defined");
+	}
+	for (i = 0; i < spec->linux.sysctl.n; i++)
+		if (!proc_plan_sysctl(&p->sysctls[i], &spec->linux.sysctl.v[i],
+				      spec, mem, e))
+			return wrap(e, "linux.sysctl.%s",
+				    spec->linux.sysctl.v[i].key);
+	p->nsysctls = i;
+	return true;
+}
+
+static bool proc_sysctl(const struct proc_plan *p, int proc, struct err *e)
+{
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < p->nsysctls; i++) {
+		text_to(path, sizeof path, "sys/%s", p->sysctls[i].path);
+		if (!io_put(proc, path, p->sysctls[i].value))
+			return sysfail(e, "linux.sysctl.%s: write \"%s\"",
+				       p->sysctls[i].key, p->sysctls[i].value);
+	}
+	return true;
+}
+
+/* The working directory, made if missing. It must lie in the container: a
+ * leaked fd below /proc/self/fd would lead to the host (CVE-2024-21626). */
+static bool proc_cwd(const struct proc_plan *p, int root, bool make,
+		     struct err *e)
+{
+	autofd fd = make ? root_make(root, p->cwd, WALK_DIR, 0755) :
+		    root_open(root, p->cwd, 0);
+	char buf[PATH_MAX];
+	long n;
+
+	if (fd < 0)
+		return sysfail(e, "process.cwd: %s", p->cwd);
+	if (fchdir(fd) < 0)
+		return sysfail(e, "process.cwd: change to %s", p->cwd);
+	n = syscall(SYS_getcwd, buf, sizeof buf);
+	if (n < 0)
+		return sysfail(e, "process.cwd: %s", p->cwd);
+	return *buf == '/' || fail(e, "process.cwd: %s is not inside the "
+				   "container", p->cwd);
+}
+
+static const char *proc_getenv(const struct proc_plan *p, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < p->nenv; i++) {
+		const char *v = str_after(p->env[i], name);
+
+		if (v && *v == '=')
+			return v + 1;
+	}
+	return NULL;
+}
+
+/* HOME of the user, from the container's own /etc/passwd, which may be
+ * anything: only a regular file of sane size is read, lines that do not fit
+ * are skipped. "HOME=/" if it does not say. */
+static void proc_home(struct proc_plan *p, uid_t uid, int root,
+		      char *buf, size_t size)
+{
+	autofd at = root_open(root, "/etc/passwd", 0), fd = -1;
+	struct lines l = { .fd = -1 };
+	const char *home = proc_getenv(p, "HOME");
+	struct stat st;
+	char *s;
+	size_t i;
+
+	if (home && *home)
+		return;
+	text_to(buf, size, "HOME=/");
+	if (at >= 0 && fstat(at, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size < 1 << 20)
+		fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+			  O_NOCTTY);
+	l.fd = fd;
+	while (fd >= 0 && (s = io_line(&l))) {
+		char *f[7];
+		unsigned long long n;
+
+		for (i = 0; i < 7 && s; i++) {
+			f[i] = s;
+			s = strchr(s, ':');
+			if (s)
+				*s++ = 0;
+		}
+		if (i < 6 || !num_unsigned(f[2], strlen(f[2]), &n) ||
+		    n != uid || *f[5] != '/')
+			continue;
+		text_to(buf, size, "HOME=%s", f[5]);
+		break;
+	}
+	for (i = 0; i < p->nenv && !str_after(p->env[i], "HOME="); i++)
+		;
+	p->env[i] = buf;
+	p->nenv += i == p->nenv;
+}
+
+/* Finds argv[0] by PATH of the process. False with ENOENT, or with EACCES if
+ * something was there that may not be executed. */
+static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
+{
+	const char *dirs = proc_getenv(p, "PATH"), *name = p->argv[0];
+	int num = ENOENT;
+	struct stat st;
+
+	if (strchr(name, '/')) {
+		if (!text_to(path, PATH_MAX, "%s", name)) {
+			errno = ENAMETOOLONG;
+			return false;
+		}
+		return stat(path, &st) == 0 && access(path, X_OK) == 0 &&
+		       (!S_ISDIR(st.st_mode) || (errno = EISDIR, false));
+	}
+	for (dirs = dirs ? dirs : "/bin:/usr/bin"; ; dirs++) {
+		size_t n = strcspn(dirs, ":");
+
+		if (text_to(path, PATH_MAX, "%.*s/%s", n ? (int)n : 1,
+			    n ? dirs : ".", name) && stat(path, &st) == 0 &&
+		    !S_ISDIR(st.st_mode)) {
+			if (access(path, X_OK) == 0)
+				return true;
+			num = EACCES;
+		} else if (errno == EACCES) {
+			num = EACCES;
+		}
+		dirs += n;
+		if (!*dirs)
+			break;
+	}
+	errno = num;
+	return false;
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+enum { ELF_ORDER = ELFDATA2LSB };
+#else
+enum { ELF_ORDER = ELFDATA2MSB };
+#endif
+
+#if defined(__x86_64__)
+enum { ELF_HOST = 62 };
+#elif defined(__i386__)
+enum { ELF_HOST = 3 };
+#elif defined(__aarch64__)
+enum { ELF_HOST = 183 };
+#elif defined(__arm__)
+enum { ELF_HOST = 40 };
+#elif defined(__mips__)
+enum { ELF_HOST = 8 };
+#elif defined(__s390__)
+enum { ELF_HOST = 22 };
+#elif defined(__riscv)
+enum { ELF_HOST = 243 };
+#elif defined(__powerpc64__)
+enum { ELF_HOST = 21 };
+#elif defined(__powerpc__)
+enum { ELF_HOST = 20 };
+#elif defined(__loongarch__)
+enum { ELF_HOST = 258 };
+#else
+enum { ELF_HOST = 0 };
+#endif
+
+/* A little- or big-endian number inside a file. */
+static uint64_t elf_num(const unsigned char *p, int size, bool big)
+{
+	uint64_t v = 0;
+	int i;
+
+	for (i = 0; i < size; i++)
+		v = v << 8 | p[big ? i : size - 1 - i];
+	return v;
+}
+
+static const char *elf_machine(unsigned machine, char buf[32])
+{
+	const char *s = name_of(machine_names, COUNT(machine_names),
+				(int)machine);
+
+	if (s)
+		return s;
+	text_to(buf, 32, "machine %u", machine);
+	return buf;
+}
+
+/* The loader that a dynamic program names, into loader; false: none. */
+static bool elf_interp(int fd, const unsigned char *h, bool wide, bool big,
+		       char *loader, size_t size)
+{
+	uint64_t off = wide ? elf_num(h + 32, 8, big) : elf_num(h + 28, 4, big);
+	unsigned each = (unsigned)elf_num(h + (wide ? 54 : 42), 2, big);
+	unsigned n = (unsigned)elf_num(h + (wide ? 56 : 44), 2, big), i;
+	unsigned char ph[56];
+
+	for (i = 0; i < n && i < 64; i++) {
+		ssize_t got = pread(fd, ph, wide ? 56 : 32,
+				    (off_t)(off + (uint64_t)i * each));
+
+		if (got < (wide ? 56 : 32))
+			return false;
+		if (elf_num(ph, 4, big) != PT_INTERP)
+			continue;
+		off = wide ? elf_num(ph + 8, 8, big) : elf_num(ph + 4, 4, big);
+		got = pread(fd, loader, size - 1, (off_t)off);
+		loader[got > 0 ? got : 0] = 0;
+		return got > 0;
+	}
+	return false;
+}
+
+static bool proc_explain_elf(int fd, const unsigned char *h, ssize_t n, int num,
+			     struct err *e)
+{
+	bool wide = h[EI_CLASS] == ELFCLASS64, big = h[EI_DATA] == ELFDATA2MSB;
+	unsigned machine = (unsigned)elf_num(h + 18, 2, big);
+	char loader[256], a[32], b[32];
+
+	if (n < 52)
+		return hint(e, "it is an ELF file that was cut short");
+	if (machine != ELF_HOST || h[EI_DATA] != ELF_ORDER ||
+	    (wide && sizeof(long) == 4))
+		return hint(e, "it is a %s %d-bit %s-endian program, this "
+			    "machine is %s", elf_machine(machine, a),
+			    wide ? 64 : 32, big ? "big" : "little",
+			    elf_machine(ELF_HOST, b));
+	if (num == ENOENT && elf_interp(fd, h, wide, big, loader,
+					sizeof loader))
+		return hint(e, "it needs the loader %s, which is not in the "
+			    "container: built for another libc?", loader);
+	return num == ENOEXEC ? hint(e, "it is a damaged ELF file") : false;
+}
+
+static bool proc_explain_script(char *line, int num, struct err *e)
+{
+	char *p = line + 2 + strspn(line + 2, " \t");
+	size_t n = strcspn(p, " \t\n");
+	struct stat st;
+
+	p[n] = 0;
+	if (n && p[n - 1] == '\r')
+		return p[n - 1] = 0, hint(e, "its first line names the "
+			"interpreter \"%s\\r\": the file has Windows line "
+			"ends", p);
+	if (num == ENOENT && stat(p, &st) < 0)
+		return hint(e, "its interpreter %s does not exist in the "
+			    "container", p);
+	return num == EACCES && access(p, X_OK) < 0 ?
+	       hint(e, "its interpreter %s may not be executed", p) : false;
+}
+
+/* Why the program at path could not be executed: e has the errno's text. */
+static bool proc_explain(const char *path, int num, struct err *e)
+{
+	autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	unsigned char h[257] = { 0 };
+	struct statvfs fs;
+	struct stat st;
+	ssize_t n;
+
+	if (stat(path, &st) < 0)
+		return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ?
+		       hint(e, "it is a symbolic link to something that is not "
+			    "there") : false;
+	if (S_ISDIR(st.st_mode))
+		return hint(e, "it is a directory");
+	if (!S_ISREG(st.st_mode))
+		return hint(e, "it is not a regular file");
+	if (num == EACCES && !(st.st_mode & 0111))
+		return hint(e, "it is not executable, mode 0%o",
+			    st.st_mode & 07777);
+	if (num == EACCES && statvfs(path, &fs) == 0 && (fs.f_flag & 8))
+		return hint(e, "its mount has the option noexec");
+	if (fd < 0)
+		return false;
+	n = read(fd, h, sizeof h - 1);
+	if (n <= 0)
+		return n == 0 ? hint(e, "the file is empty") : false;
+	if (n >= 20 && memcmp(h, ELFMAG, SELFMAG) == 0)
+		return proc_explain_elf(fd, h, n, num, e);
+	if (h[0] == '#' && h[1] == '!')
+		return proc_explain_script((char *)h, num, e);
+	return num == ENOEXEC ? hint(e, "it is no program and has no #! line; "
+				     "try: sh %s", path) : false;
+}
+
+/* The lookup's error. Of a bare name: what callers match on, verbatim. */
+static bool proc_fail(const struct proc_plan *p, const char *path,
+		      struct err *e)
+{
+	int num = errno;
+	char buf[64];
+
+	if (num == EISDIR)
+		num = EACCES;
+	if (num == ENOENT && !strchr(p->argv[0], '/'))
+		fail(e, "exec: \"%s\": executable file not found in $PATH",
+		     p->argv[0]);
+	else
+		fail(e, "exec: \"%s\": %s", strchr(p->argv[0], '/') ? path :
+		     p->argv[0], err_text(num, buf));
+	e->num = num;
+	if (strchr(p->argv[0], '/'))
+		proc_explain(path, num, e);
+	return false;
+}
+
+/* Exec attributes of a security module; refused if there is no such module. */
+static bool proc_label(const struct proc_plan *p, int proc, struct err *e)
+{
+	char buf[512];
+
+	if (p->apparmor) {
+		if (!text_to(buf, sizeof buf, "exec %s", p->apparmor))
+			return fail(e, "process.apparmorProfile: is too long");
+		if (!io_put(proc, "self/attr/apparmor/exec", buf) &&
+		    (errno != ENOENT ||
+		     access("/sys/module/apparmor", F_OK) < 0 ||
+		     !io_put(proc, "self/attr/exec", buf)))
+			return sysfail(e, "process.apparmorProfile: apply %s "
+				       "(is AppArmor enabled here?)",
+				       p->apparmor);
+	}
+	if (p->selinux && !io_put(proc, "self/attr/exec", p->selinux))
+		return sysfail(e, "process.selinuxLabel: apply %s (is SELinux "
+			       "enabled here?)", p->selinux);
+	return true;
+}
+
+static bool proc_limits(const struct proc_plan *p, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < p->nrlimits; i++)
+		if (sys_prlimit(0, p->rlimits[i].what, &p->rlimits[i].limit,
+				NULL) < 0)
+			return sysfail(e, "process.rlimits: set %s",
+				       name_of(rlimit_names,
+					       COUNT(rlimit_names),
+					       p->rlimits[i].what));
+	return true;
+}
+
+static bool proc_schedule(const struct proc_plan *p, struct err *e)
+{
+	unsigned char all[1024];
+
+	/* not what P was pinned to, but what its cpuset gives; optional */
+	memset(all, 255, sizeof all);
+	sys_setaffinity(sizeof all, all);
+	if (p->sched.size && sys_sched_setattr(&p->sched) < 0)
+		return sysfail(e, "process.scheduler: set %s",
+			       name_of(sched_names, COUNT(sched_names),
+				       (int)p->sched.policy));
+	if (p->ioprio >= 0 && sys_ioprio_set(p->ioprio) < 0)
+		return sysfail(e, "process.ioPriority");
+	if (p->personality.set &&
+	    sys_personality((unsigned long)p->personality.v) < 0)
+		return sysfail(e, "linux.personality");
+	return true;
+}
+
+/* So that the process may reopen its stdio by /proc/self/fd. Not the null
+ * device, and not a terminal that is not the container's. */
+static void proc_own_stdio(uid_t uid, bool terminal)
+{
+	struct stat st;
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		if (fstat(fd, &st) == 0 && st.st_uid != uid &&
+		    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) &&
+		    (terminal || !isatty(fd)))
+			(void)!fchown(fd, uid, (gid_t)K_NO_ID);
+}
+
+/* Default dispositions and no blocked signal; handlers go by themselves. */
+static void proc_reset_signals(void)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig <= SIGRTMAX; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The fds that the caller gave along lose their close-on-exec. */
+static bool proc_give_fds(const struct proc_plan *p, struct err *e)
+{
+	int fd;
+
+	for (fd = 3; fd < 3 + p->preserve_fds; fd++)
+		if (fcntl(fd, F_SETFD, 0) < 0)
+			return sysfail(e, "--preserve-fds: fd %d", fd);
+	return true;
+}
+
+/* ===== HOOK ==============================================================
+ *
+ * hooks are refused by name (SPEC).
+ */
+
+/* ===== PLAN ==============================================================
+ *
+ * The plan of a container: the parts that the sections above made of the
+ * config, and its printer. What is printed is what act uses, in the order in
+ * which it does so; the goldens of the tests are its output.
+ */
+
+struct host {
+	uid_t		euid;
+	gid_t		egid;
+	int		cap_last;
+	int		proc;		/* a procfs, or -1 */
+	struct cg_host	cg;
+};
+
+struct plan {
+	const char	*id, *bundle, *root;	/* absolute paths */
+	const char	*hostname, *domainname;
+	struct ns_plan	ns;
+	struct cg_plan	cg;
+	struct mnt_list	mounts;
+	struct dev_list	devs;
+	struct cred_plan cred;
+	struct proc_plan proc;
+	struct strs	masked, readonly;
+	int		propagation;	/* of the root, 0: as it is */
+	bool		nodev, root_ro, rootless;
+};
+
+static bool plan_make(struct plan *p, const struct host *h,
+		      const struct nsrun_options *o, const struct spec *s,
+		      const char *bundle, struct arena *mem, struct err *e)
+{
+	p->id = o->id;
+	p->bundle = bundle;
+	p->rootless = h->euid != 0;
+	p->root = *s->root->path == '/' ? s->root->path :
+		  mem_text(mem, "%s/%s", bundle, s->root->path);
+	p->hostname = s->hostname && *s->hostname ? s->hostname : NULL;
+	p->domainname = s->domainname && *s->domainname ? s->domainname : NULL;
+	p->masked = s->linux.masked;
+	p->readonly = s->linux.readonly;
+	p->propagation = (int)s->linux.propagation.v;
+	p->root_ro = s->root->readonly;
+	if (!p->root)
+		return no_memory(e);
+	if (!ns_plan(&p->ns, s, mem, e) ||
+	    !cg_plan(&p->cg, &h->cg, s, o->id, &p->nodev, mem, e) ||
+	    !cred_plan(&p->cred, o, s->process, h->cap_last, mem, e) ||
+	    !proc_plan(&p->proc, o, s, mem, e))
+		return wrap(e, "config.json");
+	if (p->nodev && p->cred.bounding >> CAP_MKNOD_NR & 1)
+		return fail(e, "config.json: linux.resources.devices: no cgroup "
+			    "here can enforce it, and the process may make "
+			    "nodes (take CAP_MKNOD out of the bounding set, "
+			    "then the mounts are made nodev instead)");
+	if (p->nodev)
+		log_note(o, NSRUN_WARNING, "linux.resources.devices: no cgroup "
+			 "here can enforce it; the root and the bind mounts "
+			 "are nodev instead");
+	if (!mnt_plan(&p->mounts, s, bundle, p->nodev, mem, e) ||
+	    !dev_plan(&p->devs, s, &p->mounts, mem, e))
+		return wrap(e, "config.json");
+	return true;
+}
+
+static void plan_put_list(struct text *t, const char *title,
+			  const struct strs *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		text_add(t, "%s%s\n", title, l->v[i]);
+}
+
+static void plan_put_ns(struct text *t, const struct plan *p)
+{
+	const char *lines[] = { p->ns.uid_map, p->ns.gid_map,
+				p->ns.time_offsets };
+	const char *titles[] = { "uid_map     ", "gid_map     ",
+				 "time        " };
+	size_t i;
+
+	text_add(t, "make        ");
+	for (i = 0; i < COUNT(ns_names); i++)
+		if (ns_makes(&p->ns, ns_names[i].value))
+			text_add(t, "%s ", ns_names[i].name);
+	text_add(t, "namespaces\n");
+	for (i = 0; i < p->ns.n; i++)
+		text_add(t, "join        %s namespace %s\n",
+			 name_of(ns_names, COUNT(ns_names),
+				 p->ns.join[i].type), p->ns.join[i].path);
+	for (i = 0; i < COUNT(lines); i++) {
+		const char *s = lines[i] ? lines[i] : "";
+
+		for (; *s; s += strcspn(s, "\n") + 1)
+			text_add(t, "%s%.*s\n", titles[i],
+				 (int)strcspn(s, "\n"), s);
+	}
+}
+
+static void plan_put_mount(struct text *t, const struct mnt *m)
+{
+	size_t i;
+
+	text_add(t, "mount       %s  %s %s", m->dest, m->kind == MNT_BIND ?
+		 m->rec ? "rbind" : "bind" : m->type, m->src);
+	for (i = 0; i < COUNT(attr_names); i++) {
+		if (m->set & (unsigned)attr_names[i].value)
+			text_add(t, " %s", attr_names[i].name);
+		if (m->clr & (unsigned)attr_names[i].value &&
+		    !(attr_names[i].value & K_ATTR__ATIME))
+			text_add(t, " !%s", attr_names[i].name);
+		if (m->rset & (unsigned)attr_names[i].value)
+			text_add(t, " r%s", attr_names[i].name);
+		if (m->rclr & (unsigned)attr_names[i].value &&
+		    !(attr_names[i].value & K_ATTR__ATIME))
+			text_add(t, " !r%s", attr_names[i].name);
+	}
+	for (i = 0; i < m->nprop; i++)
+		text_add(t, " %s", name_of(propagation_names,
+					   COUNT(propagation_names),
+					   m->prop[i]));
+	if (m->copy_up)
+		text_add(t, " tmpcopyup");
+	if (m->idmap)
+		text_add(t, " %s", m->idmap == 2 ? "ridmap" : "idmap");
+	if (*m->data)
+		text_add(t, " data=%s", m->data);
+	text_add(t, "\n");
+}
+
+static void plan_put_caps(struct text *t, const struct cred_plan *c)
+{
+	const struct { const char *name; uint64_t set; } sets[] = {
+		{ "bounding", c->bounding }, { "effective", c->effective },
+		{ "permitted", c->permitted },
+		{ "inheritable", c->inheritable }, { "ambient", c->ambient },
+	};
+	size_t i, k;
+
+	for (i = 0; i < COUNT(sets); i++) {
+		text_add(t, "caps        %s", sets[i].name);
+		for (k = 0; k < COUNT(cap_names); k++)
+			if (sets[i].set >> cap_names[k].value & 1)
+				text_add(t, " %s", cap_names[k].name + 4);
+		text_add(t, "\n");
+	}
+}
+
+static void plan_put_proc(struct text *t, const struct plan *p)
+{
+	const struct proc_plan *r = &p->proc;
+	size_t i;
+
+	for (i = 0; i < r->nrlimits; i++)
+		text_add(t, "rlimit      %s %llu %llu\n",
+			 name_of(rlimit_names, COUNT(rlimit_names),
+				 r->rlimits[i].what),
+			 (unsigned long long)r->rlimits[i].limit.soft,
+			 (unsigned long long)r->rlimits[i].limit.hard);
+	if (r->oom_score_adj.set)
+		text_add(t, "oom         %lld\n", r->oom_score_adj.v);
+	if (r->sched.size)
+		text_add(t, "scheduler   %s nice %d priority %u\n",
+			 name_of(sched_names, COUNT(sched_names),
+				 (int)r->sched.policy), r->sched.nice,
+			 r->sched.priority);
+	if (r->ioprio >= 0)
+		text_add(t, "io priority %s %d\n",
+			 name_of(ioprio_names, COUNT(ioprio_names),
+				 r->ioprio >> 13), r->ioprio & 7);
+	if (r->personality.set)
+		text_add(t, "personality %s\n",
+			 name_of(persona_names, COUNT(persona_names),
+				 (int)r->personality.v));
+	text_add(t, "user        %u:%u", p->cred.uid, p->cred.gid);
+	for (i = 0; i < p->cred.ngroups; i++)
+		text_add(t, " +%u", p->cred.groups[i]);
+	text_add(t, " umask 0%o\n", p->cred.umask);
+	plan_put_caps(t, &p->cred);
+	if (p->cred.no_new_privs)
+		text_add(t, "no new privileges\n");
+	if (r->apparmor)
+		text_add(t, "apparmor    %s\n", r->apparmor);
+	if (r->selinux)
+		text_add(t, "selinux     %s\n", r->selinux);
+	text_add(t, "cwd         %s\n", r->cwd);
+	for (i = 0; i < r->nenv; i++)
+		text_add(t, "env         %s\n", r->env[i]);
+	text_add(t, "exec       ");
+	for (i = 0; r->argv[i]; i++)
+		text_add(t, " %s", r->argv[i]);
+	text_add(t, "%s\n", r->terminal ? "  (on a terminal)" : "");
+}
+
+static void plan_print(struct text *t, const struct plan *p)
+{
+	size_t i;
+
+	text_add(t, "bundle      %s\n", p->bundle);
+	for (i = 0; i < p->cg.n; i++)
+		text_add(t, "cgroup      %s%s\n", p->cg.d[i].path,
+			 p->cg.d[i].late ? "  (entered last)" : "");
+	for (i = 0; i < p->cg.nw; i++)
+		text_add(t, "limit       %s %s\n", p->cg.w[i].file,
+			 p->cg.w[i].value);
+	plan_put_ns(t, p);
+	text_add(t, "root        %s%s\n", p->root, p->nodev ? " nodev" : "");
+	for (i = 0; i < p->mounts.n; i++)
+		plan_put_mount(t, &p->mounts.v[i]);
+	for (i = 0; i < p->devs.n; i++) {
+		const struct dev *d = &p->devs.v[i];
+
+		text_add(t, "device      %s %c %u:%u mode 0%o owner %u:%u\n",
+			 d->path, S_ISCHR(d->mode) ? 'c' : S_ISBLK(d->mode) ?
+			 'b' : 'p', major(d->rdev), minor(d->rdev),
+			 d->mode & 07777, d->uid, d->gid);
+	}
+	text_add(t, "%s\n", ns_makes(&p->ns, CLONE_NEWNS) ||
+		 ns_joins(&p->ns, CLONE_NEWNS) ? "pivot_root" : "chroot");
+	if (p->propagation)
+		text_add(t, "propagation %s\n",
+			 name_of(propagation_names, COUNT(propagation_names),
+				 p->propagation));
+	if (p->hostname)
+		text_add(t, "hostname    %s\n", p->hostname);
+	if (p->domainname)
+		text_add(t, "domainname  %s\n", p->domainname);
+	for (i = 0; i < p->proc.nsysctls; i++)
+		text_add(t, "sysctl      %s %s\n", p->proc.sysctls[i].path,
+			 p->proc.sysctls[i].value);
+	plan_put_list(t, "readonly    ", &p->readonly);
+	plan_put_list(t, "mask        ", &p->masked);
+	if (p->root_ro)
+		text_add(t, "root read-only\n");
+	plan_put_proc(t, p);
+}
+
+/* ===== SYNC ==============================================================
+ *
+ * The wire between P and I (and J): one SOCK_SEQPACKET pair, a packet a
+ * message. EXEC is I's last word; the end of the socket after it means that
+ * execve took place, because the socket is close-on-exec, and the end without
+ * it means that I died.
+ */
+
+enum msg_kind {
+	MSG_HELLO = 1,	/* I: here I am; the credentials hold the pid */
+	MSG_MAP,	/* J: map my ids */
+	MSG_GO,		/* P */
+	MSG_CGROUP_NS,	/* I: my cgroup namespace is made */
+	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, with an fd */
+	MSG_TTY,	/* I: the master of the pty, an fd */
+	MSG_READY,	/* I: all is arranged */
+	MSG_EXEC,	/* I: about to execve */
+	MSG_WARN,	/* I: text */
+	MSG_ERR,	/* any: text and errno, the last message */
+};
+
+struct msg {
+	int		kind;
+	unsigned	index;
+	struct err	err;		/* of WARN and ERR */
+};
+
+static bool sync_send(int sock, enum msg_kind kind, size_t index, int fd)
+{
+	struct msg m = { .kind = kind, .index = (unsigned)index };
+
+	return io_send(sock, &m, offsetof(struct msg, err), fd);
+}
+
+static bool sync_send_text(int sock, enum msg_kind kind, const struct err *e)
+{
+	struct msg m = { .kind = kind, .err = *e };
+
+	return io_send(sock, &m, sizeof m, -1);
+}
+
+/* The kind of the next packet, 0 at the end. */
+static int sync_recv(int sock, struct msg *m, int *fd, int *pid)
+{
+	ssize_t n;
+
+	memset(m, 0, offsetof(struct msg, err) + sizeof m->err.num + 1);
+	n = io_recv(sock, m, sizeof *m, fd, pid);
+	m->err.text[sizeof m->err.text - 1] = 0;
+	return n >= (ssize_t)offsetof(struct msg, err) ? m->kind : 0;
+}
+
+/* In a child: waits for P's GO. Silence means that P is gone. */
+static bool sync_wait_go(int sock)
+{
+	struct msg m;
+	int fd;
+
+	return sync_recv(sock, &m, &fd, NULL) == MSG_GO;
+}
+
+/* Everything about one container while a verb works on it. */
+enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8 };
+
+struct ctr {
+	const struct nsrun_options *o;
+	struct arena	mem;
+	struct host	host;
+	struct spec	*spec;
+	struct plan	plan;
+	struct state	state;
+	int		state_root, state_dir, root;
+	int		sock, peer;	/* P's end, and I's until it is cloned */
+	int		pid, pidfd, tty;
+	unsigned	made;
+};
+
+/* ===== INIT ==============================================================
+ *
+ * All that runs inside, from the clone to the execve, top to bottom in
+ * init_arrange() and init_start(). It has P's memory as it was at the clone,
+ * and must not allocate (rule 2). Nothing here returns to P's code.
+ */
+
+static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
+{
+	const struct plan *p = &c->plan;
+	int keep[3 + 64], n = 0, i;
+
+	keep[n++] = c->peer;
+	keep[n++] = c->root;
+	keep[n++] = c->host.proc;
+	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
+		keep[n++] = 3 + i;
+	fd_keep_only(keep, (size_t)n);
+	/* from now on it dies with P; if P is gone already, GO never comes */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return sysfail(e, "PR_SET_PDEATHSIG");
+	if (p->ns.stage && !sync_send(c->peer, MSG_HELLO, 0, -1))
+		return sysfail(e, "report to the parent");
+	if (ns_joins(&p->ns, CLONE_NEWNS)) {
+		if (chdir(p->root) < 0)
+			return sysfail(e, "root.path: open %s in the joined "
+				       "mount namespace", p->root);
+	} else if (fchdir(c->root) < 0) {
+		return sysfail(e, "root.path: enter %s", p->root);
+	}
+	/* the cwd moves along into the new mount namespace */
+	if (ns_makes(&p->ns, CLONE_NEWNS) && unshare(CLONE_NEWNS) < 0)
+		return sysfail(e, "make the mount namespace");
+	fd_close(&c->root);
+	*in = (struct inside){
+		.root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+		.proc = c->host.proc, .cg = &p->cg, .sock = c->peer,
+		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
+		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
+			   ns_joins(&p->ns, CLONE_NEWUSER),
+		.nodev = p->nodev,
+	};
+	return in->root >= 0 || sysfail(e, "root.path: open %s", p->root);
+}
+
+static int init_source(struct inside *in, size_t index, struct err *e)
+{
+	struct msg m;
+	int fd = -1;
+
+	if (sync_send(in->sock, MSG_SOURCE, index, -1) &&
+	    sync_recv(in->sock, &m, &fd, NULL) == MSG_SOURCE)
+		return fd;
+	if (m.kind == MSG_ERR)
+		*e = m.err;
+	else
+		fail(e, "the parent did not answer");
+	return -1;
+}
+
+/* Id 0 of the user namespace owns what is made; then the cgroup namespace,
+ * now that P has placed us. */
+static bool init_become(struct ctr *c, struct inside *in, struct err *e)
+{
+	const struct plan *p = &c->plan;
+	size_t i;
+
+	in->source = init_source;
+	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0))
+		return sysfail(e, "become id 0 of the user namespace (is it "
+			       "mapped?)");
+	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	setsid();
+	umask(0);
+	if (p->proc.keyring && sys_keyctl_join(p->proc.keyring) < 0 &&
+	    errno != ENOSYS && errno != EPERM)
+		return sysfail(e, "join a new session keyring (see "
+			       "--no-new-keyring)");
+	if (in->cgroup_ns) {
+		if (unshare(K_NEWCGROUP) < 0)
+			return sysfail(e, "make the cgroup namespace");
+		for (i = 0; i < p->cg.n; i++)
+			if (p->cg.d[i].late)
+				return sync_send(c->peer, MSG_CGROUP_NS, 0,
+						 -1) ||
+				       sysfail(e, "report to the parent");
+	}
+	return true;
+}
+
+static bool init_names(const struct plan *p, struct err *e)
+{
+	if (p->hostname && sethostname(p->hostname, strlen(p->hostname)) < 0)
+		return sysfail(e, "hostname: set \"%s\"", p->hostname);
+	if (p->domainname &&
+	    setdomainname(p->domainname, strlen(p->domainname)) < 0)
+		return sysfail(e, "domainname: set \"%s\"", p->domainname);
+	return true;
+}
+
+static bool init_console(struct ctr *c, struct inside *in, struct err *e)
+{
+	const struct proc_plan *p = &c->plan.proc;
+	autofd master = -1;
+
+	if (!p->terminal)
+		return true;
+	master = tty_make(in, p->size, !c->plan.devs.skip, e);
+	if (master < 0)
+		return wrap(e, "process.terminal");
+	return sync_send(c->peer, MSG_TTY, 0, master) ||
+	       sysfail(e, "hand over the terminal");
+}
+
+static bool init_last(const struct plan *p, struct inside *in, struct err *e)
+{
+	struct err ignored;
+
+	if (p->propagation &&
+	    mount(NULL, "/", NULL, (unsigned long)p->propagation, NULL) < 0)
+		return sysfail(e, "linux.rootfsPropagation: set %s",
+			       name_of(propagation_names,
+				       COUNT(propagation_names),
+				       p->propagation));
+	if (!p->root_ro)
+		return true;
+	/* a root that its own mount makes read-only may be locked so */
+	return mnt_set(in, in->root, K_ATTR_RDONLY, 0, false, &ignored) ||
+	       (*e = ignored, wrap(e, "root.readonly"));
+}
+
+/* From the clone to READY. */
+static bool init_arrange(struct ctr *c, struct inside *in, char *path,
+			 struct err *e)
+{
+	const struct plan *p = &c->plan;
+	bool own = ns_makes(&p->ns, CLONE_NEWNS);
+	bool mounts = own || ns_joins(&p->ns, CLONE_NEWNS);
+
+	if (!init_begin(c, in, e))
+		return false;
+	if (!sync_wait_go(c->peer))	/* mapped and placed */
+		_exit(1);
+	return init_become(c, in, e) &&
+	       (!ns_makes(&p->ns, CLONE_NEWNET) || net_lo_up(e)) &&
+	       (!own || root_private(e)) &&
+	       (!mounts || root_bind(in, p->root, e)) &&
+	       mnt_all(in, &p->mounts, e) &&	/* later covers earlier */
+	       dev_all(in, &p->devs, e) &&
+	       root_enter(in, mounts, e) &&
+	       init_console(c, in, e) &&
+	       init_names(p, e) &&
+	       proc_sysctl(&p->proc, c->host.proc, e) &&
+	       proc_cwd(&p->proc, in->root, true, e) &&
+	       mnt_readonly(in, &p->readonly, e) &&
+	       mnt_mask(in, &p->masked, e) &&
+	       mnt_late(in, e) &&
+	       init_last(p, in, e) &&		/* nothing is made any more */
+	       (proc_find(&p->proc, path) || (p->cred.uid &&
+					      errno == EACCES) ||
+		proc_fail(&p->proc, path, e));
+}
+
+/* From GO to execve: what cannot be taken back. */
+static bool init_start(struct ctr *c, struct inside *in, char *path,
+		       char *home, size_t home_size, struct err *e)
+{
+	struct plan *p = &c->plan;
+	struct pollfd gone = { c->peer, 0, 0 };
+	int num;
+
+	proc_home(&p->proc, p->cred.uid, in->root, home, home_size);
+	proc_own_stdio(p->cred.uid, p->proc.terminal);
+	if (!proc_schedule(&p->proc, e) || !proc_label(&p->proc,
+						       c->host.proc, e) ||
+	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
+	    !cred_apply(&p->cred, in, e))
+		return false;
+	/* the change of ids took it away, and P may be gone since */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (poll(&gone, 1, 0) < 0 || gone.revents)
+		_exit(1);
+	if (!proc_find(&p->proc, path))
+		return proc_fail(&p->proc, path, e);
+	if (!sync_send(c->peer, MSG_EXEC, 0, -1))
+		return sysfail(e, "report to the parent");
+	proc_reset_signals();
+	execve(path, p->proc.argv, p->proc.env);
+	num = errno;
+	sysfail(e, "exec %s", path);
+	return proc_explain(path, num, e);
+}
+
+/* Tells P, and ends. */
+static _Noreturn void init_die(int sock, const struct err *e)
+{
+	sync_send_text(sock, MSG_ERR, e);
+	_exit(1);
+}
+
+static _Noreturn void init_main(struct ctr *c)
+{
+	char path[PATH_MAX], home[512];
+	struct inside in;
+	struct err e = { 0, "" };
+
+	if (init_arrange(c, &in, path, &e) &&
+	    (sync_send(c->peer, MSG_READY, 0, -1) ||
+	     sysfail(&e, "report to the parent")) &&
+	    (sync_wait_go(c->peer) || (_exit(1), false)))
+		init_start(c, &in, path, home, sizeof home, &e);
+	init_die(c->peer, &e);
+}
+
+/* ===== SPAWN =============================================================
+ *
+ * The parent's half: the clone, what needs the host's privileges while init
+ * arranges itself, and the reading of its messages.
+ */
+
+/* A child, in new namespaces, in the cgroup open at cgroup unless -1. Returns
+ * the pid, 0 in the child. */
+static int spawn_clone(unsigned flags, int cgroup, int *pidfd)
+{
+	int fd = -1, pid;
+	struct k_clone a = {
+		.flags = flags | (pidfd ? K_CLONE_PIDFD : 0) |
+			 (cgroup >= 0 ? K_CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&fd,
+		/* a CLONE_PARENT child has its maker's */
+		.exit_signal = flags & K_CLONE_PARENT ? 0 : SIGCHLD,
+		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+	};
+
+	pid = (int)sys_clone3(&a);
+	if (pid < 0 && (no_syscall(errno) || errno == EINVAL))
+		pid = (int)sys_clone(flags | SIGCHLD);
+	if (pid > 0 && pidfd)
+		*pidfd = fd;
+	return pid;
+}
+
+static int spawn_reap(int pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+/* J: joins, makes the time namespace, clones init as P's child. */
+static _Noreturn void spawn_stage(struct ctr *c)
+{
+	struct ns_plan *p = &c->plan.ns;
+	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
+					       K_NEWTIME);
+	int keep[3 + NS_COUNT + 64], n = 0, pid;
+	struct err e = { 0, "" };
+	size_t i;
+
+	keep[n++] = c->peer;
+	keep[n++] = c->root;
+	keep[n++] = c->host.proc;
+	for (i = 0; i < p->n; i++)
+		keep[n++] = p->join[i].fd;
+	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 64; i++)
+		keep[n++] = 3 + (int)i;
+	fd_keep_only(keep, (size_t)n);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (p->n && c->host.euid == 0)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!ns_enter(p, &e))
+		init_die(c->peer, &e);
+	if (p->make & K_NEWTIME) {
+		/* it belongs to the new user namespace, so that comes first */
+		if (p->make & CLONE_NEWUSER) {
+			if (unshare(CLONE_NEWUSER) < 0 ||
+			    !sync_send(c->peer, MSG_MAP, 0, -1) ||
+			    !sync_wait_go(c->peer) || sys_setgid_all(0) < 0 ||
+			    sys_setuid_all(0) < 0) {
+				sysfail(&e, "make the user namespace");
+				init_die(c->peer, &e);
+			}
+			flags &= ~(unsigned)CLONE_NEWUSER;
+		}
+		if (unshare(K_NEWTIME) < 0) {
+			sysfail(&e, "make the time namespace");
+			init_die(c->peer, &e);
+		}
+		if (*p->time_offsets && !io_put(c->host.proc,
+						"self/timens_offsets",
+						p->time_offsets)) {
+			sysfail(&e, "linux.timeOffsets");
+			init_die(c->peer, &e);
+		}
+	}
+	pid = spawn_clone(flags | K_CLONE_PARENT, -1, NULL);
+	if (pid == 0)
+		init_main(c);
+	if (pid < 0) {
+		sysfail(&e, "make the namespaces");
+		init_die(c->peer, &e);
+	}
+	_exit(0);
+}
+
+/* newuidmap or newgidmap, which is set-user-id root; what it says on stderr
+ * becomes the error. */
+static bool spawn_run_map(char **argv, int pid, struct err *e)
+{
+	static const char *const dirs[] = { "/usr/bin", "/usr/local/bin",
+					    "/bin" };
+	char *env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
+	char number[16], path[64], said[256] = "";
+	int pipe_fd[2], child, status;
+	ssize_t n;
+	size_t i;
+
+	text_to(number, sizeof number, "%d", pid);
+	argv[1] = number;
+	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
+		return sysfail(e, "make a pipe");
+	child = spawn_clone(0, -1, NULL);
+	if (child == 0) {
+		int keep[1] = { pipe_fd[1] };
+
+		dup2(pipe_fd[1], 2);
+		fd_keep_only(keep, 1);
+		for (i = 0; i < COUNT(dirs); i++) {
+			text_to(path, sizeof path, "%s/%s", dirs[i], argv[0]);
+			execve(path, argv, env);
+		}
+		_exit(127);
+	}
+	close(pipe_fd[1]);
+	if (child < 0) {
+		close(pipe_fd[0]);
+		return sysfail(e, "start %s", argv[0]);
+	}
+	n = read(pipe_fd[0], said, sizeof said - 1);
+	said[n > 0 ? n : 0] = 0;
+	said[strcspn(said, "\n")] = 0;
+	close(pipe_fd[0]);
+	status = spawn_reap(child);
+	argv[1] = NULL;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return fail(e, "a map that is not only the user's own id needs "
+			    "the program %s (package uidmap or shadow)",
+			    argv[0]);
+	return fail(e, "%s failed: %s", argv[0], said);
+}
+
+/* One of the two maps of pid. A user may map nothing but itself. */
+static bool spawn_map_one(struct ctr *c, int pid, bool gid, struct err *e)
+{
+	const struct ns_plan *p = &c->plan.ns;
+	const char *text = gid ? p->gid_map : p->uid_map;
+	const spec_maps *m = gid ? &c->spec->linux.gids : &c->spec->linux.uids;
+	long long own = gid ? c->host.egid : c->host.euid;
+	bool self = m->n == 1 && m->v[0].size.v == 1 &&
+		    m->v[0].outside.v == own;
+	char path[32];
+
+	text_to(path, sizeof path, "%d/%s", pid, gid ? "gid_map" : "uid_map");
+	if (c->host.euid != 0 && !self)
+		return spawn_run_map(gid ? p->newgidmap : p->newuidmap, pid,
+				     e);
+	if (io_put(c->host.proc, path, text))
+		return true;
+	if (errno == EPERM && gid) {
+		char deny[32];
+
+		text_to(deny, sizeof deny, "%d/setgroups", pid);
+		if (self && io_put(c->host.proc, deny, "deny") &&
+		    io_put(c->host.proc, path, text))
+			return true;
+		errno = EPERM;
+	}
+	return sysfail(e, "linux.%sMappings: write %s", gid ? "gid" : "uid",
+		       path);
+}
+
+static bool spawn_map(struct ctr *c, int pid, struct err *e)
+{
+	return spawn_map_one(c, pid, true, e) && spawn_map_one(c, pid, false,
+							       e);
+}
+
+/* In a helper of P's: a process in a user namespace with the maps, held until
+ * its namespace is open. An empty map stands for the container's own. */
+static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
+{
+	char path[32];
+	int pid, fd = -1;
+
+	if (!*m->uid_map) {
+		if (!ns_makes(&c->plan.ns, CLONE_NEWUSER))
+			return fail(e, "idmap without mappings needs a user "
+				    "namespace"), -1;
+		text_to(path, sizeof path, "%d/ns/user", c->pid);
+		fd = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
+		return fd >= 0 ? fd : (sysfail(e, "open the user namespace"),
+				       -1);
+	}
+	pid = spawn_clone(CLONE_NEWUSER, -1, NULL);
+	if (pid == 0)
+		for (;;)
+			pause();
+	if (pid < 0)
+		return sysfail(e, "make a user namespace for the idmap"), -1;
+	text_to(path, sizeof path, "%d/uid_map", pid);
+	if (io_put(c->host.proc, path, m->uid_map)) {
+		text_to(path, sizeof path, "%d/gid_map", pid);
+		if (io_put(c->host.proc, path, m->gid_map)) {
+			text_to(path, sizeof path, "%d/ns/user", pid);
+			fd = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
+		}
+	}
+	if (fd < 0)
+		sysfail(e, "write the idmap");
+	kill(pid, SIGKILL);
+	spawn_reap(pid);
+	return fd;
+}
+
+/* The helper: in init's mount namespace, but with the host's privileges. */
+static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
+{
+	autofd user = -1, ns = -1, tree = -1;
+	struct k_attr a = { K_ATTR_IDMAP, 0, 0, 0 };
+	struct err e = { 0, "" };
+	char path[32];
+
+	text_to(path, sizeof path, "%d/ns/mnt", c->pid);
+	ns = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
+	if (m->idmap) {
+		user = spawn_idmap_ns(c, m, &e);
+		if (user < 0)
+			init_die(c->sock, &e);
+		a.userns_fd = (uint64_t)user;
+	}
+	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0) {
+		sysfail(&e, "enter the mount namespace");
+		init_die(c->sock, &e);
+	}
+	tree = sys_open_tree(AT_FDCWD, m->src, K_TREE_CLONE |
+			     (m->rec ? K_AT_RECURSIVE : 0));
+	if (tree < 0)
+		sysfail(&e, "open the source %s", m->src);
+	else if (m->idmap &&
+		 sys_mount_setattr(tree, m->idmap == 2 ? K_AT_RECURSIVE : 0,
+				   &a) < 0)
+		sysfail(&e, "map the ids of %s (the kernel or its file system "
+			"may not support it)", m->src);
+	else if (sync_send(c->sock, MSG_SOURCE, 0, tree))
+		_exit(0);
+	init_die(c->sock, &e);
+}
+
+static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
+{
+	int pid;
+
+	if (index >= c->plan.mounts.n)
+		return fail(e, "init asked for mounts[%u]", index);
+	pid = spawn_clone(0, -1, NULL);
+	if (pid == 0)
+		spawn_source_main(c, &c->plan.mounts.v[index]);
+	if (pid < 0)
+		return sysfail(e, "clone");
+	spawn_reap(pid);
+	return true;
+}
+
+/* init is gone without a word: why? */
+static bool spawn_died(struct ctr *c, struct err *e)
+{
+	int status;
+
+	if (c->pid <= 0)
+		return fail(e, "the first stage died");
+	status = spawn_reap(c->pid);
+	c->made &= ~(unsigned)MADE_INIT;
+	if (!WIFSIGNALED(status))
+		return fail(e, "init ended with status %d before it executed "
+			    "the program", WEXITSTATUS(status));
+	fail(e, "init was ended by %s before it executed the program",
+	     name_of(signal_names, COUNT(signal_names), WTERMSIG(status)));
+	return WTERMSIG(status) == SIGKILL && c->plan.cg.limits ?
+	       hint(e, "is linux.resources.memory.limit too low?") : false;
+}
+
+/* Reads messages and serves them until one of the kind comes. */
+static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
+{
+	struct pollfd p[] = { { c->sock, POLLIN, 0 },
+			      { c->o->cancel_fd > 0 ? c->o->cancel_fd : -1,
+				POLLIN, 0 } };
+	autofd fd = -1;
+	struct msg m;
+	int kind, pid = 0;
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return sysfail(e, "wait for init");
+		}
+		if (p[1].revents)
+			return fail(e, "interrupted");
+		fd_close(&fd);
+		kind = sync_recv(c->sock, &m, &fd, &pid);
+		switch (kind) {
+		case MSG_SOURCE:
+			if (!spawn_source(c, m.index, e))
+				return false;
+			break;
+		case MSG_CGROUP_NS:
+			if (!cg_leave(&c->plan.cg, c->pid, e))
+				return false;
+			break;
+		case MSG_MAP:
+			if (!spawn_map(c, c->pid, e) ||
+			    !sync_send(c->sock, MSG_GO, 0, -1))
+				return *e->text ? false : sysfail(e, "answer");
+			break;
+		case MSG_TTY:
+			c->tty = fd_take(&fd);
+			break;
+		case MSG_WARN:
+			log_text(c->o, NSRUN_WARNING, m.err.text);
+			break;
+		case MSG_ERR:
+			*e = m.err;
+			return false;
+		case 0:
+			return want == MSG_EXEC + 1 || spawn_died(c, e);
+		case MSG_HELLO:
+			c->pid = pid;
+			/* fall through */
+		default:
+			if (kind == (int)want)
+				return true;
+		}
+	}
+}
+
+/* Limits above P's own: init lacks the privilege in a user namespace. */
+static void spawn_raise_limits(const struct ctr *c)
+{
+	const struct proc_plan *p = &c->plan.proc;
+	struct k_rlimit now;
+	size_t i;
+
+	for (i = 0; i < p->nrlimits; i++)
+		if (sys_prlimit(c->pid, p->rlimits[i].what, NULL, &now) == 0 &&
+		    now.hard < p->rlimits[i].limit.hard) {
+			now.hard = p->rlimits[i].limit.hard;
+			sys_prlimit(c->pid, p->rlimits[i].what, &now, NULL);
+		}
+}
+
+static bool spawn_oom_score(struct ctr *c, struct err *e)
+{
+	const struct opt *adj = &c->plan.proc.oom_score_adj;
+	char path[32], value[16];
+
+	if (!adj->set)
+		return true;
+	text_to(path, sizeof path, "%d/oom_score_adj", c->pid);
+	text_to(value, sizeof value, "%lld", adj->v);
+	if (io_put(c->host.proc, path, value))
+		return true;
+	if (errno == EACCES && c->plan.rootless) {
+		log_note(c->o, NSRUN_WARNING, "process.oomScoreAdj: a user "
+			 "may not lower it");
+		return true;
+	}
+	return sysfail(e, "process.oomScoreAdj: set %s", value);
+}
+
+/* The cgroup to clone into: only a directory of v2 that we made, because one
+ * that was once killed by cgroup.kill kills what is cloned into it. */
+static int spawn_cgroup(const struct ctr *c)
+{
+	const struct cg_plan *p = &c->plan.cg;
+
+	if (p->n == 1 && p->d[0].h->v2 && !p->d[0].late &&
+	    p->d[0].keep < strlen(p->d[0].path))
+		return p->d[0].fd;
+	return -1;
+}
+
+static bool spawn_place(struct ctr *c, struct err *e)
+{
+	const struct ns_plan *p = &c->plan.ns;
+
+	if (!cg_join(&c->plan.cg, c->pid, false, e))
+		return false;
+	/* a cgroup namespace begins where its maker is: everywhere */
+	return !ns_makes(p, K_NEWCGROUP) || cg_join(&c->plan.cg, c->pid, true,
+						    e);
+}
+
+/* clone, up to the GO that lets init arrange itself. */
+static bool spawn_init(struct ctr *c, struct err *e)
+{
+	struct ns_plan *p = &c->plan.ns;
+	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP);
+	int pair[2], one = 1, into = p->stage ? -1 : spawn_cgroup(c);
+	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return sysfail(e, "make a socket pair");
+	c->sock = pair[0];
+	c->peer = pair[1];
+	if (p->stage && setsockopt(c->sock, SOL_SOCKET, SO_PASSCRED, &one,
+				   sizeof one) < 0)
+		return sysfail(e, "SO_PASSCRED");
+	c->pid = spawn_clone(p->stage ? 0 : flags, into, &c->pidfd);
+	if (c->pid == 0) {
+		if (p->stage)
+			spawn_stage(c);
+		init_main(c);
+	}
+	if (c->pid < 0) {
+		sysfail(e, "make the namespaces");
+		return ns_explain(p, c->host.proc, e);
+	}
+	c->made |= MADE_INIT;
+	fd_close(&c->peer);
+	if (p->stage) {
+		int stage = c->pid;
+
+		if (!spawn_wait(c, MSG_HELLO, e))
+			return ns_explain(p, c->host.proc, e);
+		fd_close(&c->pidfd);
+		spawn_reap(stage);
+		if (c->pid <= 0)
+			return fail(e, "init's pid cannot be seen from here");
+		c->pidfd = sys_pidfd_open(c->pid);
+	}
+	c->state.pid = (struct opt){ c->pid, true };
+	c->state.start = (struct opt){ state_pid_start(c->host.proc, c->pid),
+				       true };
+	if (c->state_dir >= 0 && !state_save(c->state_dir, &c->state, &c->mem,
+					     e))
+		return false;
+	if (ns_makes(p, CLONE_NEWUSER)) {
+		if (!mapped && !spawn_map(c, c->pid, e))
+			return false;
+		spawn_raise_limits(c);
+	}
+	return spawn_oom_score(c, e) &&
+	       (into >= 0 || spawn_place(c, e)) &&
+	       (sync_send(c->sock, MSG_GO, 0, -1) ||
+		sysfail(e, "let init go"));
+}
+
+/* From READY to the execve. */
+static bool spawn_start(struct ctr *c, struct err *e)
+{
+	/* the memory cgroup comes last, the setup is not charged to it */
+	return spawn_wait(c, MSG_READY, e) &&
+	       cg_join(&c->plan.cg, c->pid, true, e) &&
+	       (sync_send(c->sock, MSG_GO, 0, -1) ||
+		sysfail(e, "let init go")) &&
+	       spawn_wait(c, MSG_EXEC, e) &&
+	       spawn_wait(c, MSG_EXEC + 1, e);
+}
+
+/* ===== WATCH =============================================================
+ *
+ * The foreground: the command line's nsrun_options.attend. One poll loop
+ * forwards signals to the process and bytes between the terminals. It never
+ * writes more than a pipe takes at once, and only when there is room, so that
+ * a reader who sleeps stops nothing else.
+ */
+
+struct relay {			/* one direction */
+	int		from, to;
+	size_t		at, len;
+	char		buf[4096];	/* at most PIPE_BUF */
+};
+
+struct watch {
+	int		signals;	/* signalfd */
+	int		tty;		/* fd of ours that is one, or -1 */
+	struct termios	saved;
+};
+
+/* SIGWINCH is for the terminal; the others are nobody's business inside. */
+static bool watch_forwards(int sig)
+{
+	return sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG &&
+	       sig != SIGWINCH;
+}
+
+static void watch_kill(const struct nsrun_process *p, int sig)
+{
+	if (p->pidfd >= 0)
+		sys_pidfd_send_signal(p->pidfd, sig);
+	else if (p->pid > 0)	/* our child, not reaped: its pid is its own */
+		kill(p->pid, sig);
+}
+
+static void watch_resize(const struct watch *w, int master)
+{
+	struct winsize size;
+
+	if (w->tty >= 0 && ioctl(w->tty, TIOCGWINSZ, &size) == 0)
+		ioctl(master, TIOCSWINSZ, &size);
+}
+
+static void watch_raw(struct watch *w)
+{
+	struct termios raw;
+	int fd;
+
+	w->tty = -1;
+	for (fd = 0; fd < 3 && w->tty < 0; fd++)
+		if (tcgetattr(fd, &w->saved) == 0)
+			w->tty = fd;
+	if (w->tty < 0)
+		return;
+	raw = w->saved;
+	cfmakeraw(&raw);
+	tcsetattr(w->tty, TCSANOW, &raw);
+}
+
+/* Reads or writes what poll said is possible. False at the end. */
+static bool relay_step(struct relay *r, bool can_read, bool can_write)
+{
+	ssize_t n;
+
+	if (r->len && can_write) {
+		n = write(r->to, r->buf + r->at, r->len);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
+		r->at += n > 0 ? (size_t)n : 0;
+		r->len -= n > 0 ? (size_t)n : 0;
+	} else if (!r->len && can_read) {
+		n = read(r->from, r->buf, sizeof r->buf);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			return true;
+		r->at = 0;
+		r->len = n > 0 ? (size_t)n : 0;
+		return n > 0;
+	}
+	return true;
+}
+
+/* All that the pty still holds; a reader who does not read gets a second. */
+static void relay_drain(struct relay *r)
+{
+	struct pollfd to = { r->to, POLLOUT, 0 };
+
+	fcntl(r->from, F_SETFL, O_NONBLOCK | O_RDWR);
+	do {
+		while (r->len)
+			if (poll(&to, 1, 1000) <= 0 ||
+			    !relay_step(r, false, true))
+				return;
+	} while (relay_step(r, true, false) && r->len);
+}
+
+/* The next pending signal, or 0. */
+static int watch_signal(const struct watch *w)
+{
+	struct signalfd_siginfo s;
+
+	return read(w->signals, &s, sizeof s) == sizeof s ?
+	       (int)s.ssi_signo : 0;
+}
+
+static bool watch_ended(const struct nsrun_process *p)
+{
+	siginfo_t i = { 0 };
+
+	return waitid(P_PID, (id_t)p->pid, &i, WEXITED | WNOWAIT | WNOHANG) ==
+	       0 && i.si_pid == p->pid;
+}
+
+static void watch_loop(struct watch *w, const struct nsrun_process *p)
+{
+	struct relay in = { 0, p->terminal, 0, 0, "" };
+	struct relay out = { p->terminal, 1, 0, 0, "" };
+	bool more_in = p->terminal >= 0, more_out = more_in;
+
+	for (;;) {
+		struct pollfd f[] = {
+			{ w->signals, POLLIN, 0 },
+			{ p->pidfd, POLLIN, 0 },
+			{ more_in && !in.len ? 0 : -1, POLLIN, 0 },
+			{ in.len ? p->terminal : -1, POLLOUT, 0 },
+			{ more_out && !out.len ? p->terminal : -1, POLLIN, 0 },
+			{ out.len ? 1 : -1, POLLOUT, 0 },
+		};
+		int sig;
+
+		if (poll(f, COUNT(f), -1) < 0)
+			continue;
+		while (f[0].revents && (sig = watch_signal(w))) {
+			if (sig == SIGWINCH && p->terminal >= 0)
+				watch_resize(w, p->terminal);
+			else if (watch_forwards(sig))
+				watch_kill(p, sig);
+			else if (sig == SIGCHLD && p->pidfd < 0 &&
+				 watch_ended(p))
+				f[1].revents = POLLIN;
+		}
+		if (f[1].revents)
+			break;
+		if ((f[2].revents || f[3].revents) &&
+		    !relay_step(&in, f[2].revents, f[3].revents)) {
+			more_in = false;	/* as a terminal says it: ^D */
+			in.buf[0] = 4;
+			in.at = 0;
+			in.len = f[2].revents ? 1 : 0;
+		}
+		if ((f[4].revents || f[5].revents) &&
+		    !relay_step(&out, f[4].revents, f[5].revents))
+			more_out = false;
+	}
+	if (more_out)
+		relay_drain(&out);
+}
+
+static void watch_attend(void *data, const struct nsrun_process *p)
+{
+	struct watch *w = data;
+
+	w->tty = -1;
+	if (p->terminal >= 0) {
+		watch_raw(w);
+		watch_resize(w, p->terminal);
+	}
+	watch_loop(w, p);
+	if (w->tty >= 0)
+		tcsetattr(w->tty, TCSANOW, &w->saved);
+}
+
+/* ===== VERBS =============================================================
+ *
+ * The public interface. Each verb loads, plans and acts, and leaves through
+ * verb_end(), which undoes what was made if it failed.
+ */
+
+static int verb_end(struct ctr *c, bool ok, const char *what, struct err *e,
+		    struct nsrun_error *out)
+{
+	fd_close(&c->host.proc);
+	fd_close(&c->root);
+	fd_close(&c->state_dir);
+	fd_close(&c->state_root);
+	mem_free(&c->mem);
+	if (!ok) {
+		wrap(e, "cannot %s", what);
+		out->errnum = e->num;
+		text_to(out->text, sizeof out->text, "%s", e->text);
+	}
+	return ok ? 0 : -1;
+}
+
+static void verb_begin(struct ctr *c, const struct nsrun_options *o,
+		       struct nsrun_error *out)
+{
+	*c = (struct ctr){ .o = o, .state_root = -1, .state_dir = -1,
+			   .root = -1, .sock = -1, .peer = -1, .pidfd = -1,
+			   .tty = -1, .host.proc = -1 };
+	out->errnum = 0;
+	out->text[0] = 0;
+}
+
+/* The host's procfs, proved to be one; or our own, seen by nobody else. */
+static int host_proc(void)
+{
+	autofd fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), fs = -1;
+	struct statfs s;
+	struct stat st;
+
+	if (fd >= 0 && fstatfs(fd, &s) == 0 && fstat(fd, &st) == 0 &&
+	    (unsigned)s.f_type == K_MAGIC_PROC && st.st_ino == 1)
+		return fd_take(&fd);
+	fs = sys_fsopen("proc");
+	if (fs < 0 || sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) < 0)
+		return -1;
+	return sys_fsmount(fs, 0);
+}
+
+static bool host_gather(struct host *h, struct arena *mem, struct err *e)
+{
+	h->euid = geteuid();
+	h->egid = getegid();
+	h->cap_last = 36;
+	while (prctl(PR_CAPBSET_READ, h->cap_last + 1, 0, 0, 0) >= 0)
+		h->cap_last++;
+	h->proc = host_proc();
+	if (h->proc < 0)
+		return fail(e, "there is no proc file system on /proc: mount "
+			    "one");
+	return cg_discover(&h->cg, h->proc, mem) || no_memory(e);
+}
+
+/* Load and plan: nothing on the host is touched. */
+static bool verb_load(struct ctr *c, struct err *e)
+{
+	const char *name = c->o->bundle ? c->o->bundle : ".";
+	autofd dir = -1;
+	char *bundle, *text;
+	size_t len;
+
+	bundle = mem_new(&c->mem, PATH_MAX);
+	if (!bundle)
+		return no_memory(e);
+	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || !realpath(name, bundle))
+		return sysfail(e, "open the bundle %s", name);
+	text = io_load(&c->mem, dir, "config.json", CONFIG_MAX, &len, e);
+	if (!text)
+		return wrap(e, "bundle %s", bundle);
+	c->spec = spec_parse(&c->mem, c->o, text, len, e);
+	return c->spec && host_gather(&c->host, &c->mem, e) &&
+	       plan_make(&c->plan, &c->host, c->o, c->spec, bundle, &c->mem,
+			 e) &&
+	       (mem_reserve(&c->mem, ARENA_RESERVE) || no_memory(e));
+}
+
+/* Nothing of the container that the state speaks of lives any more. */
+static bool verb_is_stale(const struct ctr *c, const struct state *s)
+{
+	if (state_alive(c->host.proc, s->pid, s->start))
+		return false;
+	return !s->status || str_eq(s->status, "creating") ||
+	       (s->runner.set && s->runner.v &&
+		!state_alive(c->host.proc, s->runner, s->runner_start));
+}
+
+/* Undoes what a dead nsrun left, by its state. */
+static void verb_reclaim(const struct state *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->cgroups.n; i++) {
+		const struct state_cgroup *g = &s->cgroups.v[i];
+
+		if (*g->path != '/' || (size_t)g->keep.v >= strlen(g->path))
+			continue;
+		cg_kill(g->path);
+		cg_drop_path(g->path, (size_t)g->keep.v);
+	}
+}
+
+/* The directory of an id that exists: ours if its container is gone. */
+static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
+{
+	const char *id = c->o->id;
+	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
+			    O_NOFOLLOW | O_CLOEXEC);
+	struct state *s;
+
+	*again = dir < 0 && errno == ENOENT;	/* deleted meanwhile */
+	if (*again)
+		return false;
+	if (dir < 0)
+		return sysfail(e, "open the state of %s", id);
+	if (flock(dir, LOCK_EX | LOCK_NB) == 0) {
+		*again = !state_same(c->state_root, id, dir);
+		if (*again)
+			return false;
+		s = state_load(dir, &c->mem, c->o, e);
+		if (s ? verb_is_stale(c, s) : !*e->text) {
+			if (s)
+				verb_reclaim(s);
+			state_drop(c->state_root, id, dir);
+			*again = true;
+			return false;
+		}
+	}
+	return fail(e, "container with given ID already exists");
+}
+
+static bool verb_claim_dir(struct ctr *c, struct err *e)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		bool again;
+
+		if (mkdirat(c->state_root, c->o->id, 0700) == 0) {
+			c->state_dir = openat(c->state_root, c->o->id,
+					      O_RDONLY | O_DIRECTORY |
+					      O_NOFOLLOW | O_CLOEXEC);
+			if (c->state_dir < 0 ||
+			    flock(c->state_dir, LOCK_EX | LOCK_NB) < 0 ||
+			    !state_same(c->state_root, c->o->id,
+					c->state_dir)) {
+				fd_close(&c->state_dir);
+				continue;	/* somebody took it over */
+			}
+			c->made |= MADE_STATE;
+			return true;
+		}
+		if (errno != EEXIST)
+			return sysfail(e, "make the state directory");
+		if (!verb_take_over(c, &again, e) && !again)
+			return false;
+	}
+	return fail(e, "container with given ID already exists");
+}
+
+/* Takes the id and writes down what will be made. A foreground run can do
+ * without, on a host that has no place to write. */
+static bool verb_claim(struct ctr *c, struct err *e)
+{
+	struct cg_plan *cg = &c->plan.cg;
+	struct state *s = &c->state;
+	char path[PATH_MAX], *now = mem_new(&c->mem, 40);
+	size_t i;
+
+	*s = (struct state){ .version = NSRUN_SPEC_VERSION, .id = c->o->id,
+		.status = "creating", .bundle = c->plan.bundle,
+		.rootfs = c->plan.root, .created = now };
+	s->cgroups.v = mem_new(&c->mem, cg->n * sizeof *s->cgroups.v);
+	if (!now || !s->cgroups.v)
+		return no_memory(e);
+	state_now(now);
+	s->annotations.v = c->spec->annotations.v;
+	s->annotations.n = c->spec->annotations.n;
+	s->runner = (struct opt){ getpid(), true };
+	s->runner_start = (struct opt){ state_pid_start(c->host.proc,
+							getpid()), true };
+	cg_probe(cg);
+	for (i = 0; i < cg->n; i++)
+		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+			cg->d[i].path, { (long long)cg->d[i].keep, true } };
+	if (!state_root(c->o, path, e))
+		return c->o->root ? false : (log_note(c->o, NSRUN_WARNING,
+			"no state is kept: %s", e->text), *e->text = 0, true);
+	c->state_root = state_open_root(path);
+	if (c->state_root < 0) {
+		sysfail(e, "make the state root %s", path);
+		if (e->num != EROFS && e->num != EACCES && e->num != ENOSPC)
+			return false;
+		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
+		*e->text = 0;
+		return true;
+	}
+	return verb_claim_dir(c, e) &&
+	       state_save(c->state_dir, s, &c->mem, e);
+}
+
+static bool verb_pid_file(struct ctr *c, struct err *e)
+{
+	const char *path = c->o->pid_file, *slash;
+	char dir[PATH_MAX], buf[16];
+	autofd fd = -1;
+
+	if (!path)
+		return true;
+	slash = strrchr(path, '/');
+	text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		slash ? path : ".");
+	text_to(buf, sizeof buf, "%d", c->pid);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || !io_replace(fd, slash ? slash + 1 : path, buf,
+				  strlen(buf), 0644))
+		return sysfail(e, "--pid-file: write %s", path);
+	c->made |= MADE_PIDFILE;
+	return true;
+}
+
+/* In reverse, whatever of it was made (rule 6). */
+static void verb_undo(struct ctr *c)
+{
+	fd_close(&c->sock);
+	fd_close(&c->peer);
+	fd_close(&c->tty);
+	if (c->made & MADE_INIT && c->pid > 0) {
+		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
+		spawn_reap(c->pid);
+	}
+	fd_close(&c->pidfd);
+	if (c->made & MADE_PIDFILE)
+		unlink(c->o->pid_file);
+	if (c->made & MADE_CGROUP) {
+		if (c->plan.cg.n && c->plan.cg.d[0].fd >= 0 &&
+		    !ns_makes(&c->plan.ns, CLONE_NEWPID))
+			cg_kill(c->plan.cg.d[0].path);
+		cg_drop(&c->plan.cg);
+	}
+	if (c->made & MADE_STATE)
+		state_drop(c->state_root, c->o->id, c->state_dir);
+	c->made = 0;
+}
+
+/* Everything up to the execve. */
+static bool verb_create(struct ctr *c, struct err *e)
+{
+	const struct plan *p = &c->plan;
+	size_t i;
+
+	if (!verb_load(c, e))
+		return false;
+	c->root = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->root < 0)
+		return sysfail(e, "root.path: open %s", p->root);
+	for (i = 0; i < (size_t)p->proc.preserve_fds; i++)
+		if (fcntl(3 + (int)i, F_GETFD) < 0)
+			return sysfail(e, "--preserve-fds: fd %u",
+				       3 + (unsigned)i);
+	if (!ns_open(&c->plan.ns, c->host.proc, e) || !verb_claim(c, e))
+		return false;
+	c->made |= MADE_CGROUP;
+	return cg_make(&c->plan.cg, c->o, e) && spawn_init(c, e) &&
+	       verb_pid_file(c, e) && spawn_start(c, e);
+}
+
+/* The state of a container that runs; the lock is free from here on. */
+static bool verb_running(struct ctr *c, struct err *e)
+{
+	bool ok;
+
+	if (c->state_dir < 0)
+		return true;
+	c->state.status = "running";
+	ok = state_save(c->state_dir, &c->state, &c->mem, e);
+	flock(c->state_dir, LOCK_UN);
+	return ok;
+}
+
+static void verb_close_joined(struct ctr *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->plan.ns.n; i++)
+		fd_close(&c->plan.ns.join[i].fd);
+}
+
+int nsrun_run(const struct nsrun_options *o, int *status,
+	      struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	char what[ID_MAX + 16];
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = state_check_id(o->id, &e) && verb_create(&c, &e) &&
+	     verb_running(&c, &e);
+	verb_close_joined(&c);
+	if (ok) {
+		struct nsrun_process p = { c.pid, c.pidfd, c.tty };
+		int st;
+
+		if (o->attend)
+			o->attend(o->data, &p);
+		st = spawn_reap(c.pid);
+		c.made &= ~(unsigned)MADE_INIT;
+		*status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) :
+			  WEXITSTATUS(st);
+		if (o->flags & NSRUN_KEEP_ON_EXIT)
+			c.made = 0;
+	}
+	verb_undo(&c);
+	text_to(what, sizeof what, "run '%.*s'", ID_MAX, o->id ? o->id : "");
+	return verb_end(&c, ok, what, &e, out);
+}
+
+int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
+{
+	struct nsrun_options with_id = *o;
+	struct err e = { 0, "" };
+	char buf[4096];
+	struct text t = { buf, 0, sizeof buf, fd, false };
+	struct ctr c;
+	bool ok;
+
+	if (!o->id)
+		with_id.id = "ID";
+	verb_begin(&c, &with_id, out);
+	ok = verb_load(&c, &e);
+	if (ok) {
+		plan_print(&t, &c.plan);
+		text_flush(&t);
+		ok = !t.bad || sysfail(&e, "write the plan");
+	}
+	return verb_end(&c, ok, "plan", &e, out);
+}
+
+enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };
+
+/* The default config.json, as runc writes it; parts are for root, for a user,
+ * or for hosts with cgroup v2. %u: the ids of the user. */
+static const struct {
+	unsigned	when;
+	const char	*text;
+} spec_parts[] = {
+	{ 0,
+"{\n"
+"\t\"ociVersion\": \"" NSRUN_SPEC_VERSION "\",\n"
+"\t\"process\": {\n"
+"\t\t\"terminal\": true,\n"
+"\t\t\"user\": {\n"
+"\t\t\t\"uid\": 0,\n"
+"\t\t\t\"gid\": 0\n"
+"\t\t},\n"
+"\t\t\"args\": [\n"
+"\t\t\t\"sh\"\n"
+"\t\t],\n"
+"\t\t\"env\": [\n"
+"\t\t\t\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\n"
+"\t\t\t\"TERM=xterm\"\n"
+"\t\t],\n"
+"\t\t\"cwd\": \"/\",\n"
+"\t\t\"capabilities\": {\n"
+"\t\t\t\"bounding\": [\n\t\t\t\t\"CAP_AUDIT_WRITE\",\n\t\t\t\t\"CAP_KILL\",\n\t\t\t\t\"CAP_NET_BIND_SERVICE\"\n\t\t\t],\n"
+"\t\t\t\"effective\": [\n\t\t\t\t\"CAP_AUDIT_WRITE\",\n\t\t\t\t\"CAP_KILL\",\n\t\t\t\t\"CAP_NET_BIND_SERVICE\"\n\t\t\t],\n"
+"\t\t\t\"permitted\": [\n\t\t\t\t\"CAP_AUDIT_WRITE\",\n\t\t\t\t\"CAP_KILL\",\n\t\t\t\t\"CAP_NET_BIND_SERVICE\"\n\t\t\t]\n"
+"\t\t},\n"
+"\t\t\"rlimits\": [\n\t\t\t{\n"
+"\t\t\t\t\"type\": \"RLIMIT_NOFILE\",\n"
+"\t\t\t\t\"hard\": 1024,\n"
+"\t\t\t\t\"soft\": 1024\n"
+"\t\t\t}\n\t\t],\n"
+"\t\t\"noNewPrivileges\": true\n"
+"\t},\n"
+"\t\"root\": {\n"
+"\t\t\"path\": \"rootfs\",\n"
+"\t\t\"readonly\": true\n"
+"\t},\n"
+"\t\"hostname\": \"nsrun\",\n"
+"\t\"mounts\": [\n" },
+	{ 0, "\t\t{\n\t\t\t\"destination\": \"/proc\",\n\t\t\t\"type\": \"proc\",\n\t\t\t\"source\": \"proc\"\n\t\t},\n" },
+	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev\",\n\t\t\t\"type\": \"tmpfs\",\n\t\t\t\"source\": \"tmpfs\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"strictatime\",\n\t\t\t\t\"mode=755\",\n\t\t\t\t\"size=65536k\"\n\t\t\t]\n\t\t},\n" },
+	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev/pts\",\n\t\t\t\"type\": \"devpts\",\n\t\t\t\"source\": \"devpts\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"newinstance\",\n\t\t\t\t\"ptmxmode=0666\",\n\t\t\t\t\"mode=0620\"" },
+	{ SPEC_ROOT, ",\n\t\t\t\t\"gid=5\"" },
+	{ 0, "\n\t\t\t]\n\t\t},\n" },
+	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev/shm\",\n\t\t\t\"type\": \"tmpfs\",\n\t\t\t\"source\": \"shm\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"mode=1777\",\n\t\t\t\t\"size=65536k\"\n\t\t\t]\n\t\t},\n" },
+	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev/mqueue\",\n\t\t\t\"type\": \"mqueue\",\n\t\t\t\"source\": \"mqueue\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\"\n\t\t\t]\n\t\t},\n" },
+	{ SPEC_ROOT, "\t\t{\n\t\t\t\"destination\": \"/sys\",\n\t\t\t\"type\": \"sysfs\",\n\t\t\t\"source\": \"sysfs\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"ro\"\n\t\t\t]\n\t\t},\n"
+"\t\t{\n\t\t\t\"destination\": \"/sys/fs/cgroup\",\n\t\t\t\"type\": \"cgroup\",\n\t\t\t\"source\": \"cgroup\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"relatime\",\n\t\t\t\t\"ro\"\n\t\t\t]\n\t\t}\n" },
+	{ SPEC_USER, "\t\t{\n\t\t\t\"destination\": \"/sys\",\n\t\t\t\"type\": \"none\",\n\t\t\t\"source\": \"/sys\",\n"
+"\t\t\t\"options\": [\n\t\t\t\t\"rbind\",\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"ro\"\n\t\t\t]\n\t\t}\n" },
+	{ 0, "\t],\n\t\"linux\": {\n" },
+	{ SPEC_ROOT, "\t\t\"resources\": {\n\t\t\t\"devices\": [\n\t\t\t\t{\n\t\t\t\t\t\"allow\": false,\n\t\t\t\t\t\"access\": \"rwm\"\n\t\t\t\t}\n\t\t\t]\n\t\t},\n" },
+	{ 0, "\t\t\"namespaces\": [\n\t\t\t{\n\t\t\t\t\"type\": \"pid\"\n\t\t\t},\n" },
+	{ SPEC_ROOT, "\t\t\t{\n\t\t\t\t\"type\": \"network\"\n\t\t\t},\n" },
+	{ 0, "\t\t\t{\n\t\t\t\t\"type\": \"ipc\"\n\t\t\t},\n\t\t\t{\n\t\t\t\t\"type\": \"uts\"\n\t\t\t},\n\t\t\t{\n\t\t\t\t\"type\": \"mount\"\n\t\t\t}" },
+	{ SPEC_V2, ",\n\t\t\t{\n\t\t\t\t\"type\": \"cgroup\"\n\t\t\t}" },
+	{ SPEC_USER, ",\n\t\t\t{\n\t\t\t\t\"type\": \"user\"\n\t\t\t}" },
+	{ 0, "\n\t\t],\n" },
+	{ SPEC_USER, "\t\t\"uidMappings\": [\n\t\t\t{\n\t\t\t\t\"containerID\": 0,\n\t\t\t\t\"hostID\": %u,\n\t\t\t\t\"size\": 1\n\t\t\t}\n\t\t],\n"
+"\t\t\"gidMappings\": [\n\t\t\t{\n\t\t\t\t\"containerID\": 0,\n\t\t\t\t\"hostID\": %u,\n\t\t\t\t\"size\": 1\n\t\t\t}\n\t\t],\n" },
+	{ 0,
+"\t\t\"maskedPaths\": [\n"
+"\t\t\t\"/proc/acpi\",\n\t\t\t\"/proc/asound\",\n\t\t\t\"/proc/kcore\",\n"
+"\t\t\t\"/proc/keys\",\n\t\t\t\"/proc/latency_stats\",\n"
+"\t\t\t\"/proc/timer_list\",\n\t\t\t\"/proc/timer_stats\",\n"
+"\t\t\t\"/proc/sched_debug\",\n\t\t\t\"/sys/firmware\",\n\t\t\t\"/proc/scsi\"\n"
+"\t\t],\n"
+"\t\t\"readonlyPaths\": [\n"
+"\t\t\t\"/proc/bus\",\n\t\t\t\"/proc/fs\",\n\t\t\t\"/proc/irq\",\n"
+"\t\t\t\"/proc/sys\",\n\t\t\t\"/proc/sysrq-trigger\"\n"
+"\t\t]\n\t}\n}\n" },
+};
+
+int nsrun_spec(const struct nsrun_options *o, int rootless,
+	       struct nsrun_error *out)
+{
+	unsigned have = rootless ? SPEC_USER : SPEC_ROOT;
+	struct err e = { 0, "" };
+	char path[PATH_MAX], buf[4096];
+	struct text t = { buf, 0, sizeof buf, -1, false };
+	struct statfs fs;
+	struct ctr c;
+	bool ok;
+	size_t i;
+
+	verb_begin(&c, o, out);
+	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
+	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)
+		have |= SPEC_V2;
+	ok = text_to(path, sizeof path, "%s/config.json",
+		     o->bundle ? o->bundle : ".") ||
+	     fail(&e, "the path is too long");
+	if (ok)
+		t.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			    0666);
+	if (ok && t.fd < 0)
+		ok = errno == EEXIST ? fail(&e, "File config.json exists. "
+			"Remove it first") : sysfail(&e, "create %s", path);
+	for (i = 0; ok && i < COUNT(spec_parts); i++) {
+		const char *s = spec_parts[i].text, *id;
+
+		if (spec_parts[i].when & ~have)
+			continue;
+		for (; (id = strstr(s, "%u")); s = id + 2) {
+			text_put(&t, s, (size_t)(id - s));
+			text_num(&t, strstr(id + 2, "%u") ? geteuid() :
+				 getegid(), 10);
+		}
+		text_put(&t, s, strlen(s));
+	}
+	text_flush(&t);
+	if (ok && t.bad) {
+		ok = sysfail(&e, "write %s", path);
+		unlink(path);
+	}
+	fd_close(&t.fd);
+	return verb_end(&c, ok, "write a config.json", &e, out);
+}
+
+/* A read-only clone of the mount of our program; needs 5.12 and root. */
+static int protect_clone(void)
+{
+	struct k_attr a = { K_ATTR_RDONLY, 0, 0, 0 };
+	int fd = sys_open_tree(AT_FDCWD, "/proc/self/exe", K_TREE_CLONE);
+
+	if (fd >= 0 && sys_mount_setattr(fd, 0, &a) < 0)
+		fd_close(&fd);
+	return fd;
+}
+
+/* A copy in memory that nobody can change. */
+static int protect_copy(struct err *e)
+{
+	autofd from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = -1;
+	char buf[4096];
+	struct text t = TEXT(buf);
+	ssize_t n;
+
+	to = sys_memfd("nsrun");
+	if (from < 0 || to < 0)
+		return sysfail(e, "copy the program into memory"), -1;
+	t.fd = to;
+	while ((n = read(from, buf, sizeof buf)) > 0) {
+		t.len = (size_t)n;
+		text_flush(&t);
+	}
+	if (n < 0 || t.bad || fcntl(to, K_ADD_SEALS, K_SEALS) < 0)
+		return sysfail(e, "seal a copy of the program"), -1;
+	return fd_take(&to);
+}
+
+/* The arguments of this process, from the kernel; with NULL at the end. */
+static char **protect_argv(struct arena *mem, struct err *e)
+{
+	size_t len, n = 0, i;
+	char *p = io_load(mem, AT_FDCWD, "/proc/self/cmdline", CONFIG_MAX,
+			  &len, e), **argv;
+
+	for (i = 0; p && i < len; i++)
+		n += !p[i];
+	argv = p ? mem_new(mem, (n + 1) * sizeof *argv) : NULL;
+	for (i = 0; argv && i < n; i++, p += strlen(p) + 1)
+		argv[i] = p;
+	return argv;
+}
+
+int nsrun_protect(struct nsrun_error *out)
+{
+	autofd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), fd = -1;
+	struct arena mem = { 0 };
+	struct err e = { 0, "" };
+	struct statvfs fs;
+	char **argv;
+
+	out->errnum = 0;
+	out->text[0] = 0;
+	/* the second time around, or on a router's read-only flash */
+	if (self >= 0 && fstatvfs(self, &fs) == 0 && fs.f_flag & 1)
+		return 0;
+	if (self >= 0 && fcntl(self, K_GET_SEALS) == K_SEALS)
+		return 0;
+	argv = protect_argv(&mem, &e);
+	fd = protect_clone();
+	if (argv && fd >= 0)
+		sys_execveat(fd, argv, environ);
+	fd_close(&fd);
+	fd = argv ? protect_copy(&e) : -1;
+	if (fd >= 0) {
+		sys_execveat(fd, argv, environ);
+		sysfail(&e, "execute a protected copy of the program");
+	}
+	mem_free(&mem);
+	out->errnum = e.num;
+	text_to(out->text, sizeof out->text, "%s", e.text);
+	return -1;
+}
+
+/* ===== CLI ===============================================================
+ *
+ * The command line, a user of nsrun.h. One table says what options there are,
+ * of which commands, and where they go; the usage is printed from it. As with
+ * runc, -name is --name, and a value follows as =value or as the next word.
+ */
+
+struct cli {
+	struct nsrun_options o;
+	const char	*log, *log_format, *preserve;
+	bool		debug, systemd, rootless, keep, no_keyring, ignored,
+			help, version;
+	int		log_fd;
+	const char	*name;		/* argv[0] */
+	const struct command *cmd;
+	char		**args;
+	int		nargs;
+	struct watch	watch;
+};
+
+enum { IN_GLOBAL = 1, IN_RUN = 2, IN_SPEC = 4, IN_PLAN = 8 };
+
+static const struct cli_option {
+	const char	*name;
+	char		letter;
+	unsigned char	where;
+	unsigned short	off;
+	const char	*arg;		/* NULL: a switch */
+	const char	*help;
+} cli_options[] = {
+#define C(m) (unsigned short)offsetof(struct cli, m)
+	{ "root", 0, IN_GLOBAL, C(o.root), "DIR",
+	  "where the state of containers lives (/run/nsrun)" },
+	{ "log", 0, IN_GLOBAL, C(log), "FILE", "append errors to FILE too" },
+	{ "log-format", 0, IN_GLOBAL, C(log_format), "text|json",
+	  "format of that file" },
+	{ "debug", 0, IN_GLOBAL, C(debug), NULL,
+	  "log warnings and details as well" },
+	{ "systemd-cgroup", 0, IN_GLOBAL, C(systemd), NULL,
+	  "refused: nsrun writes the cgroup files itself" },
+	{ "rootless", 0, IN_GLOBAL, C(ignored), "auto|true|false",
+	  "taken and ignored: nsrun sees for itself" },
+	{ "version", 'v', IN_GLOBAL, C(version), NULL, "print the version" },
+	{ "help", 'h', IN_GLOBAL | IN_RUN | IN_SPEC | IN_PLAN, C(help), NULL,
+	  "print this" },
+	{ "bundle", 'b', IN_RUN | IN_SPEC | IN_PLAN, C(o.bundle), "DIR",
+	  "the directory of config.json (.)" },
+	{ "pid-file", 0, IN_RUN, C(o.pid_file), "FILE",
+	  "write the pid of the process to FILE" },
+	{ "preserve-fds", 0, IN_RUN, C(preserve), "N",
+	  "leave N fds open, from 3 on" },
+	{ "no-new-keyring", 0, IN_RUN, C(no_keyring), NULL,
+	  "keep the session keyring" },
+	{ "keep", 0, IN_RUN, C(keep), NULL,
+	  "leave cgroups and state when the process has ended" },
+	{ "no-pivot", 0, IN_RUN, C(ignored), NULL,
+	  "taken and ignored: an initramfs is recognised" },
+	{ "no-subreaper", 0, IN_RUN, C(ignored), NULL,
+	  "taken and ignored: nsrun is none" },
+	{ "rootless", 0, IN_SPEC, C(rootless), NULL,
+	  "a config for a user who is not root" },
+#undef C
+};
+
+static void cli_time(char buf[40])
+{
+	state_now(buf);
+	strcpy(buf + 19, "Z");		/* seconds are enough */
+}
+
+static void cli_record(struct cli *c, const char *level, const char *text)
+{
+	char buf[4096], now[40];
+	struct text t = { buf, 0, sizeof buf, c->log_fd, false };
+
+	cli_time(now);
+	if (c->log_format && str_eq(c->log_format, "json")) {
+		text_add(&t, "{\"level\":\"%s\",\"msg\":\"", level);
+		text_escape(&t, text);
+		text_add(&t, "\",\"time\":\"%s\"}\n", now);
+	} else {
+		text_add(&t, "time=\"%s\" level=%s msg=\"", now, level);
+		text_escape(&t, text);
+		text_add(&t, "\"\n");
+	}
+	text_flush(&t);
+}
+
+static void cli_say(int fd, const char *text)
+{
+	char buf[1200];
+	struct text t = { buf, 0, sizeof buf, fd, false };
+
+	text_add(&t, "nsrun: %s\n", text);
+	text_flush(&t);
+}
+
+/* Callers read the log as one record of a failure, so warnings are kept out of
+ * it unless asked for. */
+static void cli_log(void *data, enum nsrun_level level, const char *text)
+{
+	struct cli *c = data;
+
+	if (c->log_fd >= 0 && c->debug)
+		cli_record(c, level == NSRUN_WARNING ? "warning" : "debug",
+			   text);
+	else if (c->log_fd < 0 && (c->debug || level == NSRUN_WARNING))
+		cli_say(2, text);
+}
+
+static int cli_fail(struct cli *c, const char *text)
+{
+	if (c->log_fd >= 0)
+		cli_record(c, "error", text);
+	cli_say(2, text);
+	return 1;
+}
+
+__attribute__((format(printf, 2, 3)))
+static int cli_failf(struct cli *c, const char *f, ...)
+{
+	char buf[ERR_MAX];
+	struct text t = TEXT(buf);
+	va_list ap;
+
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	return cli_fail(c, buf);
+}
+
+/* nsrun_options.data is the cli; its watch needs itself alone. */
+static void cli_attend(void *data, const struct nsrun_process *p)
+{
+	watch_attend(&((struct cli *)data)->watch, p);
+}
+
+/* SIGTERM and such while the container is being made: undo, and die of it. */
+static int cli_run(struct cli *c)
+{
+	struct watch stop = { .signals = -1 };
+	struct nsrun_error e;
+	sigset_t set;
+	int status, sig;
+
+	if (c->nargs != 1)
+		return cli_failf(c, "run takes one container ID");
+	if (nsrun_protect(&e) < 0)
+		return cli_failf(c, "cannot run '%s': protect the program "
+				 "file: %s", c->args[0], e.text);
+	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGHUP);
+	stop.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (stop.signals < 0 || c->watch.signals < 0)
+		return cli_failf(c, "cannot run '%s': this kernel has no "
+				 "signalfd", c->args[0]);
+	c->o.id = c->args[0];
+	c->o.cancel_fd = stop.signals;
+	c->o.attend = cli_attend;
+	c->o.flags = (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
+		     (c->keep ? NSRUN_KEEP_ON_EXIT : 0);
+	if (nsrun_run(&c->o, &status, &e) == 0)
+		return status;
+	sig = watch_signal(&stop);
+	cli_fail(c, e.text);
+	return sig ? 128 + sig : 1;
+}
+
+static int cli_plan(struct cli *c)
+{
+	struct nsrun_error e;
+
+	if (c->nargs > 1)
+		return cli_failf(c, "plan takes one bundle");
+	if (c->nargs)
+		c->o.bundle = c->args[0];
+	return nsrun_plan(&c->o, 1, &e) ? cli_fail(c, e.text) : 0;
+}
+
+static int cli_spec(struct cli *c)
+{
+	struct nsrun_error e;
+
+	if (c->nargs)
+		return cli_failf(c, "spec takes no argument");
+	return nsrun_spec(&c->o, c->rootless, &e) ? cli_fail(c, e.text) : 0;
+}
+
+static const struct command {
+	const char	*name, *args, *help;
+	unsigned	where;
+	int		(*run)(struct cli *);
+} commands[] = {
+	{ "run", "ID", "run a container in the foreground", IN_RUN, cli_run },
+	{ "plan", "[BUNDLE]", "print what run would do, and do nothing",
+	  IN_PLAN, cli_plan },
+	{ "spec", "", "write a default config.json", IN_SPEC, cli_spec },
+};
+
+static void cli_usage_options(struct text *t, unsigned where)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(cli_options); i++) {
+		const struct cli_option *o = &cli_options[i];
+		size_t len = strlen(o->name) + (o->arg ? strlen(o->arg) + 1 :
+						0);
+
+		if (!(o->where & where))
+			continue;
+		if (o->letter)
+			text_add(t, "  -%c, --%s", o->letter, o->name);
+		else
+			text_add(t, "      --%s", o->name);
+		if (o->arg)
+			text_add(t, " %s", o->arg);
+		for (; len < 24; len++)
+			text_put(t, " ", 1);
+		text_add(t, " %s\n", o->help);
+	}
+}
+
+static int cli_usage(const struct command *cmd)
+{
+	char buf[1024];
+	struct text t = { buf, 0, sizeof buf, 1, false };
+	size_t i;
+
+	if (cmd) {
+		text_add(&t, "nsrun %s [options] %s\n%s\n\n", cmd->name,
+			 cmd->args, cmd->help);
+		cli_usage_options(&t, cmd->where);
+	} else {
+		text_add(&t, "nsrun " NSRUN_VERSION " - run OCI containers\n\n"
+			 "nsrun [options] COMMAND [options] [arguments]\n\n");
+		for (i = 0; i < COUNT(commands); i++)
+			text_add(&t, "  %s %s\n        %s\n", commands[i].name,
+				 commands[i].args, commands[i].help);
+		text_add(&t, "\nOptions before the command:\n");
+		cli_usage_options(&t, IN_GLOBAL);
+		text_add(&t, "\n`nsrun COMMAND --help` prints those of a "
+			 "command.\n");
+	}
+	text_flush(&t);
+	return t.bad;
+}
+
+static int cli_version(const struct cli *c)
+{
+	const char *slash = strrchr(c->name, '/');
+	const char *name = slash ? slash + 1 : c->name;
+	char buf[128];
+	struct text t = { buf, 0, sizeof buf, 1, false };
+
+	/* callers of runc and crun parse the first line */
+	text_add(&t, "%s version %s\nspec: %s\n", str_eq(name, "runc") ||
+		 str_eq(name, "crun") ? name : "nsrun", NSRUN_VERSION,
+		 NSRUN_SPEC_VERSION);
+	text_flush(&t);
+	return t.bad;
+}
+
+/* The option that the word names, its =value cut off; NULL: none. */
+static const struct cli_option *cli_option(const char *word, unsigned where,
+					   const char **value)
+{
+	const char *name = word + 1 + (word[1] == '-');
+	size_t n = strcspn(name, "="), i;
+
+	*value = name[n] ? name + n + 1 : NULL;
+	for (i = 0; i < COUNT(cli_options); i++) {
+		const struct cli_option *o = &cli_options[i];
+
+		if (o->where & where &&
+		    ((strlen(o->name) == n && strncmp(o->name, name, n) == 0) ||
+		     (n == 1 && o->letter == *name)))
+			return o;
+	}
+	return NULL;
+}
+
+/* Options from argv[*at] on, up to the first word that is none. */
+static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
+		      unsigned where)
+{
+	for (; *at < argc && argv[*at][0] == '-' && argv[*at][1]; ++*at) {
+		const struct cli_option *o;
+		const char *value;
+
+		if (str_eq(argv[*at], "--")) {
+			++*at;
+			break;
+		}
+		o = cli_option(argv[*at], where, &value);
+		if (!o) {
+			cli_failf(c, "unknown option %s, see nsrun%s%s --help",
+				  argv[*at], c->cmd ? " " : "",
+				  c->cmd ? c->cmd->name : "");
+			return false;
+		}
+		if (!o->arg) {
+			*(bool *)((char *)c + o->off) =
+				!value || !str_eq(value, "false");
+			continue;
+		}
+		if (!value && *at + 1 < argc)
+			value = argv[++*at];
+		if (!value) {
+			cli_failf(c, "--%s wants a value: %s", o->name,
+				  o->arg);
+			return false;
+		}
+		if (o->off != offsetof(struct cli, ignored))
+			*(const char **)((char *)c + o->off) = value;
+	}
+	return true;
+}
+
+static bool cli_open_log(struct cli *c)
+{
+	const char *f = c->log_format;
+
+	if (f && !str_eq(f, "text") && !str_eq(f, "json")) {
+		cli_failf(c, "--log-format is text or json, not %s", f);
+		return false;
+	}
+	if (!c->log || !*c->log)
+		return true;
+	if (str_after(c->log, "file:"))	/* as crun spells it */
+		c->log = str_after(c->log, "file:");
+	c->log_fd = open(c->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+			 O_NOCTTY, 0644);
+	if (c->log_fd < 0)
+		cli_failf(c, "cannot open the log %s: %s", c->log,
+			  strerror(errno));
+	return c->log_fd >= 0;
+}
+
+static bool cli_preserve(struct cli *c)
+{
+	unsigned long long n;
+
+	if (!c->preserve)
+		return true;
+	if (!num_unsigned(c->preserve, strlen(c->preserve), &n) || n > 64) {
+		cli_failf(c, "--preserve-fds wants a number up to 64, not %s",
+			  c->preserve);
+		return false;
+	}
+	c->o.preserve_fds = (int)n;
+	return true;
+}
+
+/* What only a program of our own may do to its process (rule 3). */
+static void cli_own_process(void)
+{
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		while (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			if (open("/dev/null", O_RDWR) < 0 &&
+			    open("/", O_PATH) < 0)
+				break;
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int nsrun_main(int argc, char **argv)
+{
+	struct cli c = { .log_fd = -1, .name = argc ? argv[0] : "nsrun" };
+	int at = 1;
+	size_t i;
+
+	cli_own_process();
+	c.o.log = cli_log;
+	c.o.data = &c;
+	if (!cli_parse(&c, argc, argv, &at, IN_GLOBAL))
+		return 1;
+	if (c.version)
+		return cli_version(&c);
+	if (c.help || at >= argc || str_eq(argv[at], "help"))
+		return cli_usage(NULL);
+	if (!cli_open_log(&c))
+		return 1;
+	if (c.systemd)
+		return cli_failf(&c, "systemd cgroup flag passed, but systemd "
+				 "support for managing cgroups is not "
+				 "available");
+	for (i = 0; i < COUNT(commands); i++)
+		if (str_eq(commands[i].name, argv[at]))
+			c.cmd = &commands[i];
+	if (!c.cmd)
+		return cli_failf(&c, "unknown command %s, see nsrun --help",
+				 argv[at]);
+	at++;
+	if (!cli_parse(&c, argc, argv, &at, c.cmd->where) || !cli_preserve(&c))
+		return 1;
+	if (c.help)
+		return cli_usage(c.cmd);
+	c.args = argv + at;
+	c.nargs = argc - at;
+	return c.cmd->run(&c);
+}
+
+#ifndef NSRUN_NO_MAIN
+int main(int argc, char **argv)
+{
+	return nsrun_main(argc, argv);
+}
+#endif

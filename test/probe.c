@@ -1,0 +1,1105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probe: the only program in a test root.
+ *
+ * Without arguments it prints all that it can see of itself, one "key value"
+ * line for each fact. With arguments it does what it is told; a lone ":"
+ * separates commands:
+ *
+ *	probe show uid caps : open /etc/passwd w : exit 3
+ *
+ * A command that fails prints "error COMMAND ARG: cause" on stdout and ends
+ * the program with 1; "try COMMAND ..." prints the same and goes on. When all
+ * commands are done the status is 0. "exec" takes all that follows it. As
+ * "true", "false" and "sleep" it is those. It asks the kernel by system calls
+ * where it can, because /proc may not be mounted: what needs it is left out.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+extern char **environ;
+
+static char	**all_args;	/* argv as it came, for "show argv" */
+
+struct word {
+	const char	*name;
+	long		value;
+};
+
+/* The value of a name in a table, or of a number; -1 when it is neither. */
+static long word_find(const struct word *w, size_t n, const char *s)
+{
+	char *end;
+	long v;
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(w[i].name, s))
+			return w[i].value;
+	v = strtol(s, &end, 0);
+	return *s && !*end ? v : -1;
+}
+
+/* ---- what it sees ------------------------------------------------------ */
+
+static char	**wanted;	/* keys to show; all when empty */
+static FILE	*sink;		/* where to; stdout when NULL */
+
+/* printf by parts: a line is shown when it is whole and its key is wanted. */
+__attribute__((format(printf, 1, 2)))
+static void say(const char *fmt, ...)
+{
+	static char text[65536];
+	static size_t n;
+	char *end;
+	va_list ap;
+
+	va_start(ap, fmt);
+	n += vsnprintf(text + n, sizeof(text) - n, fmt, ap);
+	va_end(ap);
+	if (n >= sizeof(text))
+		n = sizeof(text) - 1;
+	while ((end = memchr(text, '\n', n))) {
+		size_t len = end + 1 - text, key = strcspn(text, " \n");
+		bool show = !*wanted;
+
+		for (char **w = wanted; *w; w++)
+			show |= strlen(*w) == key && !strncmp(text, *w, key);
+		if (show)
+			fwrite(text, 1, len, sink ? sink : stdout);
+		memmove(text, text + len, n -= len);
+	}
+}
+
+/* Each line of a small file of /proc behind its key, blanks made single. */
+static void see_file(const char *key, const char *path)
+{
+	char line[8192];
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		char *save, *s = strtok_r(line, " \t\n", &save);
+
+		say("%s", key);
+		for (; s; s = strtok_r(NULL, " \t\n", &save))
+			say(" %s", s);
+		say("\n");
+	}
+	fclose(f);
+}
+
+static void see_ids(void)
+{
+	uid_t r, e, s;
+	gid_t gr, ge, gs, groups[1024];
+	int n;
+
+	say("pid %d\nppid %d\npgid %d\nsid %d\n", getpid(), getppid(),
+	    getpgrp(), getsid(0));
+	getresuid(&r, &e, &s);
+	say("uid %u %u %u\n", r, e, s);
+	getresgid(&gr, &ge, &gs);
+	say("gid %u %u %u\n", gr, ge, gs);
+	n = getgroups(COUNT(groups), groups);
+	say("groups");
+	for (int i = 0; i < n; i++)
+		say(" %u", groups[i]);
+	say("\n");
+}
+
+static void see_place(void)
+{
+	char cwd[4096];
+	struct utsname u;
+	mode_t m = umask(0);
+
+	umask(m);
+	say("umask %04o\n", m);
+	say("cwd %s\n", getcwd(cwd, sizeof(cwd)) ? cwd : strerror(errno));
+	if (!uname(&u))
+		say("hostname %s\ndomainname %s\nmachine %s\nrelease %s\n",
+		    u.nodename, u.domainname, u.machine, u.release);
+}
+
+/* The five capability sets and what goes with them. */
+static void see_caps(void)
+{
+	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
+	struct { uint32_t eff, prm, inh; } c[2] = { { 0 } };
+	uint64_t bnd = 0, amb = 0;
+
+	syscall(SYS_capget, &head, c);
+	for (int i = 0; i < 64; i++) {
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			bnd |= 1ull << i;
+		if (prctl(47, 1, i, 0, 0) == 1)	/* PR_CAP_AMBIENT_IS_SET */
+			amb |= 1ull << i;
+	}
+	say("cap bounding %016llx\n", (unsigned long long)bnd);
+	say("cap effective %08x%08x\n", c[1].eff, c[0].eff);
+	say("cap permitted %08x%08x\n", c[1].prm, c[0].prm);
+	say("cap inheritable %08x%08x\n", c[1].inh, c[0].inh);
+	say("cap ambient %016llx\n", (unsigned long long)amb);
+	say("nnp %d\n", prctl(39, 0, 0, 0, 0));
+	say("securebits %d\n", prctl(PR_GET_SECUREBITS));
+	say("dumpable %d\n", prctl(PR_GET_DUMPABLE));
+	say("seccomp %d\n", prctl(PR_GET_SECCOMP));
+}
+
+static void see_rlimits(void)
+{
+	static const char *const names[] = {
+		[RLIMIT_CPU] = "CPU", [RLIMIT_FSIZE] = "FSIZE",
+		[RLIMIT_DATA] = "DATA", [RLIMIT_STACK] = "STACK",
+		[RLIMIT_CORE] = "CORE", [RLIMIT_RSS] = "RSS",
+		[RLIMIT_NPROC] = "NPROC", [RLIMIT_NOFILE] = "NOFILE",
+		[RLIMIT_MEMLOCK] = "MEMLOCK", [RLIMIT_AS] = "AS",
+		[RLIMIT_LOCKS] = "LOCKS", [RLIMIT_SIGPENDING] = "SIGPENDING",
+		[RLIMIT_MSGQUEUE] = "MSGQUEUE", [RLIMIT_NICE] = "NICE",
+		[RLIMIT_RTPRIO] = "RTPRIO", [RLIMIT_RTTIME] = "RTTIME",
+	};
+	uint64_t l[2];
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (syscall(SYS_prlimit64, 0, i, NULL, l))
+			continue;
+		say("rlimit %s", names[i]);
+		for (int j = 0; j < 2; j++)
+			if (l[j] == UINT64_MAX)
+				say(" unlimited");
+			else
+				say(" %llu", (unsigned long long)l[j]);
+		say("\n");
+	}
+}
+
+static void see_sched(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} a = { .size = sizeof(a) };
+	unsigned char cpus[1024] = { 0 };
+	unsigned long nodes[16] = { 0 };
+	long n;
+	int mode;
+
+	if (!syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0))
+		say("sched policy=%u flags=%llu nice=%d priority=%u "
+		    "runtime=%llu deadline=%llu period=%llu\n", a.policy,
+		    (unsigned long long)a.flags, a.nice, a.priority,
+		    (unsigned long long)a.runtime,
+		    (unsigned long long)a.deadline,
+		    (unsigned long long)a.period);
+	errno = 0;
+	n = getpriority(PRIO_PROCESS, 0);
+	say("nice %ld\n", n);
+	n = syscall(SYS_ioprio_get, 1, 0);
+	if (n >= 0)
+		say("ioprio %ld %ld\n", n >> 13, n & 0x1fff);
+	n = syscall(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
+	say("cpus");
+	for (long i = 0; i < n * 8; i++)	/* longs, in either byte order */
+		if (((unsigned long *)cpus)[i / (8 * sizeof(long))] >>
+		    i % (8 * sizeof(long)) & 1)
+			say(" %ld", i);
+	say("\n");
+	if (!syscall(SYS_get_mempolicy, &mode, nodes, sizeof(nodes) * 8, 0, 0))
+		say("mempolicy %d %lx\n", mode, nodes[0]);
+	see_file("oom_score_adj", "/proc/self/oom_score_adj");
+	say("personality %x\n", personality(0xffffffff));
+}
+
+static void see_keyring(void)
+{
+	char text[256];
+	long id = syscall(SYS_keyctl, 0, -3, 0, 0, 0);	/* GET_KEYRING_ID */
+
+	if (id < 0) {
+		say("keyring none %s\n", strerror(errno));
+		return;
+	}
+	if (syscall(SYS_keyctl, 6, id, text, sizeof(text), 0) < 0)
+		snprintf(text, sizeof(text), "%s", strerror(errno));
+	say("keyring %ld %s\n", id, text);
+}
+
+static void see_fds(void)
+{
+	char path[64], to[4096];
+
+	for (int fd = 0; fd < 4096; fd++) {
+		ssize_t n;
+
+		if (fcntl(fd, F_GETFD) < 0 || (sink && fd == fileno(sink)))
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = '\0';
+		say("fd %d %s\n", fd, to);
+	}
+}
+
+static void see_tty(void)
+{
+	struct winsize w;
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		if (!ioctl(fd, TIOCGWINSZ, &w))
+			say("tty %d %dx%d\n", fd, w.ws_row, w.ws_col);
+	fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	say("ctty %s\n", fd < 0 ? strerror(errno) : "yes");
+	if (fd >= 0) {
+		say("foreground %d\n", tcgetpgrp(fd) == getpgrp());
+		close(fd);
+	}
+}
+
+static void see_signals(void)
+{
+	struct sigaction sa;
+	sigset_t set;
+	int n;
+
+	say("ignored");
+	for (n = 1; n <= 64; n++)
+		if (!sigaction(n, NULL, &sa) && sa.sa_handler == SIG_IGN)
+			say(" %d", n);
+	say("\nblocked");
+	sigprocmask(SIG_BLOCK, NULL, &set);
+	for (n = 1; n <= 64; n++)
+		if (sigismember(&set, n) == 1)
+			say(" %d", n);
+	say("\n");
+	if (!prctl(PR_GET_PDEATHSIG, &n))
+		say("pdeathsig %d\n", n);
+	see_file("status", "/proc/self/status");
+}
+
+static void see_ns(void)
+{
+	static const char *const names[] = { "cgroup", "ipc", "mnt", "net",
+					     "pid", "time", "user", "uts" };
+	char path[64], to[64];
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		n = readlink(path, to, sizeof(to) - 1);
+		if (n < 0)
+			continue;
+		to[n] = '\0';
+		to[strcspn(to, "]")] = '\0';
+		say("ns %s %s\n", names[i], to + strcspn(to, "[") + 1);
+	}
+	see_file("uid_map", "/proc/self/uid_map");
+	see_file("gid_map", "/proc/self/gid_map");
+	see_file("setgroups", "/proc/self/setgroups");
+}
+
+static void see_mounts(void)
+{
+	see_file("mount", "/proc/self/mountinfo");
+	see_file("cgroup", "/proc/self/cgroup");
+}
+
+static void see_links(void)
+{
+	struct if_nameindex *all = if_nameindex();
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (struct if_nameindex *l = all; l && l->if_name; l++) {
+		struct ifreq r = { 0 };
+
+		snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", l->if_name);
+		say("link %s %s\n", l->if_name,
+		    ioctl(fd, SIOCGIFFLAGS, &r) ? strerror(errno) :
+		    r.ifr_flags & IFF_UP ? "up" : "down");
+	}
+	if (all)
+		if_freenameindex(all);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void see_clocks(void)
+{
+	struct timespec t;
+
+	if (!clock_gettime(CLOCK_MONOTONIC, &t))
+		say("monotonic %lld\n", (long long)t.tv_sec);
+	if (!clock_gettime(CLOCK_BOOTTIME, &t))
+		say("boottime %lld\n", (long long)t.tv_sec);
+}
+
+static void see_words(void)
+{
+	for (int i = 0; all_args[i]; i++)
+		say("argv %d %s\n", i, all_args[i]);
+	for (char **e = environ; *e; e++)
+		say("env %s\n", *e);
+}
+
+/* The keys that each function prints, so that "show" calls only what it must:
+ * the others may fail or be forbidden where they are not the point. */
+static const struct {
+	const char	*keys;
+	void		(*see)(void);
+} sights[] = {
+	{ " pid ppid pgid sid uid gid groups ",			see_ids },
+	{ " umask cwd hostname domainname machine release ",	see_place },
+	{ " cap nnp securebits dumpable seccomp ",		see_caps },
+	{ " rlimit ",						see_rlimits },
+	{ " sched nice ioprio cpus mempolicy oom_score_adj personality ",
+								see_sched },
+	{ " keyring ",						see_keyring },
+	{ " fd ",						see_fds },
+	{ " tty ctty foreground ",				see_tty },
+	{ " ignored blocked pdeathsig status ",			see_signals },
+	{ " ns uid_map gid_map setgroups ",			see_ns },
+	{ " mount cgroup ",					see_mounts },
+	{ " link ",						see_links },
+	{ " monotonic boottime ",				see_clocks },
+	{ " argv env ",						see_words },
+};
+
+static int do_show(char **a)
+{
+	wanted = a;
+	for (size_t i = 0; i < COUNT(sights); i++) {
+		bool call = !*a;
+
+		for (char **w = a; *w; w++) {
+			const char *s = strstr(sights[i].keys, *w);
+
+			call |= s && s[-1] == ' ' && s[strlen(*w)] == ' ';
+		}
+		if (call)
+			sights[i].see();
+	}
+	return sink ? fflush(sink) : 0;
+}
+
+/* into FILE: what "show" shows goes there, when stdout is not to be touched.
+ * The file stands far from the descriptors that are looked at. */
+static int do_into(char **a)
+{
+	int fd = open(a[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int far = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 1000);
+
+	if (far < 0)
+		return -1;
+	close(fd);
+	sink = fdopen(far, "a");
+	return sink ? 0 : -1;
+}
+
+/* ---- what it does ------------------------------------------------------ */
+
+/* Each returns 0, or -1 with errno. a[0] is the first argument; the table at
+ * the end knows how many there are at least. */
+
+static int do_exit(char **a)
+{
+	fflush(stdout);
+	_exit(atoi(a[0]));
+}
+
+static int do_kill(char **a)
+{
+	fflush(stdout);
+	return kill(a[1] ? atoi(a[1]) : getpid(), atoi(a[0]));
+}
+
+/* A death by a signal that pid 1 of a pid namespace cannot send to itself:
+ * the kernel forces the signal for a fault. */
+static int do_fault(char **a)
+{
+	volatile int *volatile nowhere = NULL;
+
+	(void)a;
+	fflush(stdout);
+	signal(SIGSEGV, SIG_DFL);
+	*nowhere = 1;
+	return 0;
+}
+
+static int do_echo(char **a)
+{
+	for (; *a; a++)
+		printf("%s%s", *a, a[1] ? " " : "");
+	printf("\n");
+	return 0;
+}
+
+static int put(const char *path, const char *text, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0644);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, strlen(text));
+	if (close(fd) || n < 0)
+		return -1;
+	return 0;
+}
+
+static int do_write(char **a)
+{
+	return put(a[0], a[1], O_WRONLY | O_CREAT | O_TRUNC);
+}
+
+static int do_append(char **a)
+{
+	return put(a[0], a[1], O_WRONLY | O_CREAT | O_APPEND);
+}
+
+static int copy_out(int fd)
+{
+	char buf[65536];
+	ssize_t n;
+
+	fflush(stdout);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t done = 0, w; done < n; done += w)
+			if ((w = write(1, buf + done, n - done)) < 0)
+				return -1;
+	return n;
+}
+
+static int do_read(char **a)
+{
+	int fd = open(a[0], O_RDONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -1;
+	r = copy_out(fd);
+	close(fd);
+	return r;
+}
+
+static int do_cat(char **a)
+{
+	(void)a;
+	return copy_out(0);
+}
+
+static int do_fd(char **a)
+{
+	int fd = atoi(a[0]);
+
+	if (!a[1])
+		return copy_out(fd);
+	return write(fd, a[1], strlen(a[1])) < 0 ? -1 : 0;
+}
+
+static int do_seq(char **a)
+{
+	for (long i = 1; i <= atol(a[0]); i++)
+		printf("%ld\n", i);
+	return 0;
+}
+
+static int do_fill(char **a)
+{
+	static char buf[65536];
+	int fd = open(a[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return -1;
+	for (long long n = atoll(a[1]); n > 0; ) {
+		ssize_t w = write(fd, buf, n < 65536 ? n : 65536);
+
+		if (w < 0) {
+			close(fd);
+			return -1;
+		}
+		n -= w;
+	}
+	return close(fd);
+}
+
+static int stat_with(const char *path, int (*f)(const char *, struct stat *))
+{
+	const char *type;
+	struct statfs fs;
+	struct stat st;
+
+	if (f(path, &st))
+		return -1;
+	type = S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "dir" :
+	       S_ISLNK(st.st_mode) ? "link" : S_ISCHR(st.st_mode) ? "char" :
+	       S_ISBLK(st.st_mode) ? "block" : S_ISFIFO(st.st_mode) ? "fifo" :
+	       "socket";
+	printf("stat %s type=%s mode=%04o uid=%u gid=%u rdev=%u:%u size=%lld "
+	       "dev=%llx ino=%llu nlink=%lu", path, type, st.st_mode & 07777,
+	       st.st_uid, st.st_gid, major(st.st_rdev), minor(st.st_rdev),
+	       (long long)st.st_size, (unsigned long long)st.st_dev,
+	       (unsigned long long)st.st_ino, (unsigned long)st.st_nlink);
+	if (!statfs(path, &fs))
+		printf(" fs=%lx", (unsigned long)fs.f_type & 0xffffffff);
+	printf("\n");
+	return 0;
+}
+
+static int do_stat(char **a)
+{
+	return stat_with(a[0], stat);
+}
+
+static int do_lstat(char **a)
+{
+	return stat_with(a[0], lstat);
+}
+
+static int do_statfs(char **a)
+{
+	struct statfs fs;
+
+	if (statfs(a[0], &fs))
+		return -1;
+	printf("statfs %s fs=%lx flags=%lx bsize=%lu blocks=%llu files=%llu\n",
+	       a[0], (unsigned long)fs.f_type & 0xffffffff,
+	       (unsigned long)fs.f_flags, (unsigned long)fs.f_bsize,
+	       (unsigned long long)fs.f_blocks,
+	       (unsigned long long)fs.f_files);
+	return 0;
+}
+
+static int do_ls(char **a)
+{
+	struct dirent **list;
+	int n = scandir(a[0], &list, NULL, alphasort);
+
+	for (int i = 0; i < n; i++)
+		if (strcmp(list[i]->d_name, ".") &&
+		    strcmp(list[i]->d_name, ".."))
+			printf("%s\n", list[i]->d_name);
+	return n < 0 ? -1 : 0;
+}
+
+static int do_readlink(char **a)
+{
+	char to[4096];
+	ssize_t n = readlink(a[0], to, sizeof(to) - 1);
+
+	if (n < 0)
+		return -1;
+	printf("%.*s\n", (int)n, to);
+	return 0;
+}
+
+static int do_mkdir(char **a)
+{
+	return mkdir(a[0], 0755);
+}
+
+static int do_rm(char **a)
+{
+	return remove(a[0]);
+}
+
+static int do_symlink(char **a)
+{
+	return symlink(a[0], a[1]);
+}
+
+static int do_chmod(char **a)
+{
+	return chmod(a[1], strtol(a[0], NULL, 8));
+}
+
+static int do_chown(char **a)
+{
+	return chown(a[2], atoi(a[0]), atoi(a[1]));
+}
+
+static int do_mknod(char **a)
+{
+	mode_t type = *a[1] == 'b' ? S_IFBLK : *a[1] == 'c' ? S_IFCHR : S_IFIFO;
+
+	if (type != S_IFIFO && (!a[2] || !a[3])) {
+		errno = EINVAL;
+		return -1;
+	}
+	return mknod(a[0], type | 0666, type == S_IFIFO ? 0 :
+		     makedev(atoi(a[2]), atoi(a[3])));
+}
+
+static int do_open(char **a)
+{
+	int mode = !a[1] || !strcmp(a[1], "r") ? O_RDONLY :
+		   !strcmp(a[1], "w") ? O_WRONLY : O_RDWR;
+	int fd = open(a[0], mode | O_CLOEXEC | O_NONBLOCK);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+/* mount SOURCE TARGET TYPE [FLAG,FLAG...|-] [DATA] */
+static int do_mount(char **a)
+{
+	static const struct word flags[] = {
+		{ "ro", MS_RDONLY }, { "nosuid", MS_NOSUID },
+		{ "nodev", MS_NODEV }, { "noexec", MS_NOEXEC },
+		{ "remount", MS_REMOUNT }, { "bind", MS_BIND },
+		{ "rbind", MS_BIND | MS_REC }, { "rec", MS_REC },
+		{ "move", MS_MOVE }, { "private", MS_PRIVATE },
+		{ "slave", MS_SLAVE }, { "shared", MS_SHARED },
+		{ "unbindable", MS_UNBINDABLE },
+	};
+	unsigned long f = 0;
+
+	if (a[3] && strcmp(a[3], "-"))
+		for (char *s = strtok(a[3], ","); s; s = strtok(NULL, ",")) {
+			long v = word_find(flags, COUNT(flags), s);
+
+			if (v < 0) {
+				errno = EINVAL;
+				return -1;
+			}
+			f |= v;
+		}
+	return mount(a[0], a[1], a[2], f, a[3] ? a[4] : NULL);
+}
+
+static int do_umount(char **a)
+{
+	return umount2(a[0], a[1] ? MNT_DETACH : 0);
+}
+
+static int do_chroot(char **a)
+{
+	return chroot(a[0]);
+}
+
+static int do_chdir(char **a)
+{
+	return chdir(a[0]);
+}
+
+static int do_sleep(char **a)
+{
+	double s = atof(a[0]);
+	struct timespec t = { s, (s - (time_t)s) * 1e9 };
+
+	fflush(stdout);
+	while (nanosleep(&t, &t) && errno == EINTR)
+		;
+	return 0;
+}
+
+static int do_spin(char **a)
+{
+	clock_t end = atof(a[0]) * CLOCKS_PER_SEC;
+
+	fflush(stdout);
+	while (clock() < end)
+		;
+	return 0;
+}
+
+/* Memory that is really there: each page is touched, and none is freed. */
+static int do_alloc(char **a)
+{
+	size_t n = atol(a[0]) << 20;
+	volatile char *p = malloc(n);
+
+	fflush(stdout);
+	if (!p)
+		return -1;
+	for (size_t i = 0; i < n; i += 1024)
+		p[i] = 1;
+	printf("allocated %s\n", a[0]);
+	return 0;
+}
+
+/* Children that stay until they are killed. */
+static int do_fork(char **a)
+{
+	int n;
+
+	fflush(stdout);
+	for (n = 0; n < atoi(a[0]); n++) {
+		pid_t pid = fork();
+
+		if (pid < 0) {
+			int err = errno;
+
+			printf("forked %d\n", n);
+			errno = err;
+			return -1;
+		}
+		if (!pid)
+			for (;;)
+				pause();
+	}
+	printf("forked %d\n", n);
+	return 0;
+}
+
+static const struct word families[] = {
+	{ "unix", AF_UNIX }, { "inet", AF_INET }, { "inet6", AF_INET6 },
+	{ "netlink", AF_NETLINK }, { "packet", AF_PACKET },
+};
+
+/* socket FAMILY [stream|dgram|raw] */
+static int do_socket(char **a)
+{
+	static const struct word types[] = {
+		{ "stream", SOCK_STREAM }, { "dgram", SOCK_DGRAM },
+		{ "raw", SOCK_RAW },
+	};
+	int fd = socket(word_find(families, COUNT(families), a[0]),
+			a[1] ? word_find(types, COUNT(types), a[1]) :
+			SOCK_DGRAM, a[1] && *a[1] == 'r' ? IPPROTO_ICMP : 0);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int address(char **a, struct sockaddr_storage *to, socklen_t *len)
+{
+	struct sockaddr_in *v4 = (void *)to;
+	struct sockaddr_in6 *v6 = (void *)to;
+
+	memset(to, 0, sizeof(*to));
+	if (inet_pton(AF_INET, a[0], &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(atoi(a[1]));
+		*len = sizeof(*v4);
+	} else if (inet_pton(AF_INET6, a[0], &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(atoi(a[1]));
+		*len = sizeof(*v6);
+	} else {
+		errno = EINVAL;
+		return -1;
+	}
+	return socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* connect ADDRESS PORT: prints what the other side sends. */
+static int do_connect(char **a)
+{
+	struct sockaddr_storage to;
+	socklen_t len;
+	int fd = address(a, &to, &len), r;
+
+	if (fd < 0)
+		return -1;
+	r = connect(fd, (void *)&to, len);
+	if (!r)
+		r = copy_out(fd);
+	close(fd);
+	return r;
+}
+
+/* listen ADDRESS PORT TEXT: sends TEXT to the first that connects. */
+static int do_listen(char **a)
+{
+	struct sockaddr_storage to;
+	socklen_t len;
+	int fd = address(a, &to, &len), one = 1, c;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (void *)&to, len) || listen(fd, 1))
+		return -1;
+	printf("listening\n");
+	fflush(stdout);
+	c = accept(fd, NULL, NULL);
+	if (c < 0 || write(c, a[2], strlen(a[2])) < 0)
+		return -1;
+	close(c);
+	return close(fd);
+}
+
+/* unix PATH: connects; a leading @ is an abstract name. */
+static int do_unix(char **a)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return -1;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", a[0]);
+	if (*un.sun_path == '@')
+		*un.sun_path = '\0';
+	r = connect(fd, (void *)&un, sizeof(sa_family_t) + strlen(a[0]));
+	close(fd);
+	return r;
+}
+
+static int do_sethostname(char **a)
+{
+	return sethostname(a[0], strlen(a[0]));
+}
+
+static int do_setuid(char **a)
+{
+	return setuid(atoi(a[0]));
+}
+
+static int do_setgid(char **a)
+{
+	return setgid(atoi(a[0]));
+}
+
+static const struct word spaces[] = {
+	{ "cgroup", 0x02000000 }, { "ipc", 0x08000000 }, { "mnt", 0x00020000 },
+	{ "net", 0x40000000 }, { "pid", 0x20000000 }, { "time", 0x00000080 },
+	{ "user", 0x10000000 }, { "uts", 0x04000000 },
+};
+
+static int do_unshare(char **a)
+{
+	for (; *a; a++)
+		if (unshare(word_find(spaces, COUNT(spaces), *a)))
+			return -1;
+	return 0;
+}
+
+static int do_setns(char **a)
+{
+	int fd = open(a[0], O_RDONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -1;
+	r = setns(fd, 0);
+	close(fd);
+	return r;
+}
+
+/* syscall NUMBER [ARG...]: what a filter makes of a raw call. A failure of
+ * the call is the answer, not a failure of the command. */
+static int do_syscall(char **a)
+{
+	long v[6] = { 0 }, r;
+
+	for (int i = 0; i < 6 && a[1 + i]; i++)
+		v[i] = strtoll(a[1 + i], NULL, 0);
+	fflush(stdout);
+	errno = 0;
+	r = syscall(strtol(a[0], NULL, 0), v[0], v[1], v[2], v[3], v[4], v[5]);
+	printf("syscall %s = %ld %s\n", a[0], r, r == -1 ? strerror(errno) :
+	       "ok");
+	return 0;
+}
+
+static int do_exec(char **a)
+{
+	fflush(stdout);
+	execvp(a[0], a);
+	return -1;
+}
+
+/* What a program that is executed next inherits. */
+
+static int do_ignore(char **a)
+{
+	for (; *a; a++)
+		if (signal(atoi(*a), SIG_IGN) == SIG_ERR)
+			return -1;
+	return 0;
+}
+
+static int do_block(char **a)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (; *a; a++)
+		if (sigaddset(&set, atoi(*a)))
+			return -1;
+	return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static volatile sig_atomic_t caught[65];
+
+static void on_signal(int n)
+{
+	caught[n]++;
+}
+
+/* signal-wait [LAST]: without LAST the first signal n ends the program with
+ * 40 + n; with it "signal n" is printed for every one until LAST comes. */
+static int do_signal_wait(char **a)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	int last = a[0] ? atoi(a[0]) : 0;
+	sigset_t all, none;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int n = 1; n <= 64; n++)
+		sigaction(n, &sa, NULL);
+	printf("ready\n");
+	fflush(stdout);
+	for (;;) {
+		sigsuspend(&none);
+		for (int n = 1; n <= 64; n++) {
+			if (!caught[n])
+				continue;
+			caught[n] = 0;
+			if (last) {
+				printf("signal %d\n", n);
+				fflush(stdout);
+			}
+			if (!last || n == last)
+				_exit(40 + n);
+		}
+	}
+}
+
+static int do_try(char **a);
+
+static const struct command {
+	const char	*name;
+	int		args;	/* at least */
+	int		(*run)(char **a);
+} commands[] = {
+	{ "alloc",		1, do_alloc },
+	{ "append",		2, do_append },
+	{ "block",		1, do_block },
+	{ "cat",		0, do_cat },
+	{ "chdir",		1, do_chdir },
+	{ "chmod",		2, do_chmod },
+	{ "chown",		3, do_chown },
+	{ "chroot",		1, do_chroot },
+	{ "connect",		2, do_connect },
+	{ "echo",		0, do_echo },
+	{ "exec",		1, do_exec },
+	{ "exit",		1, do_exit },
+	{ "fault",		0, do_fault },
+	{ "fd",			1, do_fd },
+	{ "fill",		2, do_fill },
+	{ "fork",		1, do_fork },
+	{ "ignore",		1, do_ignore },
+	{ "into",		1, do_into },
+	{ "kill",		1, do_kill },
+	{ "listen",		3, do_listen },
+	{ "ls",			1, do_ls },
+	{ "lstat",		1, do_lstat },
+	{ "mkdir",		1, do_mkdir },
+	{ "mknod",		2, do_mknod },
+	{ "mount",		3, do_mount },
+	{ "open",		1, do_open },
+	{ "read",		1, do_read },
+	{ "readlink",		1, do_readlink },
+	{ "rm",			1, do_rm },
+	{ "seq",		1, do_seq },
+	{ "setgid",		1, do_setgid },
+	{ "sethostname",	1, do_sethostname },
+	{ "setns",		1, do_setns },
+	{ "setuid",		1, do_setuid },
+	{ "show",		0, do_show },
+	{ "signal-wait",	0, do_signal_wait },
+	{ "sleep",		1, do_sleep },
+	{ "socket",		1, do_socket },
+	{ "spin",		1, do_spin },
+	{ "stat",		1, do_stat },
+	{ "statfs",		1, do_statfs },
+	{ "symlink",		2, do_symlink },
+	{ "syscall",		1, do_syscall },
+	{ "try",		1, do_try },
+	{ "umount",		1, do_umount },
+	{ "unix",		1, do_unix },
+	{ "unshare",		1, do_unshare },
+	{ "write",		2, do_write },
+};
+
+/* One command; false and a line on stdout when it fails. */
+static bool act(char **a)
+{
+	int n = 0;
+
+	while (a[n])
+		n++;
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		if (strcmp(commands[i].name, a[0]))
+			continue;
+		errno = EINVAL;
+		if (n > commands[i].args && !commands[i].run(a + 1))
+			return true;
+		printf("error %s %s: %s\n", a[0], a[1] ? a[1] : "",
+		       strerror(errno));
+		return false;
+	}
+	printf("error %s: no such command\n", a[0]);
+	return false;
+}
+
+static int do_try(char **a)
+{
+	act(a);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc ? argv[0] : "";
+	static char *none[1];
+	bool good = true;
+
+	all_args = argc ? argv : none;
+	if (strrchr(name, '/'))
+		name = strrchr(name, '/') + 1;
+	if (!strcmp(name, "true") || !strcmp(name, "false"))
+		return *name == 'f';
+	if (!strcmp(name, "sleep") && argc > 1)
+		return do_sleep(argv + 1);
+	if (argc < 2)
+		do_show(none);
+	for (int i = 1; good && i < argc; ) {
+		char *words[argc];
+		int n = 0;
+
+		while (i < argc && (strcmp(argv[i], ":") ||
+				    (n && !strcmp(words[0], "exec"))))
+			words[n++] = argv[i++];
+		words[n] = NULL;
+		i++;
+		good = !n || act(words);
+		fflush(stdout);
+	}
+	fflush(stdout);
+	return !good;
+}
