@@ -402,6 +402,13 @@ static int sys_capset(const struct k_capset set[2])
 	return (int)syscall(SYS_capset, &h, set);
 }
 
+static int sys_capget(struct k_capset set[2])
+{
+	struct k_caphead h = { K_CAPS_V3, 0 };
+
+	return (int)syscall(SYS_capget, &h, set);
+}
+
 static long sys_keyctl_join(const char *name)
 {
 	return syscall(SYS_keyctl, K_KEYCTL_JOIN, name, 0, 0, 0);
@@ -644,13 +651,13 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	return !t.bad;
 }
 
-/* As the inside of a JSON string; bytes that are no text become U+FFFD. */
-static void text_escape(struct text *t, const char *s)
+/* As the inside of a JSON string; or, without quotes, as one line of text. */
+static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
 
-		if (c == '"' || c == '\\')
+		if (quotes && (c == '"' || c == '\\'))
 			text_add(t, "\\%c", c);
 		else if (c == '\n')
 			text_put(t, "\\n", 2);
@@ -934,6 +941,12 @@ static void log_note(const struct nsrun_options *o, enum nsrun_level level,
  * itself. Neither can be led out of the root by a symlink or a rename.
  */
 
+/* open(2) in one system call: musl's makes two of it for O_CLOEXEC. */
+static int io_open(const char *path, int flags)
+{
+	return openat(AT_FDCWD, path, flags | O_CLOEXEC);
+}
+
 /* One write(2) of text to a file of the kernel's. */
 static bool io_put(int dir, const char *path, const char *text)
 {
@@ -949,28 +962,21 @@ static bool io_put(int dir, const char *path, const char *text)
 	return k >= 0 && (size_t)k == n;
 }
 
-/* Up to size - 1 bytes of a file, terminated; -1 if it cannot be read. */
+/* A file of the kernel's, up to size - 1 bytes, terminated; -1 if it cannot be
+ * read. The kernel gives all that fits at once. */
 static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 {
 	autofd fd = openat(dir, path,
 			   O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	size_t len = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return -1;
-	while (len < size - 1) {
-		ssize_t n = read(fd, buf + len, size - 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	buf[len] = 0;
-	return (ssize_t)len;
+	do
+		n = read(fd, buf, size - 1);
+	while (n < 0 && errno == EINTR);
+	buf[n < 0 ? 0 : n] = 0;
+	return n;
 }
 
 /* A whole file of unknown length into the arena, terminated. */
@@ -1020,7 +1026,7 @@ struct lines {
 	int	fd;
 	size_t	at, len;
 	bool	skip;		/* inside a line that did not fit */
-	char	buf[4096];
+	char	buf[4096 + 1];
 };
 
 static char *io_line(struct lines *l)
@@ -1040,15 +1046,19 @@ static char *io_line(struct lines *l)
 		}
 		memmove(l->buf, s, l->len -= l->at);
 		l->at = 0;
-		if (l->len == sizeof l->buf) {
+		if (l->len == sizeof l->buf - 1) {
 			l->skip = true;
 			l->len = 0;
 		}
-		n = read(l->fd, l->buf + l->len, sizeof l->buf - l->len);
+		n = read(l->fd, l->buf + l->len, sizeof l->buf - 1 - l->len);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return NULL;
+		if (n <= 0) {		/* the last line may lack its end */
+			s = l->len && !l->skip ? l->buf : NULL;
+			l->buf[l->len] = 0;
+			l->at = l->len = 0;
+			return s;
+		}
 		l->len += (size_t)n;
 	}
 }
@@ -1799,7 +1809,7 @@ static void json_put_key(struct json_out *o, const char *key)
 		text_put(o->t, "  ", 2);
 	if (key) {
 		text_put(o->t, "\"", 1);
-		text_escape(o->t, key);
+		text_escape(o->t, key, true);
 		text_put(o->t, "\": ", 3);
 	}
 	o->first = false;
@@ -1831,7 +1841,7 @@ static void json_put_str(struct json_out *o, const char *key, const char *s)
 {
 	json_put_key(o, key);
 	text_put(o->t, "\"", 1);
-	text_escape(o->t, s);
+	text_escape(o->t, s, true);
 	text_put(o->t, "\"", 1);
 }
 
@@ -3044,25 +3054,23 @@ static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
 /* Makes the state root, parents too, and opens it; -1 with errno. */
 static int state_open_root(char *path)
 {
-	char *p;
+	int fd = io_open(path, O_PATH | O_DIRECTORY);
+	char *p = path;
 
-	if (mkdir(path, 0711) < 0 && errno == ENOENT)
-		for (p = path + 1; *p; p++) {
-			p += strcspn(p, "/");
-			if (*p) {
-				*p = 0;
-				if (mkdir(path, 0755) < 0 && errno != EEXIST)
-					return -1;
-				*p = '/';
-			} else {
-				if (mkdir(path, 0711) < 0 && errno != EEXIST)
-					return -1;
-				break;
-			}
-		}
-	else if (errno && errno != EEXIST && access(path, W_OK) < 0)
-		return -1;
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	while (*p) {
+		char end;
+
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
+		end = *p;
+		*p = 0;
+		if (mkdir(path, end ? 0755 : 0711) < 0 && errno != EEXIST)
+			return -1;
+		*p = end;
+	}
+	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
 static bool state_save(int dir, const struct state *s, struct arena *mem,
@@ -3192,7 +3200,7 @@ struct cg_dir {
 	const char	*path;		/* with the mount point */
 	size_t		keep;		/* that much of it existed before */
 	bool		late;		/* joined after READY */
-	int		fd;
+	bool		ours;		/* to be joined, and removed */
 };
 
 struct cg_write {
@@ -3221,34 +3229,28 @@ static bool cg_has(const char *ctrls, const char *name)
 	return false;
 }
 
-/* P's path in the hierarchy with these controllers, less the part that is not
- * below the mount. */
-static const char *cg_own(int proc, struct arena *mem, const char *ctrls,
-			  bool v2, const char *mount_root)
+/* P's path in the hierarchy with these controllers, by the text of
+ * /proc/self/cgroup, less the part that is not below the mount. */
+static const char *cg_own(const char *text, struct arena *mem,
+			  const char *ctrls, bool v2, const char *mount_root)
 {
-	struct lines l = { .fd = -1 };
-	const char *found = "/";
-	autofd fd = openat(proc, "self/cgroup", O_RDONLY | O_CLOEXEC);
-	char *s;
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		const char *list = text + strcspn(text, ":\n") + 1;
+		size_t n = strcspn(list, ":\n");
+		const char *path = list + n + 1;
+		char one[256];
 
-	l.fd = fd;
-	while (fd >= 0 && (s = io_line(&l))) {
-		char *list = strchr(s, ':'), *path;
-
-		path = list ? strchr(++list, ':') : NULL;
-		if (!path)
+		if (list[-1] != ':' || list[n] != ':' ||
+		    !text_to(one, sizeof one, "%.*s", (int)n, list) ||
+		    (v2 ? n != 0 : !n || !cg_has(ctrls, one)))
 			continue;
-		*path++ = 0;
-		if (v2 ? *list == 0 : *list && cg_has(ctrls, list)) {
-			const char *rest = str_eq(mount_root, "/") ? path :
-				str_after(path, mount_root);
-
-			if (rest && *rest == '/' && !strstr(rest, "/.."))
-				found = mem_text(mem, "%s", rest);
+		if (!str_eq(mount_root, "/"))
+			path = str_after(path, mount_root);
+		if (!path || *path != '/' || str_after(path, "/.."))
 			break;
-		}
+		return mem_text(mem, "%.*s", (int)strcspn(path, "\n"), path);
 	}
-	return found;
+	return "/";
 }
 
 /* v1 super options name the controllers among flags. */
@@ -3275,7 +3277,7 @@ static const char *cg_controllers(struct arena *mem, const char *options)
 	return t.len ? mem_text(mem, "%s", buf) : NULL;
 }
 
-static bool cg_add_host(struct cg_host *c, int proc, struct arena *mem,
+static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 			const char *mount, const char *mount_root,
 			const char *options, bool v2)
 {
@@ -3289,7 +3291,7 @@ static bool cg_add_host(struct cg_host *c, int proc, struct arena *mem,
 		if (c->h[i].v2 == v2 && str_eq(c->h[i].ctrls, ctrls))
 			return true;
 	h->mount = mem_text(mem, "%s", mount);
-	h->own = cg_own(proc, mem, ctrls, v2, mount_root);
+	h->own = cg_own(own, mem, ctrls, v2, mount_root);
 	h->ctrls = ctrls;
 	h->v2 = v2;
 	c->n++;
@@ -3301,13 +3303,15 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 {
 	struct lines l = { .fd = -1 };
 	struct statfs fs;
+	char *s, own[8192];
 	autofd fd = -1;
-	char *s;
 
 	c->n = 0;
+	if (io_get(proc, "self/cgroup", own, sizeof own) < 0)
+		return true;		/* a kernel without cgroups */
 	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
 	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)
-		return cg_add_host(c, proc, mem, "/sys/fs/cgroup", "/", "",
+		return cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "",
 				   true);
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	l.fd = fd;
@@ -3326,7 +3330,7 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 		options = type;
 		type = word_next(&options);
 		word_next(&options);	/* source */
-		if (!cg_add_host(c, proc, mem, mount, root, options,
+		if (!cg_add_host(c, own, mem, mount, root, options,
 				 str_eq(type, "cgroup2")))
 			return false;
 	}
@@ -3664,7 +3668,6 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 
 		d->h = &host->h[i];
 		d->path = cg_path(mem, d->h, asked, id);
-		d->fd = -1;
 		if (!d->path)
 			return fail(e, "linux.cgroupsPath: is too long");
 		if (d->h->v2)
@@ -3720,14 +3723,9 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	size_t i;
 
 	for (i = 0; i < COUNT(files); i++) {
-		text_to(name, sizeof name, "%s/%s", path, files[i]);
-		if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0)
-			continue;	/* mounted noprefix, or gone */
-		if (*buf != '\n' && *buf)
-			continue;
 		text_to(name, sizeof name, "%s/../%s", path, files[i]);
 		if (io_get(AT_FDCWD, name, buf, sizeof buf) <= 0)
-			continue;
+			continue;	/* mounted noprefix */
 		text_to(name, sizeof name, "%s/%s", path, files[i]);
 		if (!io_put(AT_FDCWD, name, buf))
 			return sysfail(e, "write %s", name);
@@ -3776,14 +3774,15 @@ static bool cg_make_dir(struct cg_dir *d, struct err *e)
 			cg_enable(path);
 		}
 		text_to(path, sizeof path, "%.*s", (int)next, d->path);
-		if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+		if (mkdir(path, 0755) == 0) {
+			if (cpuset && !cg_fill_cpuset(path, e))
+				return false;
+		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
 			n = strlen(d->h->mount);
 			continue;
 		}
-		if (cpuset && !cg_fill_cpuset(path, e))
-			return false;
 		n = next;
 	}
 	return true;
@@ -3792,13 +3791,14 @@ static bool cg_make_dir(struct cg_dir *d, struct err *e)
 /* A group that was there before must be empty. */
 static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 {
-	char buf[1024], *p;
+	char name[PATH_MAX], buf[1024], *p;
 	unsigned n = 0;
 
 	if (d->keep < strlen(d->path) || strlen(d->path) ==
 	    strlen(d->h->mount))
 		return true;
-	if (io_get(d->fd, "cgroup.procs", buf, sizeof buf) < 0)
+	text_to(name, sizeof name, "%s/cgroup.procs", d->path);
+	if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0)
 		return true;		/* threaded: cannot be read */
 	for (p = buf; *p; p++)
 		n += *p == '\n';
@@ -3806,32 +3806,42 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 			      "process(es) found in %s", n, d->path);
 }
 
+static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
+			    const char *line, struct err *e)
+{
+	sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s", w->key, line,
+		d->path, w->file);
+	if (e->num != ENOENT)
+		return false;
+	return d->h->v2 ? hint(e, "the controller is not enabled for this "
+			       "group: see cgroup.subtree_control of its "
+			       "parents") :
+	       hint(e, "this kernel does not have it");
+}
+
+/* *fd is open for the file of the write before, and kept for the next if that
+ * is the same: a device policy is a dozen lines for one file. */
 static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
-			 struct err *e)
+			 int *fd, struct err *e)
 {
 	const struct cg_dir *d = &p->d[w->dir];
 	const char *line = w->value;
-	char buf[512];
+	char buf[PATH_MAX];
 
+	if (*fd < 0 || w[-1].dir != w->dir || !str_eq(w[-1].file, w->file)) {
+		fd_close(fd);
+		text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
+		*fd = io_open(buf, O_WRONLY);
+		if (*fd < 0)
+			return (w->optional && errno == ENOENT) ||
+			       cg_limit_failed(d, w, w->value, e);
+	}
 	while (*line) {		/* the kernel takes one line a write */
 		size_t n = strcspn(line, "\n");
 
-		if (!text_to(buf, sizeof buf, "%.*s", (int)n, line))
-			return fail(e, "linux.resources.%s: value too long",
-				    w->key);
-		if (!io_put(d->fd, w->file, buf)) {
-			if (w->optional && errno == ENOENT)
-				return true;
-			sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s",
-				w->key, buf, d->path, w->file);
-			if (e->num == ENOENT && d->h->v2)
-				hint(e, "the controller is not enabled for "
-				     "this group: see cgroup.subtree_control "
-				     "of its parents");
-			else if (e->num == ENOENT)
-				hint(e, "this kernel does not have it");
-			return false;
-		}
+		text_to(buf, sizeof buf, "%.*s", (int)n, line);
+		if (write(*fd, line, n) < 0)
+			return cg_limit_failed(d, w, buf, e);
 		line += n + (line[n] == '\n');
 	}
 	return true;
@@ -3847,10 +3857,8 @@ static void cg_drop_path(const char *full, size_t keep)
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
 		if (rmdir(path) < 0) {
-			struct timespec ms = { 0, 1000000 };
-
 			if (errno == EBUSY && tries++ < 100) {
-				nanosleep(&ms, NULL);
+				poll(NULL, 0, 1);
 				continue;
 			}
 			if (errno != ENOENT)
@@ -3866,10 +3874,8 @@ static void cg_drop(struct cg_plan *p)
 {
 	size_t i;
 
-	for (i = p->n; i--; ) {
+	for (i = p->n; i--; )
 		cg_drop_path(p->d[i].path, p->d[i].keep);
-		fd_close(&p->d[i].fd);
-	}
 }
 
 /* Without a limit a host that gives no cgroups is no failure. */
@@ -3882,27 +3888,22 @@ static bool cg_refused(const struct cg_plan *p, int num)
 static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
-	size_t i, w;
+	autofd fd = -1;
+	size_t i;
 
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
-		bool ok = cg_make_dir(d, e);
 
-		if (ok) {
-			d->fd = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-			ok = d->fd >= 0 || sysfail(e, "open cgroup %s",
-						   d->path);
-		}
-		if (!ok && cg_refused(p, e->num)) {
-			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s", e->text);
-			fd_close(&d->fd);
-			continue;
-		}
-		if (!ok || !cg_check_empty(d, e))
+		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
+		if (!d->ours && !cg_refused(p, e->num))
 			return wrap(e, "linux.cgroupsPath");
+		if (!d->ours)
+			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s",
+				 e->text);
 	}
-	for (w = 0; w < p->nw; w++)
-		if (p->d[p->w[w].dir].fd >= 0 && !cg_put_limit(p, &p->w[w], e))
+	for (i = 0; i < p->nw; i++)
+		if (p->d[p->w[i].dir].ours &&
+		    !cg_put_limit(p, &p->w[i], &fd, e))
 			return false;
 	return true;
 }
@@ -3910,12 +3911,13 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 /* An exiting neighbour makes the kernel say EINVAL for a moment. */
 static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 {
-	struct timespec pause = { 0, 10000000 };
+	char name[PATH_MAX];
 	int tries = 0;
 
-	while (!io_put(d->fd, "cgroup.procs", pid)) {
+	text_to(name, sizeof name, "%s/cgroup.procs", d->path);
+	while (!io_put(AT_FDCWD, name, pid)) {
 		if (errno == EINVAL && ++tries < 10) {
-			nanosleep(&pause, NULL);
+			poll(NULL, 0, 10);
 			continue;
 		}
 		return sysfail(e, "join cgroup %s", d->path);
@@ -3932,7 +3934,7 @@ static bool cg_join(const struct cg_plan *p, int pid, bool late,
 
 	text_to(buf, sizeof buf, "%d", pid);
 	for (i = 0; i < p->n; i++)
-		if (p->d[i].fd >= 0 && p->d[i].late == late &&
+		if (p->d[i].ours && p->d[i].late == late &&
 		    !cg_join_dir(&p->d[i], buf, e))
 			return false;
 	return true;
@@ -3948,7 +3950,7 @@ static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 	for (i = 0; i < p->n; i++) {
 		const struct cg_hier *h = p->d[i].h;
 
-		if (p->d[i].fd < 0 || !p->d[i].late)
+		if (!p->d[i].ours || !p->d[i].late)
 			continue;
 		text_to(path, sizeof path, "%s%s/cgroup.procs", h->mount,
 			h->own);
@@ -3962,14 +3964,13 @@ static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
  * own, the processes outlive init. Forks are overtaken by repetition. */
 static void cg_kill(const char *group)
 {
-	struct timespec ms = { 0, 1000000 };
 	char path[PATH_MAX];
 	int round;
 
 	text_to(path, sizeof path, "%s/cgroup.procs", group);
 	for (round = 0; round < 1000; round++) {
 		struct lines l = { .fd = -1 };
-		autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+		autofd fd = io_open(path, O_RDONLY);
 		bool any = false;
 		char *s;
 
@@ -3984,7 +3985,7 @@ static void cg_kill(const char *group)
 		}
 		if (!any)
 			return;
-		nanosleep(&ms, NULL);
+		poll(NULL, 0, 1);
 	}
 }
 
@@ -4112,7 +4113,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 		const char *name = name_of(ns_names, COUNT(ns_names), j->type);
 		struct stat a, b;
 
-		j->fd = open(j->path, O_RDONLY | O_CLOEXEC);
+		j->fd = io_open(j->path, O_RDONLY);
 		if (j->fd < 0 || fstat(j->fd, &a) < 0)
 			return sysfail(e, "linux.namespaces: open the %s "
 				       "namespace %s", name, j->path);
@@ -4124,6 +4125,17 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 			fd_close(&j->fd);
 	}
 	return true;
+}
+
+/* Is this one joined by a path that leads to the one we are in? */
+static bool ns_is_own(const struct ns_plan *p, int type)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->join[i].type == type)
+			return p->join[i].fd < 0;
+	return false;
 }
 
 /* In J. Those that need the user namespace's privileges come in round two. */
@@ -4510,7 +4522,10 @@ struct inside {
 	/* P's help for what needs the host's privileges: the bind source of
 	 * mounts[index], as a detached tree, with its idmap; -1 on failure */
 	int		(*source)(struct inside *, size_t index, struct err *);
-	void		(*warn)(struct inside *, const char *text);
+	/* Waits until P has placed us in the cgroups, which it does while we
+	 * mount; nothing the second time. */
+	bool		(*placed)(struct inside *, struct err *);
+	bool		is_placed;
 	int		sock;
 };
 
@@ -4882,7 +4897,7 @@ static int mnt_target(struct inside *in, const struct mnt *m, bool dir,
 
 	*existed = fd >= 0;
 	if (fd < 0 && errno == ENOENT)
-		fd = root_make(in->root, m->dest,
+		fd = root_walk(in->root, m->dest,
 			       walk | (dir ? WALK_DIR : WALK_FILE), 0755);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		if (errno == ELOOP && mnt_is_real(m))
@@ -4956,7 +4971,7 @@ static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 {
 	*src = -1;
 	if (!m->idmap) {
-		*src = open(m->src, O_PATH | O_CLOEXEC |
+		*src = io_open(m->src, O_PATH |
 			    (m->src_nofollow ? O_NOFOLLOW : 0));
 		if (*src >= 0)
 			return true;
@@ -5101,7 +5116,7 @@ static bool mnt_cgroup_one(struct inside *in, const struct mnt *m,
 			return true;
 	}
 	/* before 5.2, or EPERM and EBUSY in a nested namespace: bind */
-	src = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	src = io_open(d->path, O_PATH | O_DIRECTORY);
 	if (src < 0)
 		return sysfail(e, "open %s", d->path);
 	fd_close(&fd);
@@ -5123,7 +5138,7 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 		const char *p = d->h->ctrls;
 		autofd dir = -1;
 
-		if (d->fd < 0)
+		if (access(d->path, F_OK) < 0)	/* the host gave none */
 			continue;
 		text_to(path, sizeof path, "%s/%s", m->dest, name);
 		if (mkdirat(top, name, 0755) < 0)
@@ -5160,9 +5175,9 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	bool existed;
 
 	target = mnt_target(in, m, true, &existed, e);
-	if (target < 0)
+	if (target < 0 || !in->placed(in, e))
 		return false;
-	if (only && only->fd >= 0)
+	if (only && access(only->path, F_OK) == 0)
 		return mnt_cgroup_one(in, m, only, target, m->dest, e);
 	fd = mnt_fs(&t, attr, "", NULL, e);
 	if (fd >= 0 && sys_move_mount(fd, target) < 0)
@@ -5393,7 +5408,7 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 /* The host's node, where we may not make one. */
 static bool dev_bind(struct inside *in, const struct dev *d, struct err *e)
 {
-	autofd src = open(d->path, O_PATH | O_CLOEXEC), at = -1, fd = -1;
+	autofd src = io_open(d->path, O_PATH), at = -1, fd = -1;
 	struct stat st;
 
 	if (src < 0 || fstat(src, &st) < 0)
@@ -5500,7 +5515,7 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 		}
 	} else if (no_syscall(errno) && fchdir(in->root) == 0 &&
 		   mount(".", ".", NULL, MS_BIND | MS_REC, NULL) == 0) {
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = io_open(path, O_PATH | O_DIRECTORY);
 		if (fd >= 0 && (fstat(fd, &a) < 0 || fstat(in->root, &b) < 0 ||
 				a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
 			fd_close(&fd);
@@ -5541,7 +5556,7 @@ static int root_stone(struct inside *in, struct err *e)
 {
 	struct mnt m = { .src = "nsrun", .type = "tmpfs", .data = "mode=755" };
 	autofd fd = mnt_fs(&m, 0, "", NULL, e);
-	autofd top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofd top = io_open("/", O_PATH | O_DIRECTORY);
 	bool ok;
 
 	if (fd >= 0) {
@@ -5553,7 +5568,7 @@ static int root_stone(struct inside *in, struct err *e)
 		ok = mount("nsrun", "/", "tmpfs", 0, "mode=755") == 0 &&
 		     chdir("/..") == 0;
 		if (ok)
-			fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+			fd = io_open(".", O_PATH | O_DIRECTORY);
 		ok = ok && fd >= 0 && mnt_old(in, in->root, fd, NULL, MS_MOVE,
 					      NULL);
 	}
@@ -5599,7 +5614,7 @@ static bool root_enter(struct inside *in, bool pivot, struct err *e)
 	if (!(pivot ? root_pivot(in, e) : root_chroot(in, e)))
 		return false;
 	fd_close(&in->root);
-	in->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	in->root = io_open("/", O_PATH | O_DIRECTORY);
 	return in->root >= 0 || sysfail(e, "open the new root");
 }
 
@@ -5698,11 +5713,13 @@ struct cred_plan {
 	bool		no_new_privs;
 };
 
+/* What cannot be granted is left out with a warning (config.md, "Linux
+ * Process"): grant is what the kernel knows and, outside a user namespace of
+ * the container's own, what P has. */
 static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
-		      const struct spec_process *s, int cap_last,
+		      const struct spec_process *s, uint64_t grant,
 		      struct arena *mem, struct err *e)
 {
-	uint64_t known = cap_last >= 63 ? ~0ULL : (2ULL << cap_last) - 1;
 	size_t i;
 
 	if (s->caps) {
@@ -5711,14 +5728,14 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 			       c->permitted | c->ambient;
 
 		for (i = 0; i < COUNT(cap_names); i++)
-			if (all & ~known & 1ULL << cap_names[i].value)
-				log_note(o, NSRUN_WARNING, "this kernel does "
-					 "not have %s", cap_names[i].name);
-		p->bounding = c->bounding & known;
-		p->effective = c->effective & known;
-		p->inheritable = c->inheritable & known;
-		p->permitted = c->permitted & known;
-		p->ambient = c->ambient & known;
+			if (all & ~grant & 1ULL << cap_names[i].value)
+				log_note(o, NSRUN_WARNING, "%s cannot be "
+					 "granted here", cap_names[i].name);
+		p->bounding = c->bounding & grant;
+		p->effective = c->effective & grant;
+		p->inheritable = c->inheritable & grant;
+		p->permitted = c->permitted & grant;
+		p->ambient = c->ambient & grant;
 	}
 	if (p->effective & ~p->permitted)
 		return fail(e, "process.capabilities.effective: holds what is "
@@ -5843,6 +5860,7 @@ struct proc_rlimit {
 
 struct sysctl {
 	const char	*path, *value, *key;
+	int		ns;		/* that it belongs to */
 };
 
 struct proc_plan {
@@ -5907,7 +5925,7 @@ static bool proc_plan_sysctl(struct sysctl *y, const struct pair *s,
 			    "it would change the host");
 	if (strchr(s->value, '\n'))
 		return fail(e, "the value holds a line end");
-	*y = (struct sysctl){ path, s->value, s->key };
+	*y = (struct sysctl){ path, s->value, s->key, ns };
 	return true;
 }
 
@@ -6040,7 +6058,7 @@ static void proc_home(struct proc_plan *p, uid_t uid, int root,
 	text_to(buf, size, "HOME=/");
 	if (at >= 0 && fstat(at, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_size < 1 << 20)
-		fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+		fd = io_open("/etc/passwd", O_RDONLY | O_NONBLOCK |
 			  O_NOCTTY);
 	l.fd = fd;
 	while (fd >= 0 && (s = io_line(&l))) {
@@ -6193,10 +6211,12 @@ static bool proc_explain_elf(int fd, const unsigned char *h, ssize_t n, int num,
 			    "machine is %s", elf_machine(machine, a),
 			    wide ? 64 : 32, big ? "big" : "little",
 			    elf_machine(ELF_HOST, b));
-	if (num == ENOENT && elf_interp(fd, h, wide, big, loader,
-					sizeof loader))
-		return hint(e, "it needs the loader %s, which is not in the "
-			    "container: built for another libc?", loader);
+	if (num != ENOEXEC && elf_interp(fd, h, wide, big, loader,
+					 sizeof loader))
+		return num == ENOENT ?
+		       hint(e, "it needs the loader %s, which is not in the "
+			    "container: built for another libc?", loader) :
+		       hint(e, "its loader %s may not be executed", loader);
 	return num == ENOEXEC ? hint(e, "it is a damaged ELF file") : false;
 }
 
@@ -6207,7 +6227,12 @@ static bool proc_explain_script(char *line, int num, struct err *e)
 	struct stat st;
 
 	p[n] = 0;
-	if (n && p[n - 1] == '\r')
+	if (!n)
+		return hint(e, "its first line names no interpreter");
+	if (num == ELOOP)
+		return hint(e, "its interpreter %s is a script again, and so "
+			    "on", p);
+	if (p[n - 1] == '\r')
 		return p[n - 1] = 0, hint(e, "its first line names the "
 			"interpreter \"%s\\r\": the file has Windows line "
 			"ends", p);
@@ -6221,16 +6246,20 @@ static bool proc_explain_script(char *line, int num, struct err *e)
 /* Why the program at path could not be executed: e has the errno's text. */
 static bool proc_explain(const char *path, int num, struct err *e)
 {
-	autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	autofd fd = io_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	unsigned char h[257] = { 0 };
 	struct statvfs fs;
 	struct stat st;
 	ssize_t n;
 
-	if (stat(path, &st) < 0)
+	if (num == EACCES && stat(path, &st) < 0)
+		return hint(e, "a directory on its way may not be entered");
+	if (num == ENOENT && stat(path, &st) < 0)
 		return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ?
 		       hint(e, "it is a symbolic link to something that is not "
 			    "there") : false;
+	if (stat(path, &st) < 0)
+		return false;
 	if (S_ISDIR(st.st_mode))
 		return hint(e, "it is a directory");
 	if (!S_ISREG(st.st_mode))
@@ -6240,12 +6269,16 @@ static bool proc_explain(const char *path, int num, struct err *e)
 			    st.st_mode & 07777);
 	if (num == EACCES && statvfs(path, &fs) == 0 && (fs.f_flag & 8))
 		return hint(e, "its mount has the option noexec");
+	if (num == EACCES && access(path, X_OK) < 0)
+		return hint(e, "user %u may not execute it: mode 0%o, owner "
+			    "%u:%u", geteuid(), st.st_mode & 07777, st.st_uid,
+			    st.st_gid);
 	if (fd < 0)
 		return false;
 	n = read(fd, h, sizeof h - 1);
 	if (n <= 0)
 		return n == 0 ? hint(e, "the file is empty") : false;
-	if (n >= 20 && memcmp(h, ELFMAG, SELFMAG) == 0)
+	if (n >= 4 && memcmp(h, ELFMAG, SELFMAG) == 0)
 		return proc_explain_elf(fd, h, n, num, e);
 	if (h[0] == '#' && h[1] == '!')
 		return proc_explain_script((char *)h, num, e);
@@ -6382,6 +6415,7 @@ struct host {
 	uid_t		euid;
 	gid_t		egid;
 	int		cap_last;
+	uint64_t	caps;		/* P's permitted set */
 	int		proc;		/* a procfs, or -1 */
 	struct cg_host	cg;
 };
@@ -6404,6 +6438,10 @@ static bool plan_make(struct plan *p, const struct host *h,
 		      const struct nsrun_options *o, const struct spec *s,
 		      const char *bundle, struct arena *mem, struct err *e)
 {
+	uint64_t grant = h->cap_last >= 63 ? ~0ULL : (2ULL << h->cap_last) - 1;
+
+	if (!spec_has_ns(s, CLONE_NEWUSER))
+		grant &= h->caps;
 	p->id = o->id;
 	p->bundle = bundle;
 	p->rootless = h->euid != 0;
@@ -6419,7 +6457,7 @@ static bool plan_make(struct plan *p, const struct host *h,
 		return no_memory(e);
 	if (!ns_plan(&p->ns, s, mem, e) ||
 	    !cg_plan(&p->cg, &h->cg, s, o->id, &p->nodev, mem, e) ||
-	    !cred_plan(&p->cred, o, s->process, h->cap_last, mem, e) ||
+	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
 	    !proc_plan(&p->proc, o, s, mem, e))
 		return wrap(e, "config.json");
 	if (p->nodev && p->cred.bounding >> CAP_MKNOD_NR & 1)
@@ -6627,14 +6665,13 @@ enum msg_kind {
 	MSG_TTY,	/* I: the master of the pty, an fd */
 	MSG_READY,	/* I: all is arranged */
 	MSG_EXEC,	/* I: about to execve */
-	MSG_WARN,	/* I: text */
 	MSG_ERR,	/* any: text and errno, the last message */
 };
 
 struct msg {
 	int		kind;
 	unsigned	index;
-	struct err	err;		/* of WARN and ERR */
+	struct err	err;		/* of ERR */
 };
 
 static bool sync_send(int sock, enum msg_kind kind, size_t index, int fd)
@@ -6644,9 +6681,9 @@ static bool sync_send(int sock, enum msg_kind kind, size_t index, int fd)
 	return io_send(sock, &m, offsetof(struct msg, err), fd);
 }
 
-static bool sync_send_text(int sock, enum msg_kind kind, const struct err *e)
+static bool sync_send_err(int sock, const struct err *e)
 {
-	struct msg m = { .kind = kind, .err = *e };
+	struct msg m = { .kind = MSG_ERR, .err = *e };
 
 	return io_send(sock, &m, sizeof m, -1);
 }
@@ -6722,7 +6759,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		return sysfail(e, "make the mount namespace");
 	fd_close(&c->root);
 	*in = (struct inside){
-		.root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+		.root = io_open(".", O_PATH | O_DIRECTORY),
 		.proc = c->host.proc, .cg = &p->cg, .sock = c->peer,
 		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
 		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
@@ -6747,14 +6784,36 @@ static int init_source(struct inside *in, size_t index, struct err *e)
 	return -1;
 }
 
-/* Id 0 of the user namespace owns what is made; then the cgroup namespace,
- * now that P has placed us. */
+/* P has mapped our ids and placed us in the cgroups: now the cgroup namespace
+ * can be made. Asked for by the first who needs it (struct inside). */
+static bool init_placed(struct inside *in, struct err *e)
+{
+	size_t i;
+
+	if (in->is_placed)
+		return true;
+	if (!sync_wait_go(in->sock))
+		_exit(1);
+	in->is_placed = true;
+	if (!in->cgroup_ns)
+		return true;
+	if (unshare(K_NEWCGROUP) < 0)
+		return sysfail(e, "make the cgroup namespace");
+	for (i = 0; i < in->cg->n && !in->cg->d[i].late; i++)
+		;
+	return i == in->cg->n || sync_send(in->sock, MSG_CGROUP_NS, 0, -1) ||
+	       sysfail(e, "report to the parent");
+}
+
+/* Id 0 of the user namespace owns what is made. */
 static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
-	size_t i;
 
 	in->source = init_source;
+	in->placed = init_placed;
+	if (in->user_ns && !init_placed(in, e))
+		return false;
 	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0))
 		return sysfail(e, "become id 0 of the user namespace (is it "
 			       "mapped?)");
@@ -6767,15 +6826,6 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	    errno != ENOSYS && errno != EPERM)
 		return sysfail(e, "join a new session keyring (see "
 			       "--no-new-keyring)");
-	if (in->cgroup_ns) {
-		if (unshare(K_NEWCGROUP) < 0)
-			return sysfail(e, "make the cgroup namespace");
-		for (i = 0; i < p->cg.n; i++)
-			if (p->cg.d[i].late)
-				return sync_send(c->peer, MSG_CGROUP_NS, 0,
-						 -1) ||
-				       sysfail(e, "report to the parent");
-	}
 	return true;
 }
 
@@ -6803,16 +6853,21 @@ static bool init_console(struct ctr *c, struct inside *in, struct err *e)
 	       sysfail(e, "hand over the terminal");
 }
 
+/* Before the mounts, which may have their own; but what is unbindable could
+ * not be bound any more. */
+static bool init_propagate(const struct plan *p, struct inside *in,
+			   struct err *e)
+{
+	return mnt_propagate(in, in->root, p->propagation, e) ||
+	       wrap(e, "linux.rootfsPropagation");
+}
+
 static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 {
 	struct err ignored;
 
-	if (p->propagation &&
-	    mount(NULL, "/", NULL, (unsigned long)p->propagation, NULL) < 0)
-		return sysfail(e, "linux.rootfsPropagation: set %s",
-			       name_of(propagation_names,
-				       COUNT(propagation_names),
-				       p->propagation));
+	if (p->propagation & MS_UNBINDABLE && !init_propagate(p, in, e))
+		return false;
 	if (!p->root_ro)
 		return true;
 	/* a root that its own mount makes read-only may be locked so */
@@ -6828,16 +6883,16 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	bool own = ns_makes(&p->ns, CLONE_NEWNS);
 	bool mounts = own || ns_joins(&p->ns, CLONE_NEWNS);
 
-	if (!init_begin(c, in, e))
-		return false;
-	if (!sync_wait_go(c->peer))	/* mapped and placed */
-		_exit(1);
-	return init_become(c, in, e) &&
+	return init_begin(c, in, e) &&
+	       init_become(c, in, e) &&
 	       (!ns_makes(&p->ns, CLONE_NEWNET) || net_lo_up(e)) &&
 	       (!own || root_private(e)) &&
 	       (!mounts || root_bind(in, p->root, e)) &&
+	       (!p->propagation || p->propagation & MS_UNBINDABLE ||
+		init_propagate(p, in, e)) &&
 	       mnt_all(in, &p->mounts, e) &&	/* later covers earlier */
 	       dev_all(in, &p->devs, e) &&
+	       init_placed(in, e) &&
 	       root_enter(in, mounts, e) &&
 	       init_console(c, in, e) &&
 	       init_names(p, e) &&
@@ -6885,7 +6940,7 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 /* Tells P, and ends. */
 static _Noreturn void init_die(int sock, const struct err *e)
 {
-	sync_send_text(sock, MSG_ERR, e);
+	sync_send_err(sock, e);
 	_exit(1);
 }
 
@@ -6924,7 +6979,7 @@ static int spawn_clone(unsigned flags, int cgroup, int *pidfd)
 	};
 
 	pid = (int)sys_clone3(&a);
-	if (pid < 0 && (no_syscall(errno) || errno == EINVAL))
+	if (pid < 0 && cgroup < 0 && (no_syscall(errno) || errno == EINVAL))
 		pid = (int)sys_clone(flags | SIGCHLD);
 	if (pid > 0 && pidfd)
 		*pidfd = fd;
@@ -7220,9 +7275,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			break;
 		case MSG_TTY:
 			c->tty = fd_take(&fd);
-			break;
-		case MSG_WARN:
-			log_text(c->o, NSRUN_WARNING, m.err.text);
+			if (c->o->console)
+				c->o->console(c->o->data, c->tty);
 			break;
 		case MSG_ERR:
 			*e = m.err;
@@ -7273,23 +7327,24 @@ static bool spawn_oom_score(struct ctr *c, struct err *e)
 	return sysfail(e, "process.oomScoreAdj: set %s", value);
 }
 
-/* The cgroup to clone into: only a directory of v2 that we made, because one
- * that was once killed by cgroup.kill kills what is cloned into it. */
-static int spawn_cgroup(const struct ctr *c)
+/* Can init be cloned into its cgroup? Only into a directory of v2 that we
+ * make, because one that was once killed by cgroup.kill kills what is cloned
+ * into it. */
+static bool spawn_into(const struct plan *p)
 {
-	const struct cg_plan *p = &c->plan.cg;
+	const struct cg_dir *d = &p->cg.d[0];
 
-	if (p->n == 1 && p->d[0].h->v2 && !p->d[0].late &&
-	    p->d[0].keep < strlen(p->d[0].path))
-		return p->d[0].fd;
-	return -1;
+	return !p->ns.stage && p->cg.n == 1 && d->h->v2 && !d->late &&
+	       d->keep < strlen(d->path);
 }
 
-static bool spawn_place(struct ctr *c, struct err *e)
+/* Makes the cgroups and moves init there: it mounts meanwhile. */
+static bool spawn_place(struct ctr *c, bool made, struct err *e)
 {
 	const struct ns_plan *p = &c->plan.ns;
 
-	if (!cg_join(&c->plan.cg, c->pid, false, e))
+	if ((!made && !cg_make(&c->plan.cg, c->o, e)) ||
+	    !cg_join(&c->plan.cg, c->pid, false, e))
 		return false;
 	/* a cgroup namespace begins where its maker is: everywhere */
 	return !ns_makes(p, K_NEWCGROUP) || cg_join(&c->plan.cg, c->pid, true,
@@ -7301,9 +7356,14 @@ static bool spawn_init(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP);
-	int pair[2], one = 1, into = p->stage ? -1 : spawn_cgroup(c);
+	int pair[2], one = 1;
+	bool into = spawn_into(&c->plan), placed;
+	autofd group = -1;
 	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
 
+	c->made |= MADE_CGROUP;
+	if (into && !cg_make(&c->plan.cg, c->o, e))
+		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return sysfail(e, "make a socket pair");
 	c->sock = pair[0];
@@ -7311,7 +7371,12 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	if (p->stage && setsockopt(c->sock, SOL_SOCKET, SO_PASSCRED, &one,
 				   sizeof one) < 0)
 		return sysfail(e, "SO_PASSCRED");
-	c->pid = spawn_clone(p->stage ? 0 : flags, into, &c->pidfd);
+	if (into)
+		group = io_open(c->plan.cg.d[0].path, O_PATH | O_DIRECTORY);
+	c->pid = spawn_clone(p->stage ? 0 : flags, group, &c->pidfd);
+	placed = into && c->pid >= 0;
+	if (c->pid < 0 && into)		/* before 5.7, or a filter */
+		c->pid = spawn_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
 		if (p->stage)
 			spawn_stage(c);
@@ -7334,19 +7399,13 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			return fail(e, "init's pid cannot be seen from here");
 		c->pidfd = sys_pidfd_open(c->pid);
 	}
-	c->state.pid = (struct opt){ c->pid, true };
-	c->state.start = (struct opt){ state_pid_start(c->host.proc, c->pid),
-				       true };
-	if (c->state_dir >= 0 && !state_save(c->state_dir, &c->state, &c->mem,
-					     e))
-		return false;
 	if (ns_makes(p, CLONE_NEWUSER)) {
 		if (!mapped && !spawn_map(c, c->pid, e))
 			return false;
 		spawn_raise_limits(c);
 	}
 	return spawn_oom_score(c, e) &&
-	       (into >= 0 || spawn_place(c, e)) &&
+	       (placed || spawn_place(c, into, e)) &&
 	       (sync_send(c->sock, MSG_GO, 0, -1) ||
 		sysfail(e, "let init go"));
 }
@@ -7419,6 +7478,7 @@ static void watch_raw(struct watch *w)
 		return;
 	raw = w->saved;
 	cfmakeraw(&raw);
+	raw.c_oflag |= OPOST;	/* the pty leaves \\n to this terminal */
 	tcsetattr(w->tty, TCSANOW, &raw);
 }
 
@@ -7520,16 +7580,15 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 		relay_drain(&out);
 }
 
-static void watch_attend(void *data, const struct nsrun_process *p)
+/* Before the process sees its terminal: ours becomes a mere wire. */
+static void watch_console(struct watch *w, int master)
 {
-	struct watch *w = data;
+	watch_raw(w);
+	watch_resize(w, master);
+}
 
-	w->tty = -1;
-	if (p->terminal >= 0) {
-		watch_raw(w);
-		watch_resize(w, p->terminal);
-	}
-	watch_loop(w, p);
+static void watch_restore(struct watch *w)
+{
 	if (w->tty >= 0)
 		tcsetattr(w->tty, TCSANOW, &w->saved);
 }
@@ -7569,7 +7628,7 @@ static void verb_begin(struct ctr *c, const struct nsrun_options *o,
 /* The host's procfs, proved to be one; or our own, seen by nobody else. */
 static int host_proc(void)
 {
-	autofd fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), fs = -1;
+	autofd fd = io_open("/proc", O_PATH | O_DIRECTORY), fs = -1;
 	struct statfs s;
 	struct stat st;
 
@@ -7584,11 +7643,16 @@ static int host_proc(void)
 
 static bool host_gather(struct host *h, struct arena *mem, struct err *e)
 {
+	struct k_capset set[2];
+
 	h->euid = geteuid();
 	h->egid = getegid();
 	h->cap_last = 36;
 	while (prctl(PR_CAPBSET_READ, h->cap_last + 1, 0, 0, 0) >= 0)
 		h->cap_last++;
+	if (sys_capget(set) < 0)
+		return sysfail(e, "capget");
+	h->caps = set[0].permitted | (uint64_t)set[1].permitted << 32;
 	h->proc = host_proc();
 	if (h->proc < 0)
 		return fail(e, "there is no proc file system on /proc: mount "
@@ -7607,7 +7671,7 @@ static bool verb_load(struct ctr *c, struct err *e)
 	bundle = mem_new(&c->mem, PATH_MAX);
 	if (!bundle)
 		return no_memory(e);
-	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = io_open(name, O_RDONLY | O_DIRECTORY);
 	if (dir < 0 || !realpath(name, bundle))
 		return sysfail(e, "open the bundle %s", name);
 	text = io_load(&c->mem, dir, "config.json", CONFIG_MAX, &len, e);
@@ -7676,8 +7740,14 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 
 static bool verb_claim_dir(struct ctr *c, struct err *e)
 {
+	char path[PATH_MAX];
 	int tries;
 
+	if (!state_root(c->o, path, e))
+		return e->num = EACCES, false;	/* a user without a place */
+	c->state_root = state_open_root(path);
+	if (c->state_root < 0)
+		return sysfail(e, "make the state root %s", path);
 	for (tries = 0; tries < 100; tries++) {
 		bool again;
 
@@ -7709,7 +7779,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 {
 	struct cg_plan *cg = &c->plan.cg;
 	struct state *s = &c->state;
-	char path[PATH_MAX], *now = mem_new(&c->mem, 40);
+	char *now = mem_new(&c->mem, 40);
 	size_t i;
 
 	*s = (struct state){ .version = NSRUN_SPEC_VERSION, .id = c->o->id,
@@ -7724,24 +7794,18 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	s->runner = (struct opt){ getpid(), true };
 	s->runner_start = (struct opt){ state_pid_start(c->host.proc,
 							getpid()), true };
-	cg_probe(cg);
-	for (i = 0; i < cg->n; i++)
-		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
-			cg->d[i].path, { (long long)cg->d[i].keep, true } };
-	if (!state_root(c->o, path, e))
-		return c->o->root ? false : (log_note(c->o, NSRUN_WARNING,
-			"no state is kept: %s", e->text), *e->text = 0, true);
-	c->state_root = state_open_root(path);
-	if (c->state_root < 0) {
-		sysfail(e, "make the state root %s", path);
-		if (e->num != EROFS && e->num != EACCES && e->num != ENOSPC)
+	if (!verb_claim_dir(c, e)) {
+		if (*e->text && e->num != EROFS && e->num != EACCES &&
+		    e->num != ENOSPC)
 			return false;
 		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
 		*e->text = 0;
-		return true;
 	}
-	return verb_claim_dir(c, e) &&
-	       state_save(c->state_dir, s, &c->mem, e);
+	cg_probe(cg);		/* after what a dead one left was removed */
+	for (i = 0; i < cg->n; i++)
+		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+			cg->d[i].path, { (long long)cg->d[i].keep, true } };
+	return c->state_dir < 0 || state_save(c->state_dir, s, &c->mem, e);
 }
 
 static bool verb_pid_file(struct ctr *c, struct err *e)
@@ -7756,7 +7820,7 @@ static bool verb_pid_file(struct ctr *c, struct err *e)
 	text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1,
 		slash ? path : ".");
 	text_to(buf, sizeof buf, "%d", c->pid);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = io_open(dir, O_RDONLY | O_DIRECTORY);
 	if (fd < 0 || !io_replace(fd, slash ? slash + 1 : path, buf,
 				  strlen(buf), 0644))
 		return sysfail(e, "--pid-file: write %s", path);
@@ -7778,7 +7842,7 @@ static void verb_undo(struct ctr *c)
 	if (c->made & MADE_PIDFILE)
 		unlink(c->o->pid_file);
 	if (c->made & MADE_CGROUP) {
-		if (c->plan.cg.n && c->plan.cg.d[0].fd >= 0 &&
+		if (c->plan.cg.n && c->plan.cg.d[0].ours &&
 		    !ns_makes(&c->plan.ns, CLONE_NEWPID))
 			cg_kill(c->plan.cg.d[0].path);
 		cg_drop(&c->plan.cg);
@@ -7786,6 +7850,18 @@ static void verb_undo(struct ctr *c)
 	if (c->made & MADE_STATE)
 		state_drop(c->state_root, c->o->id, c->state_dir);
 	c->made = 0;
+}
+
+/* Before anything is opened, or a free number among them would become one of
+ * ours, and be given away. */
+static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
+{
+	int i;
+
+	for (i = 0; i < o->preserve_fds; i++)
+		if (fcntl(3 + i, F_GETFD) < 0)
+			return sysfail(e, "--preserve-fds: fd %d", 3 + i);
+	return true;
 }
 
 /* Everything up to the execve. */
@@ -7796,18 +7872,19 @@ static bool verb_create(struct ctr *c, struct err *e)
 
 	if (!verb_load(c, e))
 		return false;
-	c->root = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->root = io_open(p->root, O_PATH | O_DIRECTORY);
 	if (c->root < 0)
 		return sysfail(e, "root.path: open %s", p->root);
-	for (i = 0; i < (size_t)p->proc.preserve_fds; i++)
-		if (fcntl(3 + (int)i, F_GETFD) < 0)
-			return sysfail(e, "--preserve-fds: fd %u",
-				       3 + (unsigned)i);
-	if (!ns_open(&c->plan.ns, c->host.proc, e) || !verb_claim(c, e))
+	if (!ns_open(&c->plan.ns, c->host.proc, e))
 		return false;
-	c->made |= MADE_CGROUP;
-	return cg_make(&c->plan.cg, c->o, e) && spawn_init(c, e) &&
-	       verb_pid_file(c, e) && spawn_start(c, e);
+	for (i = 0; i < p->proc.nsysctls; i++)
+		if (ns_is_own(&p->ns, p->proc.sysctls[i].ns))
+			return fail(e, "linux.sysctl.%s: the namespace that is "
+				    "joined is the host's",
+				    p->proc.sysctls[i].key);
+	if (!verb_claim(c, e))
+		return false;
+	return spawn_init(c, e) && verb_pid_file(c, e) && spawn_start(c, e);
 }
 
 /* The state of a container that runs; the lock is free from here on. */
@@ -7817,6 +7894,9 @@ static bool verb_running(struct ctr *c, struct err *e)
 
 	if (c->state_dir < 0)
 		return true;
+	c->state.pid = (struct opt){ c->pid, true };
+	c->state.start = (struct opt){ state_pid_start(c->host.proc, c->pid),
+				       true };
 	c->state.status = "running";
 	ok = state_save(c->state_dir, &c->state, &c->mem, e);
 	flock(c->state_dir, LOCK_UN);
@@ -7840,7 +7920,8 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = state_check_id(o->id, &e) && verb_create(&c, &e) &&
+	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
+	     verb_create(&c, &e) &&
 	     verb_running(&c, &e);
 	verb_close_joined(&c);
 	if (ok) {
@@ -7850,7 +7931,7 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 		if (o->attend)
 			o->attend(o->data, &p);
 		st = spawn_reap(c.pid);
-		c.made &= ~(unsigned)MADE_INIT;
+		c.made &= ~(unsigned)(MADE_INIT | MADE_PIDFILE);
 		*status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) :
 			  WEXITSTATUS(st);
 		if (o->flags & NSRUN_KEEP_ON_EXIT)
@@ -7985,8 +8066,8 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 		     o->bundle ? o->bundle : ".") ||
 	     fail(&e, "the path is too long");
 	if (ok)
-		t.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			    0666);
+		t.fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL |
+			      O_CLOEXEC, 0666);
 	if (ok && t.fd < 0)
 		ok = errno == EEXIST ? fail(&e, "File config.json exists. "
 			"Remove it first") : sysfail(&e, "create %s", path);
@@ -8025,7 +8106,7 @@ static int protect_clone(void)
 /* A copy in memory that nobody can change. */
 static int protect_copy(struct err *e)
 {
-	autofd from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = -1;
+	autofd from = io_open("/proc/self/exe", O_RDONLY), to = -1;
 	char buf[4096];
 	struct text t = TEXT(buf);
 	ssize_t n;
@@ -8060,7 +8141,7 @@ static char **protect_argv(struct arena *mem, struct err *e)
 
 int nsrun_protect(struct nsrun_error *out)
 {
-	autofd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), fd = -1;
+	autofd self = io_open("/proc/self/exe", O_RDONLY), fd = -1;
 	struct arena mem = { 0 };
 	struct err e = { 0, "" };
 	struct statvfs fs;
@@ -8167,11 +8248,11 @@ static void cli_record(struct cli *c, const char *level, const char *text)
 	cli_time(now);
 	if (c->log_format && str_eq(c->log_format, "json")) {
 		text_add(&t, "{\"level\":\"%s\",\"msg\":\"", level);
-		text_escape(&t, text);
+		text_escape(&t, text, true);
 		text_add(&t, "\",\"time\":\"%s\"}\n", now);
 	} else {
 		text_add(&t, "time=\"%s\" level=%s msg=\"", now, level);
-		text_escape(&t, text);
+		text_escape(&t, text, true);
 		text_add(&t, "\"\n");
 	}
 	text_flush(&t);
@@ -8179,10 +8260,12 @@ static void cli_record(struct cli *c, const char *level, const char *text)
 
 static void cli_say(int fd, const char *text)
 {
-	char buf[1200];
+	char buf[2048];		/* one write */
 	struct text t = { buf, 0, sizeof buf, fd, false };
 
-	text_add(&t, "nsrun: %s\n", text);
+	text_add(&t, "nsrun: ");
+	text_escape(&t, text, false);
+	text_put(&t, "\n", 1);
 	text_flush(&t);
 }
 
@@ -8220,10 +8303,14 @@ static int cli_failf(struct cli *c, const char *f, ...)
 	return cli_fail(c, buf);
 }
 
-/* nsrun_options.data is the cli; its watch needs itself alone. */
 static void cli_attend(void *data, const struct nsrun_process *p)
 {
-	watch_attend(&((struct cli *)data)->watch, p);
+	watch_loop(&((struct cli *)data)->watch, p);
+}
+
+static void cli_console(void *data, int master)
+{
+	watch_console(&((struct cli *)data)->watch, master);
 }
 
 /* SIGTERM and such while the container is being made: undo, and die of it. */
@@ -8232,7 +8319,7 @@ static int cli_run(struct cli *c)
 	struct watch stop = { .signals = -1 };
 	struct nsrun_error e;
 	sigset_t set;
-	int status, sig;
+	int status, sig, failed;
 
 	if (c->nargs != 1)
 		return cli_failf(c, "run takes one container ID");
@@ -8254,10 +8341,14 @@ static int cli_run(struct cli *c)
 				 "signalfd", c->args[0]);
 	c->o.id = c->args[0];
 	c->o.cancel_fd = stop.signals;
+	c->o.console = cli_console;
 	c->o.attend = cli_attend;
+	c->watch.tty = -1;
 	c->o.flags = (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
 		     (c->keep ? NSRUN_KEEP_ON_EXIT : 0);
-	if (nsrun_run(&c->o, &status, &e) == 0)
+	failed = nsrun_run(&c->o, &status, &e);
+	watch_restore(&c->watch);
+	if (!failed)
 		return status;
 	sig = watch_signal(&stop);
 	cli_fail(c, e.text);
@@ -8426,8 +8517,8 @@ static bool cli_open_log(struct cli *c)
 		return true;
 	if (str_after(c->log, "file:"))	/* as crun spells it */
 		c->log = str_after(c->log, "file:");
-	c->log_fd = open(c->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-			 O_NOCTTY, 0644);
+	c->log_fd = openat(AT_FDCWD, c->log, O_WRONLY | O_APPEND | O_CREAT |
+			   O_CLOEXEC | O_NOCTTY, 0644);
 	if (c->log_fd < 0)
 		cli_failf(c, "cannot open the log %s: %s", c->log,
 			  strerror(errno));
@@ -8437,6 +8528,7 @@ static bool cli_open_log(struct cli *c)
 static bool cli_preserve(struct cli *c)
 {
 	unsigned long long n;
+	struct err e;
 
 	if (!c->preserve)
 		return true;
@@ -8446,7 +8538,10 @@ static bool cli_preserve(struct cli *c)
 		return false;
 	}
 	c->o.preserve_fds = (int)n;
-	return true;
+	if (verb_check_fds(&c->o, &e))
+		return true;
+	cli_fail(c, e.text);
+	return false;
 }
 
 /* What only a program of our own may do to its process (rule 3). */
@@ -8466,6 +8561,7 @@ static void cli_own_process(void)
 int nsrun_main(int argc, char **argv)
 {
 	struct cli c = { .log_fd = -1, .name = argc ? argv[0] : "nsrun" };
+	const char *word;
 	int at = 1;
 	size_t i;
 
@@ -8478,21 +8574,21 @@ int nsrun_main(int argc, char **argv)
 		return cli_version(&c);
 	if (c.help || at >= argc || str_eq(argv[at], "help"))
 		return cli_usage(NULL);
-	if (!cli_open_log(&c))
+	for (i = 0; i < COUNT(commands); i++)
+		if (str_eq(commands[i].name, argv[at]))
+			c.cmd = &commands[i];
+	word = argv[at++];
+	/* the log last: it must not take the number of a preserved fd */
+	if ((c.cmd && !cli_parse(&c, argc, argv, &at, c.cmd->where)) ||
+	    !cli_preserve(&c) || !cli_open_log(&c))
 		return 1;
 	if (c.systemd)
 		return cli_failf(&c, "systemd cgroup flag passed, but systemd "
 				 "support for managing cgroups is not "
 				 "available");
-	for (i = 0; i < COUNT(commands); i++)
-		if (str_eq(commands[i].name, argv[at]))
-			c.cmd = &commands[i];
 	if (!c.cmd)
 		return cli_failf(&c, "unknown command %s, see nsrun --help",
-				 argv[at]);
-	at++;
-	if (!cli_parse(&c, argc, argv, &at, c.cmd->where) || !cli_preserve(&c))
-		return 1;
+				 word);
 	if (c.help)
 		return cli_usage(c.cmd);
 	c.args = argv + at;

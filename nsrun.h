@@ -73,12 +73,15 @@ struct nsrun_options {
 					   made, readable means: give up */
 	/* Called for what is worth knowing but no failure. May be NULL. */
 	void		(*log)(void *data, enum nsrun_level, const char *text);
+	/* Called when process.terminal was made, before the process sees it:
+	 * to set its size. master is the library's. May be NULL. */
+	void		(*console)(void *data, int master);
 	/*
 	 * Called once the process runs, to forward signals and to serve the
 	 * terminal; returns when the process has ended. NULL: just wait.
 	 */
 	void		(*attend)(void *data, const struct nsrun_process *);
-	void		*data;		/* first argument of both */
+	void		*data;		/* first argument of all three */
 };
 
 /*

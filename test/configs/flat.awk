@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+#
+# JSON to lines "process/user/uid<TAB>0"; an object or list is a line too, with
+# nothing behind the tab.
+
+function unquote(s)
+{
+	s = substr(s, 2, length(s) - 2)
+	gsub(/\\"/, "\"", s)
+	return s
+}
+{
+	s = $0
+	while (match(s, /"([^"\\]|\\.)*"|[][{}]|[^][{}",: \t]+/)) {
+		t = substr(s, RSTART, RLENGTH)
+		s = substr(s, RSTART + RLENGTH)
+		if (s ~ /^:/) {
+			name = unquote(t)
+			continue
+		}
+		if (t ~ /^[]}]/) {
+			depth--
+			continue
+		}
+		path = base[depth] (list[depth] ? at[depth]++ : name)
+		print path "\t" (t ~ /^"/ ? unquote(t) : t ~ /^[[{]/ ? "" : t)
+		if (t ~ /^[[{]/) {
+			depth++
+			base[depth] = (path == "" ? "" : path "/")
+			list[depth] = t == "["
+			at[depth] = 0
+		}
+	}
+}

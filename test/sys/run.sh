@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC1091,SC2154
+#
+# `nsrun run`: exit status, signals, ids, the pid file, the state directory,
+# and what becomes of a container whose nsrun is killed.
+
+. "${0%/*}/../lib.sh"
+need root
+
+# ---- the exit status ------------------------------------------------------
+
+wrong=
+for n in 0 1 2 3 42 77 99 100 124 125 126 127 128 129 137 143 200 254 255; do
+	config args="\"exit\",\"$n\""
+	run
+	[ "$status" = "$n" ] || wrong="$wrong $n:$status"
+done
+check_is "the exit status is that of the process, 0 to 255" "$wrong" ""
+
+for signal in 1 2 6 9 10 13 14 15; do
+	config ns='mount ipc uts network' args="\"kill\",\"$signal\""
+	run
+	[ "$status" = $((128 + signal)) ] || wrong="$wrong $signal:$status"
+done
+check_is "a signal n that ends the process gives 128 + n" "$wrong" ""
+
+config args='"fault"'
+run
+check_is "a fault of pid 1 gives 139" "$status" 139
+
+config args='"signal-wait","15"'
+start --pid-file "$T/pid"
+kill -KILL "$(cat "$T/pid")"
+finish
+check_is "pid 1 killed from outside gives 137" "$status" 137
+
+config args='"fork","3",":","exit","5"'
+run
+check_is "the status is that of pid 1, whatever its children do" "$status" 5
+
+if able "the same without a pid namespace" cgroup; then
+	config ns='mount ipc uts network' args='"fork","3",":","exit","6"'
+	run
+	check_is "the same without a pid namespace" "$status" 6
+	check "and there the children end too" wait_for no_processes
+fi
+
+# ---- the pid file ---------------------------------------------------------
+
+config args='"signal-wait","15"'
+start --pid-file "$T/pid"
+pid=$(cat "$T/pid")
+check_is "the pid file holds digits and no line end" \
+	"$(tr -d 0-9 <"$T/pid" | wc -c) $(wc -l <"$T/pid")" "0 0"
+check "its pid is that of pid 1 of the container" \
+	grep -Eq "^NSpid:.*[[:space:]]${pid}[[:space:]]+1\$" "/proc/$pid/status"
+# shellcheck disable=SC3013 # both shells have -ef
+check "and the root of that process is the bundle's" \
+	[ "/proc/$pid/root" -ef "$B/rootfs" ]
+kill -TERM "$runner"
+finish
+check_is "TERM is forwarded to pid 1" "$status" 55
+
+config args='"write","/data/ran","yes"'
+run --pid-file "$T/none/pid"
+refused "a pid file that cannot be written is an error" "$T/none"
+check "and the process does not run then" [ ! -e "$B/rootfs/data/ran" ]
+
+made data
+echo 12345678901234567890 >"$T/pid"
+config args='"signal-wait","15"'
+start --pid-file "$T/pid"
+check "an older pid file is replaced" alive "$(cat "$T/pid")"
+kill -TERM "$runner"
+finish
+
+# ---- signals --------------------------------------------------------------
+
+# A shell starts a background program with INT and QUIT ignored: they must be
+# forwarded all the same.
+config args='"signal-wait","15"'
+start
+wanted=ready
+for signal in 1 2 3 10 12 14 18 25 30 35 40 64; do
+	kill -"$signal" "$runner"
+	wait_for grep -qx "signal $signal" "$T/out"
+	wanted="$wanted signal $signal"
+done
+kill -15 "$runner"
+finish
+# URG is what the Go runtime sends to itself.
+check_is "signals are forwarded, each once" \
+	"$(printf '%s\n' "$out" | grep -vx 'signal 23' | tr '\n' ' ')" \
+	"$wanted signal 15 "
+check_is "and the status is the payload's own" "$status" 55
+
+if ours "PIPE, CHLD, URG and WINCH are not forwarded"; then
+	start
+	for signal in 13 17 23 28; do
+		kill -"$signal" "$runner"
+	done
+	sleep 0.2
+	kill -15 "$runner"
+	finish
+	check_is "PIPE, CHLD, URG and WINCH are not forwarded" \
+		"$(printf '%s\n' "$out" | tr '\n' ' ')" "ready signal 15 "
+fi
+
+bare()		# run, by a probe that did before what the arguments say
+{
+	# shellcheck disable=SC2086 # words
+	$limit "$PROBE" "$@" : exec "$NSRUN" --root "$STATE" $G run -b "$B" "$ID" \
+		>"$T/out" 2>"$T/err"
+	status=$?
+	outputs
+}
+
+config args='"show","ignored","blocked",":","exit","7"'
+bare ignore 17
+check_is "the status is right if SIGCHLD was ignored" "$status" 7
+check_is "the process does not inherit that it was" "$(seen ignored)" ""
+bare ignore 1 2 13 15
+check_is "no signal is ignored by the process" "$(seen ignored)" ""
+if ours "no signal is blocked in the process"; then
+	bare block 1 10 15 17 40
+	check_is "no signal is blocked in the process" "$(seen blocked)" ""
+fi
+
+if ours "TERM is forwarded though it was blocked"; then
+	config args='"signal-wait","15"'
+	: >"$T/out"
+	"$PROBE" block 10 15 17 : exec "$NSRUN" --root "$STATE" run -b "$B" "$ID" \
+		>"$T/out" 2>"$T/err" &
+	runner=$!
+	wait_for started
+	kill -TERM "$runner"
+	finish
+	check_is "TERM is forwarded though it was blocked" "$status" 55
+fi
+
+# ---- ids ------------------------------------------------------------------
+
+bundle
+bundle_id=$ID
+long=$(printf '%01100d' 0)
+for id in "" . .. a/b /a ../a "a b" "a
+b" "a*" é "$long"; do
+	config args='"write","/data/ran","yes"'
+	ID=$id
+	run
+	name=$(printf %.10s "$id" | tr '\n' '?')
+	refused "the id '$name' is refused" .
+done
+ID=$bundle_id
+check "and none of them ran" [ ! -e "$B/rootfs/data/ran" ]
+check "and none of them has a state" \
+	[ -z "$(find "$STATE" -mindepth 1 2>/dev/null)" ]
+
+config args='"exit","3"'
+for id in a "$ID.a" "$ID-b" "${ID}_c" "$ID+d" "${ID}E9"; do
+	ID=$id
+	run
+	[ "$status" = 3 ] || wrong="$wrong $id:$status"
+done
+ID=$bundle_id
+check_is "letters, digits and . - _ + are allowed in an id" "$wrong" ""
+
+# ---- the same id twice ----------------------------------------------------
+
+config args='"signal-wait","15"'
+start --pid-file "$T/pid"
+pid=$(cat "$T/pid")
+cp "$T/out" "$T/out.first"
+# shellcheck disable=SC2086 # words
+$limit "$NSRUN" --root "$STATE" run -b "$B" "$ID" >"$T/out" 2>"$T/err"
+status=$?
+outputs
+refused "an id that runs is refused" "already exists"
+check_err "with the words that callers look for" "already exists"
+check "the first one is unharmed" alive "$pid"
+cp "$T/out.first" "$T/out"
+kill -TERM "$runner"
+finish
+check_is "and ends as it should" "$status" 55
+run_again()
+{
+	config args='"exit","4"'
+	run
+	check_is "$1" "$status" 4
+}
+run_again "then the id is free again"
+
+# ---- nsrun is killed ------------------------------------------------------
+
+if ours "a container dies with its nsrun"; then
+	config args='"fork","2",":","signal-wait","99"'
+	start --pid-file "$T/pid"
+	pid=$(cat "$T/pid")
+	kill -KILL "$runner"
+	LIMIT=5 wait_for not alive "$pid"
+	check "a container dies with its nsrun" not alive "$pid"
+	wait "$runner" 2>/dev/null
+	run_again "its id can be used again"
+
+	# A change of ids clears the parent-death signal.
+	config args='"signal-wait","99"' user='"uid":1234,"gid":1234'
+	start --pid-file "$T/pid"
+	pid=$(cat "$T/pid")
+	kill -KILL "$runner"
+	LIMIT=5 wait_for not alive "$pid"
+	check "also if the process has another user" not alive "$pid"
+	wait "$runner" 2>/dev/null
+	run_again "and this id can be used again too"
+
+	# At whatever moment: the delays step through the whole start.
+	config args='"signal-wait","15"'
+	stuck='' lost=''
+	for delay in 0 0.001 0.002 0.003 0.004 0.005 0.006 0.008 0.01 0.02; do
+		start_nowait
+		sleep "$delay"
+		kill -KILL "$runner"
+		wait "$runner" 2>/dev/null
+		LIMIT=5 wait_for no_processes || stuck="$stuck $delay"
+		config args='"exit","4"'
+		run
+		[ "$status" = 4 ] || lost="$lost $delay: $err"
+		config args='"signal-wait","15"'
+	done 2>/dev/null
+	check_is "nsrun killed at any moment leaves no process" "$stuck" ""
+	check_is "and an id that can be used again" "$lost" ""
+
+	terminated()
+	{
+		not alive "$runner" || not kill -TERM "$runner"
+	}
+
+	stuck=
+	for delay in 0 0.001 0.002 0.003 0.004 0.005 0.006 0.008 0.01 0.02; do
+		start_nowait
+		sleep "$delay"
+		# Again and again: before the payload has its handler, the
+		# kernel drops a signal for pid 1.
+		LIMIT=5 wait_for terminated || stuck="$stuck $delay"
+		wait "$runner"
+		status=$?
+		case $status in 55 | 143 | 1) ;; *) stuck="$stuck:$status" ;; esac
+	done
+	check_is "TERM at any moment ends it" "$stuck" ""
+	check "and leaves no state" \
+		[ -z "$(find "$STATE" -mindepth 1 2>/dev/null)" ]
+fi
+
+# ---- many at once ---------------------------------------------------------
+
+config args='"sleep","0.3",":","exit","7"'
+many=
+for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	# shellcheck disable=SC2086 # words
+	$limit "$NSRUN" --root "$STATE" run -b "$B" "$ID-$n" \
+		>>"$T/out.many" 2>&1 &
+	many="$many $!"
+done
+for job in $many; do
+	wait "$job"
+	status=$?
+	[ "$status" = 7 ] || wrong="$wrong $status"
+done
+check_is "20 run side by side" "$wrong$(cat "$T/out.many")" ""
+
+config args='"exit","7"'
+n=0
+while [ $n -lt 50 ]; do
+	run
+	[ "$status" = 7 ] || wrong="$wrong $status"
+	n=$((n + 1))
+done
+check_is "50 short ones in a row" "$wrong" ""
+
+config args='"sleep","0.5",":","exit","7"'
+for n in 1 2 3 4 5; do
+	# shellcheck disable=SC2086 # words
+	$limit "$NSRUN" --root "$STATE" run -b "$B" "$ID" \
+		>/dev/null 2>"$T/err.$n" &
+	eval "job$n=$!"
+done
+won=0 lost=0
+for n in 1 2 3 4 5; do
+	eval "wait \$job$n"
+	case $? in
+	7)	won=$((won + 1)) ;;
+	*)	grep -q "already exists" "$T/err.$n" && lost=$((lost + 1)) ;;
+	esac
+done
+check_is "of five with one id, one runs and four are refused" "$won $lost" "1 4"
+
+# ---- the state directory --------------------------------------------------
+
+state_was=$STATE
+config args='"echo","ran"'
+STATE=$T/new/deep/state
+run
+check_out "a missing state directory is made" '^ran$'
+mkdir "$T/real"
+ln -s real "$T/link"
+STATE=$T/link/
+run
+check_out "the state directory may be a symbolic link" '^ran$'
+cd "$T" || exit 1
+STATE=real
+run
+check_out "and relative" '^ran$'
+cd / || exit 1
+if ours "without a place for state it runs all the same"; then
+	mkdir "$T/ro"
+	mount -t tmpfs -o ro tmpfs "$T/ro"
+	STATE=$T/ro/state
+	run
+	check_out "without a place for state it runs all the same" '^ran$'
+	STATE=$T/ro
+	run
+	check_out "also in a read-only directory" '^ran$'
+	umount "$T/ro"
+fi
+STATE=$state_was
+
+# ---- the bundle -----------------------------------------------------------
+
+cd "$T" || exit 1
+base=$B
+B=${B##*/}
+run
+check_out "the bundle's path may be relative" '^ran$'
+cd "$base" || exit 1
+# shellcheck disable=SC2086 # words
+$limit "$NSRUN" --root "$STATE" run "$ID" >"$T/out" 2>"$T/err"
+status=$?
+outputs
+check_out "without -b the bundle is the working directory" '^ran$'
+cd / || exit 1
+B=$T/nothing
+run
+refused "a missing bundle is an error that names it" "$T/nothing"
+mkdir "$T/nothing"
+run
+refused "so is one without a config.json" "$T/nothing|config.json"
+B=$base
+
+config args='"echo","ran"' process='"terminal":false'
+run --no-pivot
+check_out "--no-pivot runs too" '^ran$'
+
+"$NSRUN" --root "$STATE" run -b "$B" >"$T/out" 2>"$T/err"
+check "no id is an error" [ $? != 0 ]
+"$NSRUN" --root "$STATE" run -b "$B" --nonsense "$ID" >"$T/out" 2>"$T/err"
+check "an unknown option is an error" [ $? != 0 ]
+"$NSRUN" --root "$STATE" nonsense >"$T/out" 2>"$T/err"
+check "an unknown command is an error" [ $? != 0 ]
+
+done_testing

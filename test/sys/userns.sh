@@ -1,0 +1,402 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119
+#
+# User namespaces: maps, devices, file systems; then nsrun run by a user.
+
+# What is covered here is covered in a mount namespace of our own.
+if [ -z "${OWN_MOUNTS:-}" ] && unshare -m true 2>/dev/null; then
+	export OWN_MOUNTS=1
+	exec unshare -m sh "$0"
+fi
+. "${0%/*}/../lib.sh"
+need root unshare userns
+chmod 711 "$T"
+
+all="pid mount ipc uts network user"
+
+# CONTAINER:HOST:SIZE..: the mappings as JSON
+mappings()
+{
+	json=
+	for mapping; do
+		size=${mapping##*:} host=${mapping#*:} host=${host%:*}
+		json="$json,{\"containerID\":${mapping%%:*},\"hostID\":$host,
+			\"size\":$size}"
+	done
+	printf '[%s]' "${json#,}"
+}
+
+# Both maps
+maps()
+{
+	printf '"uidMappings":%s,"gidMappings":%s' \
+		"$(mappings "$@")" "$(mappings "$@")"
+}
+usual=$(maps 0:100000:65536)
+
+# All lines of a map that the payload shows, with commas
+shown()
+{
+	seen "$1" | tr '\n' ,
+}
+
+# ---- maps -----------------------------------------------------------------
+
+config ns="$all" linux="$usual" args='"show","ns","uid","gid","groups",
+	"uid_map","gid_map","setgroups"'
+run
+check_is "one line of uid map" "$(shown uid_map)" "0 100000 65536,"
+check_is "and of gid map" "$(shown gid_map)" "0 100000 65536,"
+check_is "the payload is root there" "$(seen uid) $(seen gid)" "0 0 0 0 0 0"
+check_is "root lets it set groups" "$(seen setgroups)" allow
+check "the namespace is new" [ "$(seen 'ns user')" != \
+	"$(readlink /proc/self/ns/user | tr -dc 0-9)" ]
+
+config ns="$all" linux="$(maps 0:100000:10 10:200000:5 1000:5000:1)" \
+	user='"uid":1000,"gid":12' args='"show","uid_map","gid_map","uid","gid"'
+run
+check_is "three lines, and ids from the middle" \
+	"$(shown uid_map)$(shown gid_map)$(seen uid) $(seen gid)" \
+	"0 100000 10,10 200000 5,1000 5000 1,0 100000 10,10 200000 5,\
+1000 5000 1,1000 1000 1000 12 12 12"
+
+config ns="$all" linux="$(maps 5:100000:2 0:3:1)" user='"uid":6,"gid":5' \
+	args='"show","uid_map","uid"'
+run
+check_is "a map that does not start at 0, out of order" \
+	"$(shown uid_map)$(seen uid)" "5 100000 2,0 3 1,6 6 6"
+
+config ns="$all" linux="\"uidMappings\":$(mappings 0:100000:10),
+	\"gidMappings\":$(mappings 0:300000:20)" args='"show","uid_map","gid_map"'
+run
+check_is "uid and gid maps that differ" "$(shown uid_map)$(shown gid_map)" \
+	"0 100000 10,0 300000 20,"
+
+config ns="$all" linux="$(maps 0:0:4294967295)" args='"show","uid_map"'
+run
+check_is "the identity map" "$(shown uid_map)" "0 0 4294967295,"
+
+config ns="$all" linux="$(maps 0:3000000000:10)" args='"show","uid_map"'
+run
+check_is "ids over 2^31" "$(shown uid_map)" "0 3000000000 10,"
+
+# The kernel takes less than a page of text.
+many=
+for i in $(seq 0 339); do
+	many="$many $i:$i:1"
+done
+able "340 lines of map" kernel:4.15 && {
+	# shellcheck disable=SC2086 # words
+	config ns="$all" linux="$(maps $many)" args='"show","uid_map"'
+	run
+	check_is "340 lines of map" \
+		"$(printf '%s\n' "$out" | grep -c '^uid_map ')" 340
+	# shellcheck disable=SC2086 # words
+	config ns="$all" linux="$(maps $many 900:900:1)"
+	run
+	refused "341 lines are refused" "linux\.[ug]idMappings"
+}
+
+mkdir "$B/rootfs/data/mine"
+chown 100000:100000 "$B/rootfs/data/mine"
+made data/mine data/foreign
+echo host >"$B/rootfs/data/foreign"
+config ns="$all" linux="$usual" user='"uid":7,"gid":8,
+	"additionalGids":[9,9,10]' caps="CAP_CHOWN CAP_DAC_OVERRIDE" \
+	args="$(json_list show uid groups : try write /data/foreign x : \
+	lstat /data/foreign)"
+run
+check_is "a user with groups" \
+	"$(seen uid) $(seen groups | sed 's/9 9/9/')" "7 7 7 9 10"
+check_out "files of the host's root are nobody's" \
+	"/data/foreign .* uid=65534 gid=65534 "
+check_is "and not written" "$(cat "$B/rootfs/data/foreign")" host
+config ns="$all" linux="$usual" args="$(json_list write /data/mine/new x)"
+run
+check_is "a file that the payload makes has the mapped owner" \
+	"$(stat -c %u:%g "$B/rootfs/data/mine/new")" 100000:100000
+
+for set in all unset; do
+	config ns="$all" linux="$usual" caps=$set args='"show","cap"'
+	run
+	check_is "capabilities: $set" "$status" 0
+done
+
+# ---- faults ---------------------------------------------------------------
+
+config ns="$all" linux="$usual" user='"uid":70000,"gid":0'
+run
+refused "a uid that is not mapped is refused" "process\.user\.uid"
+config ns="$all" linux="$usual" user='"uid":0,"gid":70001'
+run
+refused "so is a gid" "process\.user\.gid"
+config ns="$all" linux="$usual" user='"uid":0,"gid":0,
+	"additionalGids":[1,70002]'
+run
+refused "and a group" "process\.user\.additionalGids"
+ours "maps that do not fit" && {
+	config linux="$usual"
+	run
+	refused "mappings without a user namespace are refused" \
+		"linux\.uidMappings.*user namespace"
+	config ns="$all"
+	run
+	refused "a user namespace without mappings is refused" \
+		"linux\.uidMappings"
+	config ns="$all" linux="\"uidMappings\":$(mappings 0:100000:10)"
+	run
+	refused "one without gid mappings too" "linux\.gidMappings"
+	while IFS='|' read -r fault map; do
+		# shellcheck disable=SC2086 # words
+		config ns="$all" linux="$(maps $map)"
+		run
+		refused "a map is refused for $fault" \
+			"linux\.[ug]idMappings"
+	done <<-END
+	a size of 0|0:100000:10 10:5:0
+	an overlap inside|0:100000:10 5:200000:10
+	an overlap outside|0:100000:10 20:100005:10
+	an id that is none|0:4294967295:1
+	a range over the end|4294967290:0:10
+	END
+}
+
+# ---- devices --------------------------------------------------------------
+
+bundle
+config ns="$all" linux="$usual" args="$(json_list lstat /dev/null : \
+	lstat /dev/urandom : open /dev/null rw : open /dev/zero r : \
+	try open /dev/tty rw)"
+run
+check_out "default devices are there" "^stat /dev/null type=char .* rdev=1:3 "
+check_out "all of them" "^stat /dev/urandom type=char .* rdev=1:9 "
+check_out "and open" "^error open /dev/tty: No such device or address"
+# Another than the default ones; 1:11 is the kernel's log.
+if [ -c /dev/kmsg ]; then
+	config ns="$all" linux="$usual"',"devices":[{"path":"/dev/kmsg",
+		"type":"c","major":1,"minor":11},{"path":"/dev/pipe",
+		"type":"p"}]' args="$(json_list lstat /dev/kmsg : \
+		lstat /dev/pipe)"
+	run
+	check_out "a listed device is that of the host" \
+		"^stat /dev/kmsg type=char .* rdev=1:11 "
+	check_out "a fifo is made" "^stat /dev/pipe type=fifo "
+	config ns="$all" linux="$usual"',"devices":[{"path":"/dev/kmsg",
+		"type":"c","major":250,"minor":11}]'
+	run
+	ours "a device that is another on the host" &&
+		refused "one that is another on the host is refused" \
+			"device.*/dev/kmsg"
+else
+	skip "listed devices" "no /dev/kmsg here"
+fi
+config ns="$all" linux="$usual"',"devices":[{"path":"/dev/none","type":"c",
+	"major":250,"minor":7}]'
+run
+refused "one that the host has not is refused" \
+	"device.*/dev/none"
+
+# ---- file systems ---------------------------------------------------------
+
+at='^mount [0-9]+ [0-9]+ [0-9:]+ [^ ]+'
+config ns="$all" linux="$usual" mounts='{"destination":"/sys","type":"sysfs",
+	"source":"sysfs","options":["nosuid","noexec","nodev","ro"]},
+	{"destination":"/data","type":"tmpfs","source":"tmpfs"}' \
+	args="$(json_list show mount pid : ls /sys : lstat /data : \
+	write /data/x x)"
+run
+check_out "sysfs is mounted, read-only" "$at /sys ro,.* - sysfs "
+check_out "procfs too" "$at /proc rw,.* - proc "
+check_out "a tmpfs belongs to the payload's root" "^stat /data .* uid=0 gid=0 "
+check_is "and is written" "$status" 0
+
+if able "mqueue" fs:mqueue; then
+	config ns="$all" linux="$usual" mounts='{"destination":"/data",
+		"type":"mqueue","source":"mqueue"}' args="$(json_list show mount)"
+	run
+	check_out "mqueue is mounted" "$at /data rw,.* - mqueue "
+fi
+
+pts='{"destination":"/dev","type":"tmpfs","source":"tmpfs"},
+	{"destination":"/dev/pts","type":"devpts","source":"devpts",
+	"options":["newinstance","ptmxmode=0666","mode=0620","gid=5"]}'
+config ns="$all" linux="$(maps 0:100000:1)" base="$pts" \
+	args="$(json_list open /dev/ptmx rw)"
+ours "devpts with a gid that is not mapped" && {
+	run
+	check_is "devpts with a gid that is not mapped goes without" \
+		"$status" 0
+}
+config ns="$all" linux="$usual" base="$pts" args="$(json_list open /dev/ptmx rw)"
+run
+check_is "devpts with one that is" "$status" 0
+
+ours "sysfs without a network namespace" && {
+	config ns="pid mount ipc uts user" linux="$usual" \
+		mounts='{"destination":"/sys","type":"sysfs",
+		"source":"sysfs","options":["ro","nosuid"]}' \
+		args="$(json_list show mount)"
+	run
+	if [ "$status" = 0 ]; then
+		check_out "sysfs of the host's network is read-only" \
+			"$at /sys ro,"
+	else
+		refused "sysfs without a network namespace is refused" \
+			"mounts\[3\].*/sys"
+	fi
+}
+
+config ns="$all" linux="$usual"',"maskedPaths":["/proc/meminfo","/proc/fs",
+	"/data"],"readonlyPaths":["/proc/sys","/etc"]' root='"readonly":true' \
+	args="$(json_list show mount : read /proc/meminfo : ls /data : \
+	try write /etc/x x : try mkdir /x)"
+run
+check_out "masked and read-only paths" "$at /proc/sys ro,"
+check_out "a read-only root" "^error mkdir /x: Read-only"
+
+# A procfs may only be mounted where one is seen whole.
+mount -t tmpfs nst /proc/fs
+config ns="$all" linux="$usual"
+run
+umount /proc/fs
+ours "a host with a covered /proc" &&
+	refused "a covered /proc of the host is told as the cause" \
+		"mounts\[0\].*/proc.*(mask|cover|visible|hidden)"
+
+# No more user namespaces: the limit is set in one of its own.
+cat >"$T/limited-${NSRUN##*/}" <<-END
+#!/bin/sh
+exec unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces &&
+exec "$NSRUN" "\$@"' sh "\$@"
+END
+chmod 755 "$T/limited-${NSRUN##*/}"
+real=$NSRUN
+NSRUN=$T/limited-${real##*/}
+config ns="$all" linux="$(maps 0:0:1)"
+run
+NSRUN=$real
+refused "no more user namespaces allowed is told" \
+	"user namespace.*max_user_namespaces|max_user_namespaces"
+
+# ---- run by a user --------------------------------------------------------
+
+me=12345
+mkdir -m 755 "$T/bin"
+cp "$NSRUN" "$T/bin"
+cat >"$T/bin/user-${NSRUN##*/}" <<-END
+#!/bin/sh
+exec "$PROBE" setgid $me : setuid $me : exec "$T/bin/${NSRUN##*/}" "\$@"
+END
+chmod 755 "$T/bin/user-${NSRUN##*/}"
+
+user_bundle()
+{
+	bundle
+	chown -R $me:$me "$B"
+}
+
+if ! "$PROBE" setgid $me : setuid $me : unshare user >/dev/null; then
+	skip "nsrun run by a user" "users may not make user namespaces here"
+	done_testing
+fi
+unset XDG_RUNTIME_DIR
+NSRUN=$T/bin/user-${NSRUN##*/}
+STATE=$T/user-state
+mkdir -m 700 "$STATE"
+chown $me:$me "$STATE"
+user_bundle
+own=$(maps 0:$me:1)
+
+# That a user gets no cgroup is a warning, and not what is looked for here.
+user_run()
+{
+	run
+	warnings=$(grep -c '^nsrun: no cgroup' "$T/err")
+	err=$(grep -v '^nsrun: no cgroup' "$T/err")
+}
+
+config ns="$all" linux="$own" mounts='{"destination":"/sys","type":"sysfs",
+	"source":"sysfs","options":["ro","nosuid","nodev","noexec"]}' \
+	top='"hostname":"mine"' \
+	args="$(json_list show uid_map gid_map setgroups uid hostname link : \
+	lstat /dev/null : open /dev/null rw : open /dev/ptmx rw : ls /sys : \
+	write /data/new x)"
+made data/new
+user_run
+ours "warnings" && check "what it must do without is said in a line at most" \
+	[ "$warnings" -le 1 ]
+check_is "a user runs a container" "$status" 0
+check_is "with one id mapped" "$(shown uid_map)$(shown gid_map)" \
+	"0 $me 1,0 $me 1,"
+check_is "and setgroups denied" "$(seen setgroups)" deny
+check_is "the payload is root there" "$(seen uid)" "0 0 0"
+check_is "with a hostname" "$(seen hostname)" mine
+check_out "a loopback device that is up" "^link lo up"
+check_out "devices" "^stat /dev/null type=char .* rdev=1:3 "
+check_is "its files are the user's" \
+	"$(stat -c %u:%g "$B/rootfs/data/new")" $me:$me
+
+config ns="$all" linux="$(maps 1000:$me:1)" user='"uid":1000,"gid":1000' \
+	args='"show","uid","uid_map"'
+user_run
+if [ "$status" = 0 ]; then
+	check_is "another id than 0 can be the one" "$(seen uid)" \
+		"1000 1000 1000"
+else
+	refused "that 0 is not mapped is told" "mapped"
+fi
+config ns="$all" linux="$own" user='"uid":0,"gid":0,"additionalGids":[0]'
+user_run
+refused "groups cannot be set then" "process\.user\.additionalGids|setgroups"
+config ns="$all" linux="$(maps 0:0:1)"
+user_run
+refused "the id of another is refused" "[ug]id"
+config args='"exit","0"'
+user_run
+refused "without a user namespace it is refused" \
+	"user namespace|not permitted"
+able "limits of a user" cgroup && ours "limits of a user" && {
+	config ns="$all" linux="$own"',"resources":{"pids":{"limit":20}}'
+	user_run
+	refused "a limit that a user may not set is not left out" \
+		"cgroup|pids"
+}
+config ns="$all" linux="$(maps 0:$me:1 1:200000:10)"
+real=$NSRUN
+sed "s|^exec|PATH=/nowhere exec|" "$NSRUN" >"$T/bin/alone-${NSRUN##*/}"
+chmod 755 "$T/bin/alone-${NSRUN##*/}"
+NSRUN=$T/bin/alone-${NSRUN##*/}
+user_run
+NSRUN=$real
+refused "ranges without newuidmap are refused by its name" "new[ug]idmap"
+
+able "subordinate ids" newuidmap newgidmap && {
+	for file in passwd group subuid subgid; do
+		[ -e /etc/$file ] || echo >"/etc/$file"
+		cp /etc/$file "$T/$file"
+		mount --bind "$T/$file" /etc/$file
+	done
+	echo "$TAG:x:$me:$me::/:/bin/sh" >>/etc/passwd
+	echo "$TAG:x:$me:" >>/etc/group
+	echo "$TAG:200000:65536" >>/etc/subuid
+	echo "$TAG:300000:65536" >>/etc/subgid
+	config ns="$all" linux="\"uidMappings\":$(mappings 0:$me:1 \
+		1:200000:1000),\"gidMappings\":$(mappings 0:$me:1 \
+		1:300000:1000)" args='"show","uid_map","gid_map","uid","groups"' \
+		user='"uid":7,"gid":8,"additionalGids":[9]'
+	user_run
+	check_is "newuidmap and newgidmap map what a user was given" \
+		"$(shown uid_map)$(shown gid_map)" \
+		"0 $me 1,1 200000 1000,0 $me 1,1 300000 1000,"
+	check_is "and groups can be set" "$(seen uid) $(seen groups)" "7 7 7 9"
+	config ns="$all" linux="$(maps 0:$me:1 1:900000:10)"
+	user_run
+	refused "what newuidmap refuses is refused in its words" \
+		"new[ug]idmap.*900000"
+	for file in passwd group subuid subgid; do
+		umount /etc/$file
+	done
+}
+
+done_testing
