@@ -5945,9 +5945,9 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	p->terminal = s->terminal;
 	p->size = s->size;
 	p->oom_score_adj = s->oom_score_adj;
-	p->preserve_fds = o->preserve_fds;
+	p->preserve_fds = o->preserve_fds + o->listen_fds;
 	/* of two variables of one name the later counts */
-	p->env = mem_new(mem, (s->env.n + 2) * sizeof *p->env);
+	p->env = mem_new(mem, (s->env.n + 4) * sizeof *p->env);
 	p->rlimits = mem_new(mem, s->rlimits.n * sizeof *p->rlimits);
 	p->sysctls = mem_new(mem, spec->linux.sysctl.n * sizeof *p->sysctls);
 	if (!p->env || !p->rlimits || !p->sysctls)
@@ -5960,6 +5960,13 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 				break;
 		p->env[k] = s->env.v[i];
 		n += k == n;
+	}
+	if (o->listen_fds) {	/* sd_listen_fds(3); pid 1 is a guess */
+		p->env[n] = mem_text(mem, "LISTEN_FDS=%d", o->listen_fds);
+		p->env[n + 1] = mem_text(mem, "LISTEN_PID=1");
+		if (!p->env[n] || !p->env[n + 1])
+			return no_memory(e);
+		n += 2;
 	}
 	p->nenv = n;
 	for (i = 0; i < s->rlimits.n; i++)
@@ -6243,6 +6250,20 @@ static bool proc_explain_script(char *line, int num, struct err *e)
 	       hint(e, "its interpreter %s may not be executed", p) : false;
 }
 
+/* Which directory on the way may not be entered. */
+static bool proc_explain_way(const char *path, struct err *e)
+{
+	char dir[PATH_MAX];
+	size_t n;
+
+	for (n = 1; path[n]; n++)
+		if (path[n] == '/' && text_to(dir, sizeof dir, "%.*s", (int)n,
+					      path) && access(dir, X_OK) < 0)
+			return hint(e, "user %u may not enter %s", geteuid(),
+				    dir);
+	return false;
+}
+
 /* Why the program at path could not be executed: e has the errno's text. */
 static bool proc_explain(const char *path, int num, struct err *e)
 {
@@ -6253,7 +6274,7 @@ static bool proc_explain(const char *path, int num, struct err *e)
 	ssize_t n;
 
 	if (num == EACCES && stat(path, &st) < 0)
-		return hint(e, "a directory on its way may not be entered");
+		return proc_explain_way(path, e);
 	if (num == ENOENT && stat(path, &st) < 0)
 		return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ?
 		       hint(e, "it is a symbolic link to something that is not "
@@ -6734,7 +6755,7 @@ struct ctr {
 static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
-	int keep[3 + 64], n = 0, i;
+	int keep[3 + 128], n = 0, i;
 
 	keep[n++] = c->peer;
 	keep[n++] = c->root;
@@ -7001,7 +7022,7 @@ static _Noreturn void spawn_stage(struct ctr *c)
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
 					       K_NEWTIME);
-	int keep[3 + NS_COUNT + 64], n = 0, pid;
+	int keep[3 + NS_COUNT + 128], n = 0, pid;
 	struct err e = { 0, "" };
 	size_t i;
 
@@ -7010,7 +7031,7 @@ static _Noreturn void spawn_stage(struct ctr *c)
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->n; i++)
 		keep[n++] = p->join[i].fd;
-	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 64; i++)
+	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 128; i++)
 		keep[n++] = 3 + (int)i;
 	fd_keep_only(keep, (size_t)n);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -7858,7 +7879,7 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 {
 	int i;
 
-	for (i = 0; i < o->preserve_fds; i++)
+	for (i = 0; i < o->preserve_fds + o->listen_fds; i++)
 		if (fcntl(3 + i, F_GETFD) < 0)
 			return sysfail(e, "--preserve-fds: fd %d", 3 + i);
 	return true;
@@ -8525,22 +8546,29 @@ static bool cli_open_log(struct cli *c)
 	return c->log_fd >= 0;
 }
 
-static bool cli_preserve(struct cli *c)
+/* --preserve-fds, and those that systemd's protocol passes. */
+static bool cli_preserve(struct cli *c, const char *id)
 {
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	unsigned long long n;
 	struct err e;
 
-	if (!c->preserve)
-		return true;
-	if (!num_unsigned(c->preserve, strlen(c->preserve), &n) || n > 64) {
-		cli_failf(c, "--preserve-fds wants a number up to 64, not %s",
-			  c->preserve);
-		return false;
+	if (c->preserve) {
+		if (!num_unsigned(c->preserve, strlen(c->preserve), &n) ||
+		    n > 60) {
+			cli_failf(c, "--preserve-fds wants a number up to 60, "
+				  "not %s", c->preserve);
+			return false;
+		}
+		c->o.preserve_fds = (int)n;
 	}
-	c->o.preserve_fds = (int)n;
+	if (pid && fds && num_unsigned(pid, strlen(pid), &n) &&
+	    n == (unsigned)getpid() &&
+	    num_unsigned(fds, strlen(fds), &n) && n <= 60)
+		c->o.listen_fds = (int)n;
 	if (verb_check_fds(&c->o, &e))
 		return true;
-	cli_fail(c, e.text);
+	cli_failf(c, "cannot %s '%s': %s", c->cmd->name, id, e.text);
 	return false;
 }
 
@@ -8580,7 +8608,8 @@ int nsrun_main(int argc, char **argv)
 	word = argv[at++];
 	/* the log last: it must not take the number of a preserved fd */
 	if ((c.cmd && !cli_parse(&c, argc, argv, &at, c.cmd->where)) ||
-	    !cli_preserve(&c) || !cli_open_log(&c))
+	    !cli_preserve(&c, at < argc ? argv[at] : "") ||
+	    !cli_open_log(&c))
 		return 1;
 	if (c.systemd)
 		return cli_failf(&c, "systemd cgroup flag passed, but systemd "

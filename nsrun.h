@@ -69,6 +69,8 @@ struct nsrun_options {
 	const char	*pid_file;	/* gets the pid, without a line end */
 	unsigned	flags;		/* enum nsrun_flags */
 	int		preserve_fds;	/* that many, from 3 on, stay open */
+	int		listen_fds;	/* that many more, of which the process is
+					   told by $LISTEN_FDS, sd_listen_fds(3) */
 	int		cancel_fd;	/* > 0: while the container is being
 					   made, readable means: give up */
 	/* Called for what is worth knowing but no failure. May be NULL. */
