@@ -202,6 +202,7 @@ enum {
 	/* statfs */
 	K_MAGIC_PROC		= 0x9fa0,
 	K_MAGIC_DEVPTS		= 0x1cd1,
+	K_MAGIC_CGROUP		= 0x27e0eb,
 	K_MAGIC_CGROUP2		= 0x63677270,
 	/* prctl, keyctl */
 	K_KEYCTL_JOIN		= 1,
@@ -3283,9 +3284,14 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 {
 	const char *ctrls = v2 ? "" : cg_controllers(mem, options);
 	struct cg_hier *h = &c->h[c->n];
+	struct statfs fs;
 	size_t i;
 
 	if (!ctrls || c->n == CG_HIER_MAX)
+		return true;
+	/* covered by something else, or not to be written: as if absent */
+	if (statfs(mount, &fs) < 0 || fs.f_flags & MS_RDONLY ||
+	    (unsigned)fs.f_type != (v2 ? K_MAGIC_CGROUP2 : K_MAGIC_CGROUP))
 		return true;
 	for (i = 0; i < c->n; i++)	/* mounted a second time elsewhere */
 		if (c->h[i].v2 == v2 && str_eq(c->h[i].ctrls, ctrls))
@@ -3310,7 +3316,7 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	if (io_get(proc, "self/cgroup", own, sizeof own) < 0)
 		return true;		/* a kernel without cgroups */
 	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
-	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)
+	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)	/* the usual place */
 		return cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "",
 				   true);
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -3600,7 +3606,22 @@ static const char *const cg_default_devices[] = {
 	"c 136:* rwm", "c 10:200 rwm",
 };
 
-/* v1: the rules in order, then what every container may use. */
+/* Does a allow more than what b, which is of one device or several, denies? */
+static bool cg_is_hole(const struct spec_device_rule *a,
+		       const struct spec_device_rule *b)
+{
+	bool major = a->major.v < 0 || !a->major.set;
+	bool minor = a->minor.v < 0 || !a->minor.set;
+
+	return a->allow && !b->allow && b->type.v && a->type.v == b->type.v &&
+	       (major || a->major.v == b->major.v) &&
+	       (minor || a->minor.v == b->minor.v) &&
+	       ((major && b->major.set && b->major.v >= 0) ||
+		(minor && b->minor.set && b->minor.v >= 0));
+}
+
+/* v1: the rules in order, then what every container may use. A list of v1
+ * cannot take a part out of what it holds. */
 static bool cg_plan_devices(struct cg_plan *p, int dir,
 			    const struct spec_resources *r, struct arena *mem,
 			    struct err *e)
@@ -3611,9 +3632,16 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 	for (i = 0; i < r->devices.n; i++) {
 		const struct spec_device_rule *d = &r->devices.v[i];
 		const struct opt *num[2] = { &d->major, &d->minor };
+		size_t j;
 		char type = d->type.v == S_IFCHR ? 'c' :
 			    d->type.v == S_IFBLK ? 'b' : 'a';
 
+		for (j = 0; j < i; j++)
+			if (cg_is_hole(&r->devices.v[j], d))
+				return fail(e, "linux.resources.devices[%u]: "
+					    "cgroup v1 cannot deny a part of "
+					    "what devices[%u] allows",
+					    (unsigned)i, (unsigned)j);
 		for (k = 0; k < 2; k++)
 			if (num[k]->set && num[k]->v >= 0)
 				text_to(n[k], sizeof n[k], "%lld", num[k]->v);
@@ -3847,6 +3875,32 @@ static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
 	return true;
 }
 
+/* Removes the groups below one, which its processes may have made. */
+static void cg_drop_below(int dir, int depth)
+{
+	char buf[1024];
+	long n, off;
+
+	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
+		for (off = 0; off < n; ) {
+			struct k_dirent *d = (struct k_dirent *)(buf + off);
+
+			off += d->len;
+			if (d->type != DT_DIR || str_eq(d->name, ".") ||
+			    str_eq(d->name, ".."))
+				continue;
+			if (unlinkat(dir, d->name, AT_REMOVEDIR) < 0 &&
+			    depth < 32) {
+				autofd sub = openat(dir, d->name, O_RDONLY |
+						    O_DIRECTORY | O_NOFOLLOW |
+						    O_CLOEXEC);
+
+				cg_drop_below(sub, depth + 1);
+				unlinkat(dir, d->name, AT_REMOVEDIR);
+			}
+		}
+}
+
 /* rmdir from the leaf up to what existed; a busy one is waited for. */
 static void cg_drop_path(const char *full, size_t keep)
 {
@@ -3858,7 +3912,12 @@ static void cg_drop_path(const char *full, size_t keep)
 	while (n > keep) {
 		if (rmdir(path) < 0) {
 			if (errno == EBUSY && tries++ < 100) {
-				poll(NULL, 0, 1);
+				autofd dir = io_open(path, O_RDONLY |
+						     O_DIRECTORY);
+
+				cg_drop_below(dir, 0);
+				if (tries > 1)
+					poll(NULL, 0, 1);
 				continue;
 			}
 			if (errno != ENOENT)
@@ -6720,6 +6779,12 @@ static int sync_recv(int sock, struct msg *m, int *fd, int *pid)
 	return n >= (ssize_t)offsetof(struct msg, err) ? m->kind : 0;
 }
 
+/* P lets a child go on. One that is gone has left its ERR to be read next. */
+static bool sync_go(int sock)
+{
+	return sync_send(sock, MSG_GO, 0, -1) || true;
+}
+
 /* In a child: waits for P's GO. Silence means that P is gone. */
 static bool sync_wait_go(int sock)
 {
@@ -6914,7 +6979,11 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       mnt_all(in, &p->mounts, e) &&	/* later covers earlier */
 	       dev_all(in, &p->devs, e) &&
 	       init_placed(in, e) &&
+	       (!(p->propagation & MS_SHARED) ||
+		mnt_propagate(in, in->root, MS_PRIVATE, e)) && /* for pivot */
 	       root_enter(in, mounts, e) &&
+	       (!(p->propagation & MS_SHARED) ||
+		mnt_propagate(in, in->root, MS_SHARED, e)) &&
 	       init_console(c, in, e) &&
 	       init_names(p, e) &&
 	       proc_sysctl(&p->proc, c->host.proc, e) &&
@@ -7290,9 +7359,9 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				return false;
 			break;
 		case MSG_MAP:
-			if (!spawn_map(c, c->pid, e) ||
-			    !sync_send(c->sock, MSG_GO, 0, -1))
-				return *e->text ? false : sysfail(e, "answer");
+			if (!spawn_map(c, c->pid, e))
+				return false;
+			sync_go(c->sock);
 			break;
 		case MSG_TTY:
 			c->tty = fd_take(&fd);
@@ -7427,8 +7496,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	}
 	return spawn_oom_score(c, e) &&
 	       (placed || spawn_place(c, into, e)) &&
-	       (sync_send(c->sock, MSG_GO, 0, -1) ||
-		sysfail(e, "let init go"));
+	       sync_go(c->sock);
 }
 
 /* From READY to the execve. */
@@ -7437,8 +7505,7 @@ static bool spawn_start(struct ctr *c, struct err *e)
 	/* the memory cgroup comes last, the setup is not charged to it */
 	return spawn_wait(c, MSG_READY, e) &&
 	       cg_join(&c->plan.cg, c->pid, true, e) &&
-	       (sync_send(c->sock, MSG_GO, 0, -1) ||
-		sysfail(e, "let init go")) &&
+	       sync_go(c->sock) &&
 	       spawn_wait(c, MSG_EXEC, e) &&
 	       spawn_wait(c, MSG_EXEC + 1, e);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2317,SC2016
 #
 # Hostile images and configurations: whatever they lead through, nothing of
 # the host is made, changed or shown.
@@ -22,7 +22,7 @@ picture()
 {
 	find "$host" | sort | while read -r file; do
 		stat -c '%n %f %u %g %t %T %s %h' "$file"
-		[ ! -f "$file" ] || sha256sum <"$file"
+		[ -L "$file" ] || [ ! -f "$file" ] || sha256sum <"$file"
 	done
 	find /dev -maxdepth 1 | sort
 	cat /proc/sys/kernel/core_pattern /proc/sys/kernel/hostname
@@ -32,7 +32,9 @@ picture >"$T/before"
 unharmed()
 {
 	picture >"$T/after"
-	check "$1: the host is unharmed" cmp -s "$T/before" "$T/after"
+	check_is "$1: the host is unharmed" \
+		"$(diff "$T/before" "$T/after")" ""
+	mv "$T/after" "$T/before"
 }
 
 # A way from the root of a bundle up to the host
@@ -73,7 +75,7 @@ for way in "$host" "$up$host" "/proc/self/root$host" "/proc/1/root$host"; do
 
 	evil etc "$way/dir"
 	config mounts="{\"destination\":\"/etc/hosts\",\"type\":\"bind\",
-		\"source\":\"$T/before\",\"options\":[\"bind\"]},
+		\"source\":\"$PROBE\",\"options\":[\"bind\"]},
 		{\"destination\":\"/etc/new/dir\",\"type\":\"tmpfs\",
 		\"source\":\"tmpfs\"}" cwd=/etc/cwd
 	run
@@ -107,7 +109,7 @@ done
 for way in "$host/new" "$up$host/new" "$host/file" "$host/dir"; do
 	evil data/last "$way"
 	for kind in '"type":"tmpfs","source":"tmpfs"' "\"type\":\"bind\",
-		\"source\":\"$T/before\",\"options\":[\"bind\"]" \
+		\"source\":\"$PROBE\",\"options\":[\"bind\"]" \
 		"\"type\":\"bind\",\"source\":\"$T/b1\",
 		\"options\":[\"rbind\",\"rw\"]"; do
 		config mounts="{\"destination\":\"/data/last\",$kind}"
@@ -330,27 +332,33 @@ refused "a path as propagation is refused" "rootfsPropagation"
 # ---- races ----------------------------------------------------------------
 
 # Two containers share a volume: while one is set up with mounts in it, the
-# other changes a directory there into a symlink to the host and back.
+# other makes a directory there a symlink to the host and back. No tool here
+# exchanges two names at once: in between the runtime makes its own directory,
+# which is put away.
 bundle
-made data "${T#/}"
-mkdir "$T/volume" "$T/volume/a" "$T/volume/a/b"
-ln -s "$host/dir" "$T/volume/out"
-ln -s "$up$host/dir" "$T/volume/rel"
-while [ ! -e "$T/stop" ]; do
-	for other in out rel; do
-		mv "$T/volume/a" "$T/volume/real" &&
-			mv "$T/volume/$other" "$T/volume/a"
-		mv "$T/volume/a" "$T/volume/$other" &&
-			mv "$T/volume/real" "$T/volume/a"
+made data host "${T#/}"
+mkdir "$T/volume" "$T/volume/real" "$T/volume/real/b"
+ln -s real "$T/volume/a"
+race()
+{
+	cd "$T/volume" || exit
+	round=0
+	while [ ! -e "$T/stop" ]; do
+		for target in "$host/dir" real "$up$host/dir" ../host/dir real
+		do
+			[ -L a ] || mv a "made.$((round += 1))"
+			ln -sfn "$target" a
+		done
 	done
-done 2>/dev/null &
+}
+race 2>/dev/null &
 racer=$!
 volume="{\"destination\":\"/data\",\"type\":\"bind\",\"source\":\"$T/volume\",
 	\"options\":[\"rbind\"]}"
 config mounts="$volume,{\"destination\":\"/data/a/b\",\"type\":\"tmpfs\",
 	\"source\":\"tmpfs\",\"options\":[\"tmpcopyup\",\"mode=777\"]},
 	{\"destination\":\"/data/a/new/x\",\"type\":\"bind\",
-	\"source\":\"$T/before\",\"options\":[\"bind\",\"ro\"]}" \
+	\"source\":\"$PROBE\",\"options\":[\"bind\",\"ro\"]}" \
 	linux='"devices":[{"path":"/data/a/null","type":"c","major":1,
 	"minor":3,"fileMode":511,"uid":1,"gid":1}],
 	"maskedPaths":["/data/a/file","/data/a/sub"],

@@ -81,8 +81,12 @@ exec 8<&-
 unchanged "written through /proc/PID/exe of a runtime that ended"
 
 # The same from inside, while it runs, and in a loop when it ends.
+# command -v does not tell where it is to a shell that is busybox itself.
+for dir in /bin /usr/bin $(echo "$PATH" | tr : ' '); do
+	[ ! -x "$dir/busybox" ] || busybox=$dir/busybox
+done
 able "a payload that is a shell" busybox && {
-	cp "$(command -v busybox)" "$B/rootfs/bin/busybox"
+	cp "$busybox" "$B/rootfs/bin/busybox"
 	made bin/busybox
 	echo "$STATE" >"$B/rootfs/data/state"
 	cat >"$B/rootfs/bin/evil" <<-'END'
