@@ -2844,6 +2844,19 @@ static bool spec_check_resources(const struct spec_resources *r, struct err *e)
 	return true;
 }
 
+static bool spec_check_absolute(const struct strs *l, const char *name,
+				struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (*l->v[i] != '/')
+			return fail(e, "linux.%s[%u]: \"%s\" is not an "
+				    "absolute path", name, (unsigned)i,
+				    l->v[i]);
+	return true;
+}
+
 /* The rules between members. */
 static bool spec_check(const struct spec *s, struct err *e)
 {
@@ -2866,7 +2879,9 @@ static bool spec_check(const struct spec *s, struct err *e)
 	for (i = 0; i < s->linux.devices.n; i++)
 		if (!spec_check_device(&s->linux.devices.v[i], i, e))
 			return false;
-	return spec_check_process(s->process, e) &&
+	return spec_check_absolute(&s->linux.masked, "maskedPaths", e) &&
+	       spec_check_absolute(&s->linux.readonly, "readonlyPaths", e) &&
+	       spec_check_process(s->process, e) &&
 	       (!s->process->scheduler ||
 		spec_check_scheduler(s->process->scheduler, e)) &&
 	       spec_check_ns(s, e) &&
@@ -3948,6 +3963,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	autofd fd = -1;
+	bool said = false;
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
@@ -3956,9 +3972,10 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
 		if (!d->ours && !cg_refused(p, e->num))
 			return wrap(e, "linux.cgroupsPath");
-		if (!d->ours)
+		if (!d->ours && !said)
 			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s",
 				 e->text);
+		said |= !d->ours;
 	}
 	for (i = 0; i < p->nw; i++)
 		if (p->d[p->w[i].dir].ours &&
@@ -4197,6 +4214,16 @@ static bool ns_is_own(const struct ns_plan *p, int type)
 	return false;
 }
 
+static bool ns_enter_failed(const struct ns_join *j, struct err *e)
+{
+	const char *name = name_of(ns_names, COUNT(ns_names), j->type);
+
+	sysfail(e, "linux.namespaces: join the %s namespace %s", name,
+		j->path);
+	return e->num == EINVAL ? hint(e, "it is no %s namespace", name) :
+	       false;
+}
+
 /* In J. Those that need the user namespace's privileges come in round two. */
 static bool ns_enter(struct ns_plan *p, struct err *e)
 {
@@ -4212,11 +4239,7 @@ static bool ns_enter(struct ns_plan *p, struct err *e)
 			if (setns(j->fd, j->type) == 0)
 				fd_close(&j->fd);
 			else if (errno != EPERM || round)
-				return sysfail(e, "linux.namespaces: join the "
-					       "%s namespace %s",
-					       name_of(ns_names,
-						       COUNT(ns_names),
-						       j->type), j->path);
+				return ns_enter_failed(j, e);
 		}
 	return true;
 }
@@ -4227,6 +4250,9 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 	char buf[64];
 	size_t i;
 
+	if (e->num != EPERM && e->num != EINVAL && e->num != ENOSPC &&
+	    e->num != ENOSYS)
+		return false;
 	for (i = 0; i < COUNT(ns_names); i++) {
 		const char *name = ns_names[i].name;
 
@@ -4239,6 +4265,8 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 			return hint(e, "this kernel has no %s namespaces",
 				    name);
 	}
+	if (e->num == EINVAL)
+		return false;
 	if (!ns_makes(p, CLONE_NEWUSER))
 		return geteuid() == 0 ? hint(e, "CAP_SYS_ADMIN is missing") :
 			hint(e, "not root: a user namespace is needed, see "
@@ -5553,12 +5581,28 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
  * namespace. The initramfs itself cannot be: it lies below all mounts.
  */
 
-/* Recursively slave: what the host mounts later may arrive, nothing of ours
- * leaves. Asked for something else, the root is that after pivot. */
-static bool root_private(struct err *e)
+/* Slaves: what the host mounts later may arrive, nothing of ours leaves. With
+ * a shared rootfsPropagation, bind mounts shall stay peers of the host's; then
+ * only the mount that holds the root is cut off, from which the root and so
+ * all of ours are cloned. */
+static bool root_private(struct inside *in, int propagation, struct err *e)
 {
-	return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 ||
-	       sysfail(e, "make the mounts of the host slaves");
+	struct k_attr a = { 0, 0, MS_PRIVATE, 0 };
+	autofd fd = -1;
+	int i;
+
+	if (!(propagation & MS_SHARED))
+		return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 ||
+		       sysfail(e, "make the mounts of the host slaves");
+	fd = openat(in->root, ".", O_PATH | O_CLOEXEC);
+	for (i = 0; fd >= 0 && sys_mount_setattr(fd, 0, &a) < 0; i++) {
+		int up = errno == EINVAL && i < PATH_MAX ?
+			 openat(fd, "..", O_PATH | O_CLOEXEC) : -1;
+
+		fd_close(&fd);	/* EINVAL: not the top of a mount */
+		fd = up;
+	}
+	return fd >= 0 || sysfail(e, "make the mount of the root private");
 }
 
 static bool root_bind(struct inside *in, const char *path, struct err *e)
@@ -5638,7 +5682,9 @@ static int root_stone(struct inside *in, struct err *e)
 
 static bool root_pivot(struct inside *in, struct err *e)
 {
-	if (fchdir(in->root) < 0)
+	autofd old = io_open("/", O_PATH | O_DIRECTORY);
+
+	if (old < 0 || fchdir(in->root) < 0)
 		return sysfail(e, "enter the root");
 	if (sys_pivot_root(".", ".") < 0) {
 		autofd stone = -1;
@@ -5653,8 +5699,14 @@ static bool root_pivot(struct inside *in, struct err *e)
 		if (fchdir(stone) < 0 || chroot(".") < 0 ||
 		    fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
 			return sysfail(e, "pivot_root from a tmpfs");
+		fd_close(&old);
+		old = fd_take(&stone);
 	}
-	/* the old root now lies over the new one */
+	/* the old root now lies over the new one; unmounting its mounts must
+	 * not reach the host's */
+	if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
+				     NULL) < 0)
+		return sysfail(e, "cut off the host's root");
 	if (umount2(".", K_MNT_DETACH) < 0 || chdir("/") < 0)
 		return sysfail(e, "detach the host's root");
 	return true;
@@ -5844,7 +5896,8 @@ static bool cred_ids(const struct cred_plan *p, struct inside *in,
 			       sizeof buf) > 0 && *buf == 'd';
 
 		if (!denied || errno != EPERM)
-			return sysfail(e, "set the groups");
+			return sysfail(e, "process.user.additionalGids: set "
+				       "the groups");
 		if (p->ngroups)
 			return sysfail(e, "process.user.additionalGids: this "
 				       "user namespace allows no setgroups");
@@ -6860,6 +6913,8 @@ static int init_source(struct inside *in, size_t index, struct err *e)
 	struct msg m;
 	int fd = -1;
 
+	if (!in->placed(in, e))		/* P's GO would come in between */
+		return -1;
 	if (sync_send(in->sock, MSG_SOURCE, index, -1) &&
 	    sync_recv(in->sock, &m, &fd, NULL) == MSG_SOURCE)
 		return fd;
@@ -6972,7 +7027,7 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	return init_begin(c, in, e) &&
 	       init_become(c, in, e) &&
 	       (!ns_makes(&p->ns, CLONE_NEWNET) || net_lo_up(e)) &&
-	       (!own || root_private(e)) &&
+	       (!own || root_private(in, p->propagation, e)) &&
 	       (!mounts || root_bind(in, p->root, e)) &&
 	       (!p->propagation || p->propagation & MS_UNBINDABLE ||
 		init_propagate(p, in, e)) &&
@@ -6992,6 +7047,8 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       mnt_mask(in, &p->masked, e) &&
 	       mnt_late(in, e) &&
 	       init_last(p, in, e) &&		/* nothing is made any more */
+	       /* again: mount(2) by fd needs the cwd for itself */
+	       proc_cwd(&p->proc, in->root, false, e) &&
 	       (proc_find(&p->proc, path) || (p->cred.uid &&
 					      errno == EACCES) ||
 		proc_fail(&p->proc, path, e));
@@ -8181,10 +8238,10 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 }
 
 /* A read-only clone of the mount of our program; needs 5.12 and root. */
-static int protect_clone(void)
+static int protect_clone(int proc)
 {
 	struct k_attr a = { K_ATTR_RDONLY, 0, 0, 0 };
-	int fd = sys_open_tree(AT_FDCWD, "/proc/self/exe", K_TREE_CLONE);
+	int fd = sys_open_tree(proc, "self/exe", K_TREE_CLONE);
 
 	if (fd >= 0 && sys_mount_setattr(fd, 0, &a) < 0)
 		fd_close(&fd);
@@ -8192,9 +8249,9 @@ static int protect_clone(void)
 }
 
 /* A copy in memory that nobody can change. */
-static int protect_copy(struct err *e)
+static int protect_copy(int from, struct err *e)
 {
-	autofd from = io_open("/proc/self/exe", O_RDONLY), to = -1;
+	autofd to = -1;
 	char buf[4096];
 	struct text t = TEXT(buf);
 	ssize_t n;
@@ -8213,11 +8270,11 @@ static int protect_copy(struct err *e)
 }
 
 /* The arguments of this process, from the kernel; with NULL at the end. */
-static char **protect_argv(struct arena *mem, struct err *e)
+static char **protect_argv(int proc, struct arena *mem, struct err *e)
 {
 	size_t len, n = 0, i;
-	char *p = io_load(mem, AT_FDCWD, "/proc/self/cmdline", CONFIG_MAX,
-			  &len, e), **argv;
+	char *p = io_load(mem, proc, "self/cmdline", CONFIG_MAX, &len, e);
+	char **argv;
 
 	for (i = 0; p && i < len; i++)
 		n += !p[i];
@@ -8229,7 +8286,8 @@ static char **protect_argv(struct arena *mem, struct err *e)
 
 int nsrun_protect(struct nsrun_error *out)
 {
-	autofd self = io_open("/proc/self/exe", O_RDONLY), fd = -1;
+	autofd proc = host_proc(), fd = -1;
+	autofd self = openat(proc, "self/exe", O_RDONLY | O_CLOEXEC);
 	struct arena mem = { 0 };
 	struct err e = { 0, "" };
 	struct statvfs fs;
@@ -8242,12 +8300,12 @@ int nsrun_protect(struct nsrun_error *out)
 		return 0;
 	if (self >= 0 && fcntl(self, K_GET_SEALS) == K_SEALS)
 		return 0;
-	argv = protect_argv(&mem, &e);
-	fd = protect_clone();
+	argv = protect_argv(proc, &mem, &e);
+	fd = protect_clone(proc);
 	if (argv && fd >= 0)
 		sys_execveat(fd, argv, environ);
 	fd_close(&fd);
-	fd = argv ? protect_copy(&e) : -1;
+	fd = argv ? protect_copy(self, &e) : -1;
 	if (fd >= 0) {
 		sys_execveat(fd, argv, environ);
 		sysfail(&e, "execute a protected copy of the program");
