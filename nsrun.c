@@ -112,6 +112,8 @@
 
 #include "nsrun.h"
 
+#undef linux			/* gnu dialects define it; config.json has it */
+
 enum {
 	CONFIG_MAX	= 16 << 20,	/* bytes of config.json */
 	JSON_DEPTH_MAX	= 128,
@@ -1027,6 +1029,7 @@ struct lines {
 	int	fd;
 	size_t	at, len;
 	bool	skip;		/* inside a line that did not fit */
+	int	error;		/* errno of a read that failed */
 	char	buf[4096 + 1];
 };
 
@@ -1054,6 +1057,8 @@ static char *io_line(struct lines *l)
 		n = read(l->fd, l->buf + l->len, sizeof l->buf - 1 - l->len);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0)
+			l->error = errno;
 		if (n <= 0) {		/* the last line may lack its end */
 			s = l->len && !l->skip ? l->buf : NULL;
 			l->buf[l->len] = 0;
@@ -3293,6 +3298,13 @@ static const char *cg_controllers(struct arena *mem, const char *options)
 	return t.len ? mem_text(mem, "%s", buf) : NULL;
 }
 
+/* Where a file or directory is not to be had, as opposed to a failure. */
+static bool is_absent(int num)
+{
+	return num == ENOENT || num == ENOTDIR || num == EACCES ||
+	       num == ELOOP;
+}
+
 static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 			const char *mount, const char *mount_root,
 			const char *options, bool v2)
@@ -3305,7 +3317,9 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 	if (!ctrls || c->n == CG_HIER_MAX)
 		return true;
 	/* covered by something else, or not to be written: as if absent */
-	if (statfs(mount, &fs) < 0 || fs.f_flags & MS_RDONLY ||
+	if (statfs(mount, &fs) < 0)
+		return is_absent(errno);
+	if (fs.f_flags & MS_RDONLY ||
 	    (unsigned)fs.f_type != (v2 ? K_MAGIC_CGROUP2 : K_MAGIC_CGROUP))
 		return true;
 	for (i = 0; i < c->n; i++)	/* mounted a second time elsewhere */
@@ -3319,7 +3333,7 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 	return h->mount && h->own;
 }
 
-/* Which hierarchies are mounted, and where P is in each. */
+/* Which hierarchies are mounted, and where P is in each. False with errno. */
 static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 {
 	struct lines l = { .fd = -1 };
@@ -3329,14 +3343,16 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 
 	c->n = 0;
 	if (io_get(proc, "self/cgroup", own, sizeof own) < 0)
-		return true;		/* a kernel without cgroups */
+		return errno == ENOENT;		/* a kernel without cgroups */
 	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
 	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)	/* the usual place */
 		return cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "",
 				   true);
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
 	l.fd = fd;
-	while (fd >= 0 && (s = io_line(&l))) {
+	while ((s = io_line(&l))) {
 		char *type = strstr(s, " - cgroup"), *root, *mount, *options;
 
 		if (!type)
@@ -3355,7 +3371,8 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 				 str_eq(type, "cgroup2")))
 			return false;
 	}
-	return true;
+	errno = l.error;
+	return !l.error;
 }
 
 /* config-linux.md, "Cgroups Path": absolute is below the mount; relative, and
@@ -3767,8 +3784,11 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 
 	for (i = 0; i < COUNT(files); i++) {
 		text_to(name, sizeof name, "%s/../%s", path, files[i]);
-		if (io_get(AT_FDCWD, name, buf, sizeof buf) <= 0)
-			continue;	/* mounted noprefix */
+		if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0) {
+			if (errno == ENOENT)	/* mounted noprefix */
+				continue;
+			return sysfail(e, "read %s", name);
+		}
 		text_to(name, sizeof name, "%s/%s", path, files[i]);
 		if (!io_put(AT_FDCWD, name, buf))
 			return sysfail(e, "write %s", name);
@@ -5225,8 +5245,11 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 		const char *p = d->h->ctrls;
 		autofd dir = -1;
 
-		if (access(d->path, F_OK) < 0)	/* the host gave none */
-			continue;
+		if (access(d->path, F_OK) < 0) {
+			if (errno == ENOENT)	/* the host gave none */
+				continue;
+			return sysfail(e, "open %s", d->path);
+		}
 		text_to(path, sizeof path, "%s/%s", m->dest, name);
 		if (mkdirat(top, name, 0755) < 0)
 			return sysfail(e, "make %s", path);
@@ -5340,8 +5363,9 @@ static int mnt_null(struct inside *in, struct err *e)
 	int fd = root_open(in->root, "/dev/null", WALK_NOLINK);
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-	    st.st_rdev == makedev(1, 3))
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		fd_close(&fd);
+	if (fd >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
 		return fd;
 	if (fd < 0)
 		sysfail(e, "open /dev/null to mask files");
@@ -6159,30 +6183,17 @@ static const char *proc_getenv(const struct proc_plan *p, const char *name)
 	return NULL;
 }
 
-/* HOME of the user, from the container's own /etc/passwd, which may be
- * anything: only a regular file of sane size is read, lines that do not fit
- * are skipped. "HOME=/" if it does not say. */
-static void proc_home(struct proc_plan *p, uid_t uid, int root,
-		      char *buf, size_t size)
+/* The home directory of uid in a passwd(5) file, as "HOME=...". Lines that do
+ * not fit are skipped. */
+static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 {
-	autofd at = root_open(root, "/etc/passwd", 0), fd = -1;
-	struct lines l = { .fd = -1 };
-	const char *home = proc_getenv(p, "HOME");
-	struct stat st;
+	struct lines l = { .fd = fd };
 	char *s;
-	size_t i;
 
-	if (home && *home)
-		return;
-	text_to(buf, size, "HOME=/");
-	if (at >= 0 && fstat(at, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size < 1 << 20)
-		fd = io_open("/etc/passwd", O_RDONLY | O_NONBLOCK |
-			  O_NOCTTY);
-	l.fd = fd;
-	while (fd >= 0 && (s = io_line(&l))) {
-		char *f[7];
+	while ((s = io_line(&l))) {
 		unsigned long long n;
+		char *f[7];
+		int i;
 
 		for (i = 0; i < 7 && s; i++) {
 			f[i] = s;
@@ -6196,10 +6207,38 @@ static void proc_home(struct proc_plan *p, uid_t uid, int root,
 		text_to(buf, size, "HOME=%s", f[5]);
 		break;
 	}
+	errno = l.error;
+	return !l.error;
+}
+
+/* HOME, if it is unset or empty, from the container's own /etc/passwd, which
+ * may be anything: only a regular file of sane size is read. */
+static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
+		      size_t size, struct err *e)
+{
+	autofd at = root_open(root, "/etc/passwd", 0), fd = -1;
+	const char *home = proc_getenv(p, "HOME");
+	struct stat st;
+	size_t i;
+
+	if (home && *home)
+		return true;
+	text_to(buf, size, "HOME=/");
+	if (at < 0 && !is_absent(errno))
+		return sysfail(e, "open /etc/passwd");
+	if (at >= 0 && fstat(at, &st) < 0)
+		return sysfail(e, "stat /etc/passwd");
+	if (at >= 0 && S_ISREG(st.st_mode) && st.st_size < 1 << 20) {
+		fd = io_open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+		if (fd < 0 ? !is_absent(errno) :
+			     !proc_passwd(fd, uid, buf, size))
+			return sysfail(e, "read /etc/passwd");
+	}
 	for (i = 0; i < p->nenv && !str_after(p->env[i], "HOME="); i++)
 		;
 	p->env[i] = buf;
 	p->nenv += i == p->nenv;
+	return true;
 }
 
 /* Finds argv[0] by PATH of the process. False with ENOENT, or with EACCES if
@@ -6821,7 +6860,7 @@ static bool sync_send_err(int sock, const struct err *e)
 	return io_send(sock, &m, sizeof m, -1);
 }
 
-/* The kind of the next packet, 0 at the end. */
+/* The kind of the next packet, 0 at the end, -1 with errno. */
 static int sync_recv(int sock, struct msg *m, int *fd, int *pid)
 {
 	ssize_t n;
@@ -6829,22 +6868,26 @@ static int sync_recv(int sock, struct msg *m, int *fd, int *pid)
 	memset(m, 0, offsetof(struct msg, err) + sizeof m->err.num + 1);
 	n = io_recv(sock, m, sizeof *m, fd, pid);
 	m->err.text[sizeof m->err.text - 1] = 0;
-	return n >= (ssize_t)offsetof(struct msg, err) ? m->kind : 0;
+	return n < 0 ? -1 : n >= (ssize_t)offsetof(struct msg, err) ?
+	       m->kind : 0;
 }
 
 /* P lets a child go on. One that is gone has left its ERR to be read next. */
-static bool sync_go(int sock)
+static bool sync_go(int sock, struct err *e)
 {
-	return sync_send(sock, MSG_GO, 0, -1) || true;
+	return sync_send(sock, MSG_GO, 0, -1) || errno == EPIPE ||
+	       errno == ECONNRESET || sysfail(e, "let init go on");
 }
 
-/* In a child: waits for P's GO. Silence means that P is gone. */
-static bool sync_wait_go(int sock)
+/* In a child: waits for P's GO. If P is gone there is nobody to tell. */
+static bool sync_wait_go(int sock, struct err *e)
 {
 	struct msg m;
-	int fd;
+	int fd, kind = sync_recv(sock, &m, &fd, NULL);
 
-	return sync_recv(sock, &m, &fd, NULL) == MSG_GO;
+	if (kind == 0)
+		_exit(1);
+	return kind == MSG_GO || sysfail(e, "wait for the parent");
 }
 
 /* Everything about one container while a verb works on it. */
@@ -6933,8 +6976,8 @@ static bool init_placed(struct inside *in, struct err *e)
 
 	if (in->is_placed)
 		return true;
-	if (!sync_wait_go(in->sock))
-		_exit(1);
+	if (!sync_wait_go(in->sock, e))
+		return false;
 	in->is_placed = true;
 	if (!in->cgroup_ns)
 		return true;
@@ -7062,7 +7105,8 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 	struct pollfd gone = { c->peer, 0, 0 };
 	int num;
 
-	proc_home(&p->proc, p->cred.uid, in->root, home, home_size);
+	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
+		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
 	if (!proc_schedule(&p->proc, e) || !proc_label(&p->proc,
 						       c->host.proc, e) ||
@@ -7071,7 +7115,8 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		return false;
 	/* the change of ids took it away, and P may be gone since */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (poll(&gone, 1, 0) < 0 || gone.revents)
+	poll(&gone, 1, 0);
+	if (gone.revents)
 		_exit(1);
 	if (!proc_find(&p->proc, path))
 		return proc_fail(&p->proc, path, e);
@@ -7100,7 +7145,7 @@ static _Noreturn void init_main(struct ctr *c)
 	if (init_arrange(c, &in, path, &e) &&
 	    (sync_send(c->peer, MSG_READY, 0, -1) ||
 	     sysfail(&e, "report to the parent")) &&
-	    (sync_wait_go(c->peer) || (_exit(1), false)))
+	    sync_wait_go(c->peer, &e))
 		init_start(c, &in, path, home, sizeof home, &e);
 	init_die(c->peer, &e);
 }
@@ -7170,9 +7215,10 @@ static _Noreturn void spawn_stage(struct ctr *c)
 		if (p->make & CLONE_NEWUSER) {
 			if (unshare(CLONE_NEWUSER) < 0 ||
 			    !sync_send(c->peer, MSG_MAP, 0, -1) ||
-			    !sync_wait_go(c->peer) || sys_setgid_all(0) < 0 ||
-			    sys_setuid_all(0) < 0) {
-				sysfail(&e, "make the user namespace");
+			    !sync_wait_go(c->peer, &e) ||
+			    sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0) {
+				if (!*e.text)
+					sysfail(&e, "make the user namespace");
 				init_die(c->peer, &e);
 			}
 			flags &= ~(unsigned)CLONE_NEWUSER;
@@ -7375,6 +7421,7 @@ static bool spawn_died(struct ctr *c, struct err *e)
 
 	if (c->pid <= 0)
 		return fail(e, "the first stage died");
+	kill(c->pid, SIGKILL);	/* it cannot be waited for in vain */
 	status = spawn_reap(c->pid);
 	c->made &= ~(unsigned)MADE_INIT;
 	if (!WIFSIGNALED(status))
@@ -7416,9 +7463,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				return false;
 			break;
 		case MSG_MAP:
-			if (!spawn_map(c, c->pid, e))
+			if (!spawn_map(c, c->pid, e) || !sync_go(c->sock, e))
 				return false;
-			sync_go(c->sock);
 			break;
 		case MSG_TTY:
 			c->tty = fd_take(&fd);
@@ -7428,6 +7474,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 		case MSG_ERR:
 			*e = m.err;
 			return false;
+		case -1:
+			return sysfail(e, "receive from init");
 		case 0:
 			return want == MSG_EXEC + 1 || spawn_died(c, e);
 		case MSG_HELLO:
@@ -7553,7 +7601,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	}
 	return spawn_oom_score(c, e) &&
 	       (placed || spawn_place(c, into, e)) &&
-	       sync_go(c->sock);
+	       sync_go(c->sock, e);
 }
 
 /* From READY to the execve. */
@@ -7562,7 +7610,7 @@ static bool spawn_start(struct ctr *c, struct err *e)
 	/* the memory cgroup comes last, the setup is not charged to it */
 	return spawn_wait(c, MSG_READY, e) &&
 	       cg_join(&c->plan.cg, c->pid, true, e) &&
-	       sync_go(c->sock) &&
+	       sync_go(c->sock, e) &&
 	       spawn_wait(c, MSG_EXEC, e) &&
 	       spawn_wait(c, MSG_EXEC + 1, e);
 }
@@ -7802,7 +7850,8 @@ static bool host_gather(struct host *h, struct arena *mem, struct err *e)
 	if (h->proc < 0)
 		return fail(e, "there is no proc file system on /proc: mount "
 			    "one");
-	return cg_discover(&h->cg, h->proc, mem) || no_memory(e);
+	return cg_discover(&h->cg, h->proc, mem) ||
+	       sysfail(e, "find the cgroups of this machine");
 }
 
 /* Load and plan: nothing on the host is touched. */

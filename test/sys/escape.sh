@@ -325,12 +325,13 @@ END
 unharmed "sysctl"
 forward=$(cat /proc/sys/net/ipv4/ip_forward)
 for ns in "pid mount ipc uts" "pid mount ipc uts network:/proc/$$/ns/net"; do
-	config ns="$ns" linux='"sysctl":{"net.ipv4.ip_forward":"'$forward'"}'
+	config ns="$ns" linux='"sysctl":{"net.ipv4.ip_forward":"'"$forward"'"}'
 	run
 	refused "a net sysctl in the host's namespace is refused" "sysctl"
 done
 config ns="pid mount uts network" \
-	linux='"sysctl":{"kernel.msgmax":"'$(cat /proc/sys/kernel/msgmax)'"}'
+	linux="\"sysctl\":{\"kernel.msgmax\":\"$(cat \
+	/proc/sys/kernel/msgmax)\"}"
 run
 refused "so is one of ipc" "sysctl"
 
