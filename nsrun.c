@@ -103,7 +103,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -145,6 +144,7 @@ enum {
 #endif
 
 enum {
+	NR_clock_gettime64	= NR_BASE + 403,	/* 5.1, 32-bit only */
 	NR_pidfd_send_signal	= NR_BASE + 424,	/* 5.1 */
 	NR_open_tree		= NR_BASE + 428,	/* 5.2 */
 	NR_move_mount		= NR_BASE + 429,
@@ -201,7 +201,11 @@ enum {
 	K_NEWCGROUP		= 0x02000000,	/* 4.6 */
 	K_CLONE_PIDFD		= 0x00001000,	/* 5.2 */
 	K_CLONE_PARENT		= 0x00008000,
-	/* statfs */
+	/* statfs; the first four flags are as in mount(2) */
+	K_ST_NOEXEC		= 8,
+	K_ST_NOATIME		= 1024,
+	K_ST_NODIRATIME		= 2048,
+	K_ST_RELATIME		= 4096,
 	K_MAGIC_PROC		= 0x9fa0,
 	K_MAGIC_DEVPTS		= 0x1cd1,
 	K_MAGIC_CGROUP		= 0x27e0eb,
@@ -360,6 +364,36 @@ static int sys_memfd(const char *name)
 			    K_MFD_CLOEXEC | K_MFD_SEALING);
 }
 
+/* For commands that take a number. */
+static int sys_fcntl(int fd, int cmd, long arg)
+{
+	return (int)syscall(SYS_fcntl, fd, cmd, arg);
+}
+
+/* The default action; the same bytes for every architecture. */
+static int sys_default_signal(int sig)
+{
+	static const long zeros[40 / sizeof(long) + 2];
+
+	return (int)syscall(SYS_rt_sigaction, sig, zeros, NULL, _NSIG / 8);
+}
+
+/* Seconds and nanoseconds since 1970, without the vDSO. */
+static void sys_now(int64_t t[2])
+{
+	long old[2] = { 0, 0 };
+
+	if (sizeof(long) == 4 && syscall(NR_clock_gettime64, 0, t) == 0)
+		return;
+#ifdef SYS_clock_gettime32
+	syscall(SYS_clock_gettime32, 0, old);
+#else
+	syscall(SYS_clock_gettime, 0, old);
+#endif
+	t[0] = old[0];
+	t[1] = old[1];
+}
+
 static int sys_prlimit(int pid, int what, const struct k_rlimit *set,
 		       struct k_rlimit *old)
 {
@@ -457,6 +491,15 @@ static const char *str_after(const char *s, const char *prefix)
 	size_t n = strlen(prefix);
 
 	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
+/* Where needle stands in s, or NULL. */
+static char *str_find(const char *s, const char *needle)
+{
+	for (; *s; s++)
+		if (str_after(s, needle))
+			return (char *)s;
+	return NULL;
 }
 
 static bool is_digit(int c)
@@ -1103,6 +1146,13 @@ static bool io_replace(int dir, const char *name, const char *data, size_t n,
 static bool no_syscall(int num)
 {
 	return num == ENOSYS || num == EPERM;
+}
+
+/* Where a file or directory is not to be had, as opposed to a failure. */
+static bool is_absent(int num)
+{
+	return num == ENOENT || num == ENOTDIR || num == EACCES ||
+	       num == ELOOP;
 }
 
 enum {
@@ -1884,30 +1934,29 @@ static const char *name_of(const struct name *table, size_t n, int value)
 	return NULL;
 }
 
-static const struct name cap_names[] = {
-	{ "CAP_CHOWN", 0 },		{ "CAP_DAC_OVERRIDE", 1 },
-	{ "CAP_DAC_READ_SEARCH", 2 },	{ "CAP_FOWNER", 3 },
-	{ "CAP_FSETID", 4 },		{ "CAP_KILL", 5 },
-	{ "CAP_SETGID", 6 },		{ "CAP_SETUID", 7 },
-	{ "CAP_SETPCAP", 8 },		{ "CAP_LINUX_IMMUTABLE", 9 },
-	{ "CAP_NET_BIND_SERVICE", 10 },	{ "CAP_NET_BROADCAST", 11 },
-	{ "CAP_NET_ADMIN", 12 },	{ "CAP_NET_RAW", 13 },
-	{ "CAP_IPC_LOCK", 14 },		{ "CAP_IPC_OWNER", 15 },
-	{ "CAP_SYS_MODULE", 16 },	{ "CAP_SYS_RAWIO", 17 },
-	{ "CAP_SYS_CHROOT", 18 },	{ "CAP_SYS_PTRACE", 19 },
-	{ "CAP_SYS_PACCT", 20 },	{ "CAP_SYS_ADMIN", 21 },
-	{ "CAP_SYS_BOOT", 22 },		{ "CAP_SYS_NICE", 23 },
-	{ "CAP_SYS_RESOURCE", 24 },	{ "CAP_SYS_TIME", 25 },
-	{ "CAP_SYS_TTY_CONFIG", 26 },	{ "CAP_MKNOD", 27 },
-	{ "CAP_LEASE", 28 },		{ "CAP_AUDIT_WRITE", 29 },
-	{ "CAP_AUDIT_CONTROL", 30 },	{ "CAP_SETFCAP", 31 },
-	{ "CAP_MAC_OVERRIDE", 32 },	{ "CAP_MAC_ADMIN", 33 },
-	{ "CAP_SYSLOG", 34 },		{ "CAP_WAKE_ALARM", 35 },
-	{ "CAP_BLOCK_SUSPEND", 36 },	{ "CAP_AUDIT_READ", 37 },
-	{ "CAP_PERFMON", 38 },		{ "CAP_BPF", 39 },
-	{ "CAP_CHECKPOINT_RESTORE", 40 },
-};
+/* Capabilities without their CAP_, in the order of their numbers. */
+static const char cap_names[] =
+	"CHOWN\0DAC_OVERRIDE\0DAC_READ_SEARCH\0FOWNER\0FSETID\0KILL\0SETGID\0"
+	"SETUID\0SETPCAP\0LINUX_IMMUTABLE\0NET_BIND_SERVICE\0NET_BROADCAST\0"
+	"NET_ADMIN\0NET_RAW\0IPC_LOCK\0IPC_OWNER\0SYS_MODULE\0SYS_RAWIO\0"
+	"SYS_CHROOT\0SYS_PTRACE\0SYS_PACCT\0SYS_ADMIN\0SYS_BOOT\0SYS_NICE\0"
+	"SYS_RESOURCE\0SYS_TIME\0SYS_TTY_CONFIG\0MKNOD\0LEASE\0AUDIT_WRITE\0"
+	"AUDIT_CONTROL\0SETFCAP\0MAC_OVERRIDE\0MAC_ADMIN\0SYSLOG\0WAKE_ALARM\0"
+	"BLOCK_SUSPEND\0AUDIT_READ\0PERFMON\0BPF\0CHECKPOINT_RESTORE\0";
 enum { CAP_MKNOD_NR = 27 };
+
+/* The number of a name, -1 if there is none such. */
+static int cap_find(const char *name)
+{
+	const char *p = cap_names;
+	int n;
+
+	name = str_after(name, "CAP_");
+	for (n = 0; name && *p; n++, p += strlen(p) + 1)
+		if (str_eq(p, name))
+			return n;
+	return -1;
+}
 
 /* MIPS and others number these in their own way, so libc does. */
 static const struct name rlimit_names[] = {
@@ -1929,20 +1978,6 @@ static const struct name ns_names[] = {
 	{ "mount", CLONE_NEWNS },	{ "user", CLONE_NEWUSER },
 };
 enum { NS_COUNT = 8 };
-
-static const struct name signal_names[] = {
-	{ "SIGHUP", SIGHUP },	{ "SIGINT", SIGINT },	{ "SIGQUIT", SIGQUIT },
-	{ "SIGILL", SIGILL },	{ "SIGTRAP", SIGTRAP },	{ "SIGABRT", SIGABRT },
-	{ "SIGBUS", SIGBUS },	{ "SIGFPE", SIGFPE },	{ "SIGKILL", SIGKILL },
-	{ "SIGUSR1", SIGUSR1 },	{ "SIGSEGV", SIGSEGV },	{ "SIGUSR2", SIGUSR2 },
-	{ "SIGPIPE", SIGPIPE },	{ "SIGALRM", SIGALRM },	{ "SIGTERM", SIGTERM },
-	{ "SIGCHLD", SIGCHLD },	{ "SIGCONT", SIGCONT },	{ "SIGSTOP", SIGSTOP },
-	{ "SIGTSTP", SIGTSTP },	{ "SIGTTIN", SIGTTIN },	{ "SIGTTOU", SIGTTOU },
-	{ "SIGURG", SIGURG },	{ "SIGXCPU", SIGXCPU },	{ "SIGXFSZ", SIGXFSZ },
-	{ "SIGVTALRM", SIGVTALRM }, { "SIGPROF", SIGPROF },
-	{ "SIGWINCH", SIGWINCH }, { "SIGIO", SIGIO },	{ "SIGPWR", SIGPWR },
-	{ "SIGSYS", SIGSYS },
-};
 
 static const struct name sched_names[] = {
 	{ "SCHED_OTHER", 0 },	{ "SCHED_FIFO", 1 },	{ "SCHED_RR", 2 },
@@ -2161,38 +2196,62 @@ enum field_kind {
 	T_LATER,	/* not applied: refused if it asks for anything */
 };
 
+/* The ranges of integers, as numbers for the tables. */
+enum range { R_ANY, R_ID, R_POSITIVE, R_LIMIT, R_UMASK, R_NICE, R_PRIORITY,
+	     R_IOPRIO, R_SIZE16, R_COUNT, R_MAJOR, R_MINOR, R_MAJOR_ANY,
+	     R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_OOM, R_PATH, R_PID };
+
+static const struct { long long min, max; } ranges[] = {
+	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
+	[R_ID]		= { 0, 4294967294LL },
+	[R_POSITIVE]	= { 0, LLONG_MAX },
+	[R_LIMIT]	= { -1, LLONG_MAX },
+	[R_UMASK]	= { 0, 0777 },
+	[R_NICE]	= { -20, 19 },
+	[R_PRIORITY]	= { 0, 99 },
+	[R_IOPRIO]	= { 0, 7 },
+	[R_SIZE16]	= { 0, 65535 },
+	[R_COUNT]	= { 1, 4294967295LL },
+	[R_MAJOR]	= { 0, 4095 },
+	[R_MINOR]	= { 0, 1048575 },
+	[R_MAJOR_ANY]	= { -1, 4095 },
+	[R_MINOR_ANY]	= { -1, 1048575 },
+	[R_MODE]	= { 0, 0177777 },
+	[R_NANOSECS]	= { 0, 999999999 },
+	[R_PERCENT]	= { 0, 100 },
+	[R_OOM]		= { -1000, 1000 },
+	[R_PATH]	= { 0, PATH_MAX },
+	[R_PID]		= { 0, INT_MAX },
+};
+
 struct field {
 	const char	*name;
-	unsigned char	kind;
-	bool		due;		/* must be there */
+	const void	*arg;		/* struct field or struct name table */
 	unsigned short	off;
 	unsigned short	size;		/* of the struct; or count of names */
-	const void	*arg;		/* struct field or struct name table */
-	long long	min, max;
+	unsigned char	kind, range;
+	bool		due;		/* must be there */
 };
 
 #define OFF(T, m)		(unsigned short)offsetof(struct T, m)
-#define F(T, k, n, m)		{ n, k, false, OFF(T, m), 0, NULL, 0, 0 }
-#define F_DUE(T, k, n, m)	{ n, k, true, OFF(T, m), 0, NULL, 0, 0 }
-#define F_INT(T, n, m, ...)	{ n, T_INT, false, OFF(T, m), 0, NULL, \
-				  __VA_ARGS__ }
-#define F_INT_DUE(T, n, m, ...)	{ n, T_INT, true, OFF(T, m), 0, NULL, \
-				  __VA_ARGS__ }
+#define F(T, k, n, m)		{ n, NULL, OFF(T, m), 0, k, 0, false }
+#define F_DUE(T, k, n, m)	{ n, NULL, OFF(T, m), 0, k, 0, true }
+#define F_INT(T, n, m, r)	{ n, NULL, OFF(T, m), 0, T_INT, r, false }
+#define F_INT_DUE(T, n, m, r)	{ n, NULL, OFF(T, m), 0, T_INT, r, true }
 #define F_NAME(T, k, n, m, due, t) \
-				{ n, k, due, OFF(T, m), COUNT(t), t, 0, 0 }
-#define F_SUB(T, k, n, m, S, t)	{ n, k, false, OFF(T, m), \
-				  sizeof(struct S), t, 0, 0 }
-#define F_LATER(n)		{ n, T_LATER, false, 0, 0, NULL, 0, 0 }
-#define F_END			{ NULL, 0, false, 0, 0, NULL, 0, 0 }
-#define ID_RANGE		0, 4294967294LL
-#define ANY_RANGE		LLONG_MIN, LLONG_MAX
+				{ n, t, OFF(T, m), COUNT(t), k, 0, due }
+#define F_SUB(T, k, n, m, S, t)	{ n, t, OFF(T, m), sizeof(struct S), k, 0, \
+				  false }
+#define F_PART(n, T, t)		{ n, t, 0, sizeof(struct T), T_OBJ, 0, false }
+#define F_LATER(n)		{ n, NULL, 0, 0, T_LATER, 0, false }
+#define F_END			{ NULL, NULL, 0, 0, 0, 0, false }
 
 static const struct field user_fields[] = {
-	F_INT(spec_user, "uid", uid, ID_RANGE),
-	F_INT(spec_user, "gid", gid, ID_RANGE),
-	F_INT(spec_user, "umask", umask, 0, 0777),
-	{ "additionalGids", T_INTS, false, OFF(spec_user, groups), 0, NULL,
-	  ID_RANGE },
+	F_INT(spec_user, "uid", uid, R_ID),
+	F_INT(spec_user, "gid", gid, R_ID),
+	F_INT(spec_user, "umask", umask, R_UMASK),
+	{ "additionalGids", NULL, OFF(spec_user, groups), 0, T_INTS, R_ID,
+	  false },
 	F_END
 };
 
@@ -2214,25 +2273,25 @@ static const struct field rlimit_fields[] = {
 
 static const struct field scheduler_fields[] = {
 	F_NAME(spec_scheduler, T_NAME, "policy", policy, true, sched_names),
-	F_INT(spec_scheduler, "nice", nice, -20, 19),
-	F_INT(spec_scheduler, "priority", priority, 0, 99),
+	F_INT(spec_scheduler, "nice", nice, R_NICE),
+	F_INT(spec_scheduler, "priority", priority, R_PRIORITY),
 	F_NAME(spec_scheduler, T_BITS, "flags", flags, false,
 	       sched_flag_names),
-	F_INT(spec_scheduler, "runtime", runtime, 0, LLONG_MAX),
-	F_INT(spec_scheduler, "deadline", deadline, 0, LLONG_MAX),
-	F_INT(spec_scheduler, "period", period, 0, LLONG_MAX),
+	F_INT(spec_scheduler, "runtime", runtime, R_POSITIVE),
+	F_INT(spec_scheduler, "deadline", deadline, R_POSITIVE),
+	F_INT(spec_scheduler, "period", period, R_POSITIVE),
 	F_END
 };
 
 static const struct field ioprio_fields[] = {
 	F_NAME(spec_ioprio, T_NAME, "class", class, true, ioprio_names),
-	F_INT(spec_ioprio, "priority", priority, 0, 7),
+	F_INT(spec_ioprio, "priority", priority, R_IOPRIO),
 	F_END
 };
 
 static const struct field size_fields[] = {
-	F_INT_DUE(spec_size, "height", height, 0, 65535),
-	F_INT_DUE(spec_size, "width", width, 0, 65535),
+	F_INT_DUE(spec_size, "height", height, R_SIZE16),
+	F_INT_DUE(spec_size, "width", width, R_SIZE16),
 	F_END
 };
 
@@ -2256,7 +2315,7 @@ static const struct field process_fields[] = {
 	F(spec_process, T_BOOL, "noNewPrivileges", no_new_privs),
 	F(spec_process, T_STR, "apparmorProfile", apparmor),
 	F(spec_process, T_STR, "selinuxLabel", selinux),
-	F_INT(spec_process, "oomScoreAdj", oom_score_adj, -1000, 1000),
+	F_INT(spec_process, "oomScoreAdj", oom_score_adj, R_OOM),
 	F_SUB(spec_process, T_PTR, "scheduler", scheduler, spec_scheduler,
 	      scheduler_fields),
 	F_SUB(spec_process, T_PTR, "ioPriority", ioprio, spec_ioprio,
@@ -2273,9 +2332,9 @@ static const struct field root_fields[] = {
 };
 
 static const struct field map_fields[] = {
-	F_INT_DUE(spec_map, "containerID", inside, ID_RANGE),
-	F_INT_DUE(spec_map, "hostID", outside, ID_RANGE),
-	F_INT_DUE(spec_map, "size", size, 1, 4294967295LL),
+	F_INT_DUE(spec_map, "containerID", inside, R_ID),
+	F_INT_DUE(spec_map, "hostID", outside, R_ID),
+	F_INT_DUE(spec_map, "size", size, R_COUNT),
 	F_END
 };
 
@@ -2298,26 +2357,26 @@ static const struct field ns_fields[] = {
 static const struct field device_fields[] = {
 	F_NAME(spec_device, T_NAME, "type", type, true, device_names),
 	F_DUE(spec_device, T_STR, "path", path),
-	F_INT(spec_device, "major", major, 0, 4095),
-	F_INT(spec_device, "minor", minor, 0, 1048575),
-	F_INT(spec_device, "fileMode", mode, 0, 0177777),
-	F_INT(spec_device, "uid", uid, ID_RANGE),
-	F_INT(spec_device, "gid", gid, ID_RANGE),
+	F_INT(spec_device, "major", major, R_MAJOR),
+	F_INT(spec_device, "minor", minor, R_MINOR),
+	F_INT(spec_device, "fileMode", mode, R_MODE),
+	F_INT(spec_device, "uid", uid, R_ID),
+	F_INT(spec_device, "gid", gid, R_ID),
 	F_END
 };
 
 static const struct field device_rule_fields[] = {
 	F_DUE(spec_device_rule, T_BOOL, "allow", allow),
 	F_NAME(spec_device_rule, T_NAME, "type", type, false, device_names),
-	F_INT(spec_device_rule, "major", major, -1, 4095),
-	F_INT(spec_device_rule, "minor", minor, -1, 1048575),
+	F_INT(spec_device_rule, "major", major, R_MAJOR_ANY),
+	F_INT(spec_device_rule, "minor", minor, R_MINOR_ANY),
 	F(spec_device_rule, T_STR, "access", access),
 	F_END
 };
 
 static const struct field offset_fields[] = {
-	F_INT(spec_offset, "secs", secs, ANY_RANGE),
-	F_INT(spec_offset, "nanosecs", nanosecs, 0, 999999999),
+	F_INT(spec_offset, "secs", secs, R_ANY),
+	F_INT(spec_offset, "nanosecs", nanosecs, R_NANOSECS),
 	F_END
 };
 
@@ -2331,19 +2390,19 @@ static const struct field offsets_fields[] = {
 
 /* kernel and kernelTCP limits are gone from the kernel: not looked at. */
 static const struct field memory_fields[] = {
-	F_INT(spec_memory, "limit", limit, -1, LLONG_MAX),
-	F_INT(spec_memory, "swap", swap, -1, LLONG_MAX),
-	F_INT(spec_memory, "reservation", reservation, -1, LLONG_MAX),
-	F_INT(spec_memory, "swappiness", swappiness, 0, 100),
+	F_INT(spec_memory, "limit", limit, R_LIMIT),
+	F_INT(spec_memory, "swap", swap, R_LIMIT),
+	F_INT(spec_memory, "reservation", reservation, R_LIMIT),
+	F_INT(spec_memory, "swappiness", swappiness, R_PERCENT),
 	F(spec_memory, T_BOOL, "disableOOMKiller", no_oom_killer),
 	F(spec_memory, T_BOOL, "checkBeforeUpdate", check_update),
 	F_END
 };
 
 static const struct field cpu_fields[] = {
-	F_INT(spec_cpu, "shares", shares, 0, LLONG_MAX),
-	F_INT(spec_cpu, "quota", quota, ANY_RANGE),
-	F_INT(spec_cpu, "period", period, 0, LLONG_MAX),
+	F_INT(spec_cpu, "shares", shares, R_POSITIVE),
+	F_INT(spec_cpu, "quota", quota, R_ANY),
+	F_INT(spec_cpu, "period", period, R_POSITIVE),
 	F(spec_cpu, T_STR, "cpus", cpus),
 	F(spec_cpu, T_STR, "mems", mems),
 	F_LATER("burst"),
@@ -2354,7 +2413,7 @@ static const struct field cpu_fields[] = {
 };
 
 static const struct field pids_fields[] = {
-	F_INT(spec_resources, "limit", pids, ANY_RANGE),
+	F_INT(spec_resources, "limit", pids, R_ANY),
 	F_END
 };
 
@@ -2364,8 +2423,7 @@ static const struct field resources_fields[] = {
 	F_SUB(spec_resources, T_OBJ, "memory", memory, spec_memory,
 	      memory_fields),
 	F_SUB(spec_resources, T_OBJ, "cpu", cpu, spec_cpu, cpu_fields),
-	{ "pids", T_OBJ, false, 0, sizeof(struct spec_resources), pids_fields,
-	  0, 0 },
+	F_PART("pids", spec_resources, pids_fields),
 	F(spec_resources, T_MAP, "unified", unified),
 	F_LATER("blockIO"),
 	F_LATER("hugepageLimits"),
@@ -2385,8 +2443,7 @@ static const struct field linux_fields[] = {
 	F_SUB(spec_linux, T_LIST, "namespaces", namespaces, spec_ns, ns_fields),
 	F_SUB(spec_linux, T_LIST, "uidMappings", uids, spec_map, map_fields),
 	F_SUB(spec_linux, T_LIST, "gidMappings", gids, spec_map, map_fields),
-	{ "timeOffsets", T_OBJ, false, 0, sizeof(struct spec_linux),
-	  offsets_fields, 0, 0 },
+	F_PART("timeOffsets", spec_linux, offsets_fields),
 	F_SUB(spec_linux, T_LIST, "devices", devices, spec_device,
 	      device_fields),
 	F(spec_linux, T_STR, "cgroupsPath", cgroups_path),
@@ -2489,8 +2546,8 @@ static bool spec_int(struct walker *k, const struct where *w,
 	    memchr(j->str, 'E', j->len))
 		return spec_fail(k, w, "%.*s is no whole number", (int)j->len,
 				 j->str);
-	if (!num_signed(j->str, j->len, &out->v) || out->v < f->min ||
-	    out->v > f->max)
+	if (!num_signed(j->str, j->len, &out->v) ||
+	    out->v < ranges[f->range].min || out->v > ranges[f->range].max)
 		return spec_fail(k, w, "%.*s is out of range", (int)j->len,
 				 j->str);
 	out->set = true;
@@ -2524,14 +2581,14 @@ static size_t json_count(const struct json *j)
 static bool spec_cap(struct walker *k, const struct where *w,
 		     const struct json *j, uint64_t *set)
 {
-	const struct name *n;
 	const char *s;
+	int n;
 
 	if (!spec_str(k, w, j, &s))
 		return false;
-	n = name_find(cap_names, COUNT(cap_names), s);
-	if (n)
-		*set |= 1ULL << n->value;
+	n = cap_find(s);
+	if (n >= 0)
+		*set |= 1ULL << n;
 	else
 		log_note(k->o, NSRUN_WARNING, "unknown capability %s is ignored", s);
 	return true;
@@ -2943,7 +3000,7 @@ struct state {
 
 static const struct field state_cgroup_fields[] = {
 	F_DUE(state_cgroup, T_STR, "path", path),
-	F_INT_DUE(state_cgroup, "keep", keep, 0, PATH_MAX),
+	F_INT_DUE(state_cgroup, "keep", keep, R_PATH),
 	F_END
 };
 
@@ -2951,13 +3008,13 @@ static const struct field state_fields[] = {
 	F(state, T_STR, "ociVersion", version),
 	F(state, T_STR, "id", id),
 	F(state, T_STR, "status", status),
-	F_INT(state, "pid", pid, 0, INT_MAX),
+	F_INT(state, "pid", pid, R_PID),
 	F(state, T_STR, "bundle", bundle),
 	F(state, T_STR, "rootfs", rootfs),
 	F(state, T_STR, "created", created),
-	F_INT(state, "pidStart", start, 0, LLONG_MAX),
-	F_INT(state, "runner", runner, 0, INT_MAX),
-	F_INT(state, "runnerStart", runner_start, 0, LLONG_MAX),
+	F_INT(state, "pidStart", start, R_POSITIVE),
+	F_INT(state, "runner", runner, R_PID),
+	F_INT(state, "runnerStart", runner_start, R_POSITIVE),
 	F_SUB(state, T_LIST, "cgroups", cgroups, state_cgroup,
 	      state_cgroup_fields),
 	F(state, T_MAP, "annotations", annotations),
@@ -3013,13 +3070,14 @@ static bool state_alive(int proc, struct opt pid, struct opt start)
 /* RFC 3339, UTC, by Howard Hinnant's days-to-civil. */
 static void state_now(char buf[40])
 {
-	struct timespec ts;
+	struct text t = { buf, 0, 40, -1, false };
 	long long days, era, doe, yoe, doy, mp, y;
-	unsigned rest, part[5], ns, i;
+	unsigned rest, part[5], i;
+	int64_t now[2];
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	days = (long long)ts.tv_sec / 86400 + 719468;
-	rest = (unsigned)((long long)ts.tv_sec % 86400);
+	sys_now(now);
+	days = now[0] / 86400 + 719468;
+	rest = (unsigned)(now[0] % 86400);
 	era = days / 146097;
 	doe = days % 146097;
 	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
@@ -3031,22 +3089,13 @@ static void state_now(char buf[40])
 	part[2] = rest / 3600;
 	part[3] = rest / 60 % 60;
 	part[4] = rest % 60;
-	ns = (unsigned)ts.tv_nsec;
-	text_to(buf, 40, "%lld", y);
-	for (i = 0; i < 5; i++) {
-		char two[8];
-
-		text_to(two, sizeof two, "%c%u%u", "--T::"[i], part[i] / 10,
-			part[i] % 10);
-		strcat(buf, two);
-	}
-	strcat(buf, ".");
-	for (i = 100000000; i; i /= 10) {
-		char one[2] = { (char)('0' + ns / i % 10), 0 };
-
-		strcat(buf, one);
-	}
-	strcat(buf, "Z");
+	text_add(&t, "%lld", y);
+	for (i = 0; i < 5; i++)
+		text_add(&t, "%c%u%u", "--T::"[i], part[i] / 10, part[i] % 10);
+	text_put(&t, ".", 1);
+	for (i = 100000000; i; i /= 10)
+		text_add(&t, "%u", (unsigned)now[1] / i % 10);
+	text_put(&t, "Z", 1);
 }
 
 /* The state root's path: what the caller says, or the usual place. */
@@ -3244,7 +3293,7 @@ static bool cg_has(const char *ctrls, const char *name)
 	size_t n = strlen(name);
 	const char *p = ctrls;
 
-	for (; (p = strstr(p, name)); p++)
+	for (; (p = str_find(p, name)); p++)
 		if ((p == ctrls || p[-1] == ',') && (!p[n] || p[n] == ','))
 			return true;
 	return false;
@@ -3298,13 +3347,6 @@ static const char *cg_controllers(struct arena *mem, const char *options)
 	return t.len ? mem_text(mem, "%s", buf) : NULL;
 }
 
-/* Where a file or directory is not to be had, as opposed to a failure. */
-static bool is_absent(int num)
-{
-	return num == ENOENT || num == ENOTDIR || num == EACCES ||
-	       num == ELOOP;
-}
-
 static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 			const char *mount, const char *mount_root,
 			const char *options, bool v2)
@@ -3353,7 +3395,7 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 		return false;
 	l.fd = fd;
 	while ((s = io_line(&l))) {
-		char *type = strstr(s, " - cgroup"), *root, *mount, *options;
+		char *type = str_find(s, " - cgroup"), *root, *mount, *options;
 
 		if (!type)
 			continue;
@@ -4267,6 +4309,7 @@ static bool ns_enter(struct ns_plan *p, struct err *e)
 /* The kernel lacks a namespace, or a switch forbids it: which one? */
 static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 {
+	struct stat st;
 	char buf[64];
 	size_t i;
 
@@ -4281,7 +4324,7 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 		text_to(buf, sizeof buf, "self/ns/%s",
 			str_eq(name, "network") ? "net" :
 			str_eq(name, "mount") ? "mnt" : name);
-		if (faccessat(proc, buf, F_OK, 0) < 0)
+		if (fstatat(proc, buf, &st, 0) < 0)
 			return hint(e, "this kernel has no %s namespaces",
 				    name);
 	}
@@ -4374,13 +4417,13 @@ struct mnt {
 	const char	*uid_map, *gid_map;	/* of idmap; "": the container's */
 };
 
-enum word_act { W_ATTR, W_REC, W_SB, W_SB_OFF, W_BIND, W_RBIND, W_COPYUP,
+enum word_act { W_ATTR, W_SB, W_SB_OFF, W_BIND, W_RBIND, W_COPYUP,
 		W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK, W_NONE };
 
 static const struct word {
 	const char	*name;
 	unsigned	act, set, clr;
-} words[] = {
+} words[] = {	/* an r before a W_ATTR word makes it recursive */
 	{ "defaults",	 W_NONE, 0, 0 },
 	{ "ro",		 W_ATTR, K_ATTR_RDONLY, 0 },
 	{ "rw",		 W_ATTR, 0, K_ATTR_RDONLY },
@@ -4400,24 +4443,6 @@ static const struct word {
 	{ "diratime",	 W_ATTR, 0, K_ATTR_NODIRATIME },
 	{ "nosymfollow", W_ATTR, K_ATTR_NOSYMFOLLOW, 0 },
 	{ "symfollow",	 W_ATTR, 0, K_ATTR_NOSYMFOLLOW },
-	{ "rro",	 W_REC, K_ATTR_RDONLY, 0 },
-	{ "rrw",	 W_REC, 0, K_ATTR_RDONLY },
-	{ "rnosuid",	 W_REC, K_ATTR_NOSUID, 0 },
-	{ "rsuid",	 W_REC, 0, K_ATTR_NOSUID },
-	{ "rnodev",	 W_REC, K_ATTR_NODEV, 0 },
-	{ "rdev",	 W_REC, 0, K_ATTR_NODEV },
-	{ "rnoexec",	 W_REC, K_ATTR_NOEXEC, 0 },
-	{ "rexec",	 W_REC, 0, K_ATTR_NOEXEC },
-	{ "rnoatime",	 W_REC, K_ATTR_NOATIME, K_ATTR__ATIME },
-	{ "ratime",	 W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "rrelatime",	 W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "rnorelatime", W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "rstrictatime", W_REC, K_ATTR_STRICTATIME, K_ATTR__ATIME },
-	{ "rnostrictatime", W_REC, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "rnodiratime", W_REC, K_ATTR_NODIRATIME, 0 },
-	{ "rdiratime",	 W_REC, 0, K_ATTR_NODIRATIME },
-	{ "rnosymfollow", W_REC, K_ATTR_NOSYMFOLLOW, 0 },
-	{ "rsymfollow",	 W_REC, 0, K_ATTR_NOSYMFOLLOW },
 	{ "sync",	 W_SB, K_MS_SYNCHRONOUS, 0 },
 	{ "async",	 W_SB_OFF, K_MS_SYNCHRONOUS, 0 },
 	{ "dirsync",	 W_SB, K_MS_DIRSYNC, 0 },
@@ -4449,34 +4474,45 @@ static const struct name attr_names[] = {
 	{ "nosymfollow", K_ATTR_NOSYMFOLLOW },
 };
 
+static const struct word *word_find(const char *s)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(words); i++)
+		if (str_eq(words[i].name, s))
+			return &words[i];
+	return NULL;
+}
+
 static bool mnt_word(struct mnt *m, const char *s)
 {
 	const struct name *prop = name_find(propagation_names,
 					    COUNT(propagation_names), s);
 	unsigned *set = &m->set, *clr = &m->clr;
-	size_t i;
+	const struct word *w;
 
 	if (prop) {
 		if (m->nprop < PROP_MAX)
 			m->prop[m->nprop++] = prop->value;
 		return true;
 	}
-	for (i = 0; i < COUNT(words) && !str_eq(words[i].name, s); i++)
-		;
-	if (i == COUNT(words))
-		return false;
-	switch (words[i].act) {
-	case W_REC:
+	w = word_find(s);
+	if (!w && *s == 'r') {
+		w = word_find(s + 1);
+		if (w && w->act != W_ATTR)
+			w = NULL;
 		set = &m->rset;
 		clr = &m->rclr;
-		/* fall through */
+	}
+	if (!w)
+		return false;
+	switch (w->act) {
 	case W_ATTR:	/* of two words about one thing the later counts */
-		*set = (*set & ~words[i].clr) | words[i].set;
-		*clr = (*clr & ~(words[i].set & ~(unsigned)K_ATTR__ATIME)) |
-		       words[i].clr;
+		*set = (*set & ~w->clr) | w->set;
+		*clr = (*clr & ~(w->set & ~(unsigned)K_ATTR__ATIME)) | w->clr;
 		break;
-	case W_SB:	 m->sb |= words[i].set; break;
-	case W_SB_OFF:	 m->sb &= ~words[i].set; break;
+	case W_SB:	 m->sb |= w->set; break;
+	case W_SB_OFF:	 m->sb &= ~w->set; break;
 	case W_RBIND:	 m->rec = true;	/* fall through */
 	case W_BIND:	 m->kind = MNT_BIND; break;
 	case W_COPYUP:	 m->copy_up = true; break;
@@ -4669,7 +4705,7 @@ static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 		    bool rec, struct err *e)
 {
 	struct k_attr a = { set, clr, 0, 0 };
-	struct statvfs fs;
+	struct statfs fs;
 	unsigned now;
 
 	if (!set && !clr)
@@ -4681,12 +4717,13 @@ static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 	if (rec)
 		return sysfail(e, "set mount attributes recursively, which "
 			       "needs Linux 5.12");
-	if (fstatvfs(fd, &fs) < 0)
-		return sysfail(e, "statvfs");
-	now = (unsigned)(fs.f_flag & 15) |
-	      (fs.f_flag & 1024 ? K_ATTR_NOATIME : fs.f_flag & 4096 ?
-	       K_ATTR_RELATIME : K_ATTR_STRICTATIME) |
-	      (fs.f_flag & 2048 ? K_ATTR_NODIRATIME : 0);
+	if (fstatfs(fd, &fs) < 0)
+		return sysfail(e, "statfs");
+	now = (unsigned)(fs.f_flags & 15) |
+	      (fs.f_flags & K_ST_NOATIME ? K_ATTR_NOATIME :
+	       fs.f_flags & K_ST_RELATIME ? K_ATTR_RELATIME :
+	       K_ATTR_STRICTATIME) |
+	      (fs.f_flags & K_ST_NODIRATIME ? K_ATTR_NODIRATIME : 0);
 	now = (now & ~clr) | set;
 	if (mnt_old(in, -1, fd, NULL, MS_BIND | MS_REMOUNT | mnt_flags(now),
 		    NULL))
@@ -4901,7 +4938,8 @@ static bool copy_entry(int from, int to, const char *name,
 	}
 	return fchownat(to, name, st->st_uid, st->st_gid,
 			AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (S_ISLNK(mode) || fchmodat(to, name, mode & 07777, 0) == 0);
+	       (S_ISLNK(mode) ||
+		syscall(SYS_fchmodat, to, name, mode & 07777) == 0);
 }
 
 /* Extended attributes of what is open at both, as far as they can be had. */
@@ -5164,7 +5202,7 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	target = mnt_target(in, m, true, &existed, e);
 	if (target < 0)
 		return false;
-	if (existed && str_eq(m->type, "tmpfs") && !strstr(m->data, "mode=") &&
+	if (existed && str_eq(m->type, "tmpfs") && !str_find(m->data, "mode=") &&
 	    fstat(target, &st) == 0)
 		text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
 	fd = mnt_fs(m, attr, mode, NULL, e);
@@ -5855,6 +5893,7 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		      const struct spec_process *s, uint64_t grant,
 		      struct arena *mem, struct err *e)
 {
+	const char *name;
 	size_t i;
 
 	if (s->caps) {
@@ -5862,10 +5901,10 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		uint64_t all = c->bounding | c->effective | c->inheritable |
 			       c->permitted | c->ambient;
 
-		for (i = 0; i < COUNT(cap_names); i++)
-			if (all & ~grant & 1ULL << cap_names[i].value)
-				log_note(o, NSRUN_WARNING, "%s cannot be "
-					 "granted here", cap_names[i].name);
+		for (name = cap_names, i = 0; *name; name += strlen(name) + 1)
+			if (all & ~grant & 1ULL << i++)
+				log_note(o, NSRUN_WARNING, "CAP_%s cannot be "
+					 "granted here", name);
 		p->bounding = c->bounding & grant;
 		p->effective = c->effective & grant;
 		p->inheritable = c->inheritable & grant;
@@ -6420,7 +6459,7 @@ static bool proc_explain(const char *path, int num, struct err *e)
 {
 	autofd fd = io_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	unsigned char h[257] = { 0 };
-	struct statvfs fs;
+	struct statfs fs;
 	struct stat st;
 	ssize_t n;
 
@@ -6439,7 +6478,8 @@ static bool proc_explain(const char *path, int num, struct err *e)
 	if (num == EACCES && !(st.st_mode & 0111))
 		return hint(e, "it is not executable, mode 0%o",
 			    st.st_mode & 07777);
-	if (num == EACCES && statvfs(path, &fs) == 0 && (fs.f_flag & 8))
+	if (num == EACCES && statfs(path, &fs) == 0 &&
+	    (fs.f_flags & K_ST_NOEXEC))
 		return hint(e, "its mount has the option noexec");
 	if (num == EACCES && access(path, X_OK) < 0)
 		return hint(e, "user %u may not execute it: mode 0%o, owner "
@@ -6554,8 +6594,8 @@ static void proc_reset_signals(void)
 	sigset_t none;
 	int sig;
 
-	for (sig = 1; sig <= SIGRTMAX; sig++)
-		signal(sig, SIG_DFL);
+	for (sig = 1; sig < _NSIG; sig++)
+		sys_default_signal(sig);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -6566,7 +6606,7 @@ static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 	int fd;
 
 	for (fd = 3; fd < 3 + p->preserve_fds; fd++)
-		if (fcntl(fd, F_SETFD, 0) < 0)
+		if (sys_fcntl(fd, F_SETFD, 0) < 0)
 			return sysfail(e, "--preserve-fds: fd %d", fd);
 	return true;
 }
@@ -6720,13 +6760,15 @@ static void plan_put_caps(struct text *t, const struct cred_plan *c)
 		{ "permitted", c->permitted },
 		{ "inheritable", c->inheritable }, { "ambient", c->ambient },
 	};
+	const char *name;
 	size_t i, k;
 
 	for (i = 0; i < COUNT(sets); i++) {
 		text_add(t, "caps        %s", sets[i].name);
-		for (k = 0; k < COUNT(cap_names); k++)
-			if (sets[i].set >> cap_names[k].value & 1)
-				text_add(t, " %s", cap_names[k].name + 4);
+		for (k = 0, name = cap_names; *name; k++,
+		     name += strlen(name) + 1)
+			if (sets[i].set >> k & 1)
+				text_add(t, " %s", name);
 		text_add(t, "\n");
 	}
 }
@@ -7258,8 +7300,8 @@ static bool spawn_run_map(char **argv, int pid, struct err *e)
 
 	text_to(number, sizeof number, "%d", pid);
 	argv[1] = number;
-	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
-		return sysfail(e, "make a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe_fd) < 0)
+		return sysfail(e, "make a socket pair");
 	child = spawn_clone(0, -1, NULL);
 	if (child == 0) {
 		int keep[1] = { pipe_fd[1] };
@@ -7427,8 +7469,8 @@ static bool spawn_died(struct ctr *c, struct err *e)
 	if (!WIFSIGNALED(status))
 		return fail(e, "init ended with status %d before it executed "
 			    "the program", WEXITSTATUS(status));
-	fail(e, "init was ended by %s before it executed the program",
-	     name_of(signal_names, COUNT(signal_names), WTERMSIG(status)));
+	fail(e, "init was ended by signal %d before it executed the program",
+	     WTERMSIG(status));
 	return WTERMSIG(status) == SIGKILL && c->plan.cg.limits ?
 	       hint(e, "is linux.resources.memory.limit too low?") : false;
 }
@@ -7702,7 +7744,7 @@ static void relay_drain(struct relay *r)
 {
 	struct pollfd to = { r->to, POLLOUT, 0 };
 
-	fcntl(r->from, F_SETFL, O_NONBLOCK | O_RDWR);
+	sys_fcntl(r->from, F_SETFL, O_NONBLOCK | O_RDWR);
 	do {
 		while (r->len)
 			if (poll(&to, 1, 1000) <= 0 ||
@@ -7859,20 +7901,25 @@ static bool verb_load(struct ctr *c, struct err *e)
 {
 	const char *name = c->o->bundle ? c->o->bundle : ".";
 	autofd dir = -1;
-	char *bundle, *text;
+	char *bundle, *text, path[32];
 	size_t len;
+	ssize_t n;
 
 	bundle = mem_new(&c->mem, PATH_MAX);
 	if (!bundle)
 		return no_memory(e);
+	if (!host_gather(&c->host, &c->mem, e))
+		return false;
 	dir = io_open(name, O_RDONLY | O_DIRECTORY);
-	if (dir < 0 || !realpath(name, bundle))
+	text_to(path, sizeof path, "self/fd/%d", dir);
+	n = dir < 0 ? -1 : readlinkat(c->host.proc, path, bundle, PATH_MAX - 1);
+	if (n < 0)
 		return sysfail(e, "open the bundle %s", name);
 	text = io_load(&c->mem, dir, "config.json", CONFIG_MAX, &len, e);
 	if (!text)
 		return wrap(e, "bundle %s", bundle);
 	c->spec = spec_parse(&c->mem, c->o, text, len, e);
-	return c->spec && host_gather(&c->host, &c->mem, e) &&
+	return c->spec &&
 	       plan_make(&c->plan, &c->host, c->o, c->spec, bundle, &c->mem,
 			 e) &&
 	       (mem_reserve(&c->mem, ARENA_RESERVE) || no_memory(e));
@@ -8053,7 +8100,7 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 	int i;
 
 	for (i = 0; i < o->preserve_fds + o->listen_fds; i++)
-		if (fcntl(3 + i, F_GETFD) < 0)
+		if (sys_fcntl(3 + i, F_GETFD, 0) < 0)
 			return sysfail(e, "--preserve-fds: fd %d", 3 + i);
 	return true;
 }
@@ -8159,86 +8206,92 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 
 enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };
 
-/* The default config.json, as runc writes it; parts are for root, for a user,
- * or for hosts with cgroup v2. %u: the ids of the user. */
+/* The default config.json, that of runc, without its white space. Parts are for
+ * root, for a user, or for hosts with cgroup v2; %u and %g stand for ids. */
 static const struct {
 	unsigned	when;
 	const char	*text;
 } spec_parts[] = {
-	{ 0,
-"{\n"
-"\t\"ociVersion\": \"" NSRUN_SPEC_VERSION "\",\n"
-"\t\"process\": {\n"
-"\t\t\"terminal\": true,\n"
-"\t\t\"user\": {\n"
-"\t\t\t\"uid\": 0,\n"
-"\t\t\t\"gid\": 0\n"
-"\t\t},\n"
-"\t\t\"args\": [\n"
-"\t\t\t\"sh\"\n"
-"\t\t],\n"
-"\t\t\"env\": [\n"
-"\t\t\t\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\n"
-"\t\t\t\"TERM=xterm\"\n"
-"\t\t],\n"
-"\t\t\"cwd\": \"/\",\n"
-"\t\t\"capabilities\": {\n"
-"\t\t\t\"bounding\": [\n\t\t\t\t\"CAP_AUDIT_WRITE\",\n\t\t\t\t\"CAP_KILL\",\n\t\t\t\t\"CAP_NET_BIND_SERVICE\"\n\t\t\t],\n"
-"\t\t\t\"effective\": [\n\t\t\t\t\"CAP_AUDIT_WRITE\",\n\t\t\t\t\"CAP_KILL\",\n\t\t\t\t\"CAP_NET_BIND_SERVICE\"\n\t\t\t],\n"
-"\t\t\t\"permitted\": [\n\t\t\t\t\"CAP_AUDIT_WRITE\",\n\t\t\t\t\"CAP_KILL\",\n\t\t\t\t\"CAP_NET_BIND_SERVICE\"\n\t\t\t]\n"
-"\t\t},\n"
-"\t\t\"rlimits\": [\n\t\t\t{\n"
-"\t\t\t\t\"type\": \"RLIMIT_NOFILE\",\n"
-"\t\t\t\t\"hard\": 1024,\n"
-"\t\t\t\t\"soft\": 1024\n"
-"\t\t\t}\n\t\t],\n"
-"\t\t\"noNewPrivileges\": true\n"
-"\t},\n"
-"\t\"root\": {\n"
-"\t\t\"path\": \"rootfs\",\n"
-"\t\t\"readonly\": true\n"
-"\t},\n"
-"\t\"hostname\": \"nsrun\",\n"
-"\t\"mounts\": [\n" },
-	{ 0, "\t\t{\n\t\t\t\"destination\": \"/proc\",\n\t\t\t\"type\": \"proc\",\n\t\t\t\"source\": \"proc\"\n\t\t},\n" },
-	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev\",\n\t\t\t\"type\": \"tmpfs\",\n\t\t\t\"source\": \"tmpfs\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"strictatime\",\n\t\t\t\t\"mode=755\",\n\t\t\t\t\"size=65536k\"\n\t\t\t]\n\t\t},\n" },
-	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev/pts\",\n\t\t\t\"type\": \"devpts\",\n\t\t\t\"source\": \"devpts\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"newinstance\",\n\t\t\t\t\"ptmxmode=0666\",\n\t\t\t\t\"mode=0620\"" },
-	{ SPEC_ROOT, ",\n\t\t\t\t\"gid=5\"" },
-	{ 0, "\n\t\t\t]\n\t\t},\n" },
-	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev/shm\",\n\t\t\t\"type\": \"tmpfs\",\n\t\t\t\"source\": \"shm\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"mode=1777\",\n\t\t\t\t\"size=65536k\"\n\t\t\t]\n\t\t},\n" },
-	{ 0, "\t\t{\n\t\t\t\"destination\": \"/dev/mqueue\",\n\t\t\t\"type\": \"mqueue\",\n\t\t\t\"source\": \"mqueue\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\"\n\t\t\t]\n\t\t},\n" },
-	{ SPEC_ROOT, "\t\t{\n\t\t\t\"destination\": \"/sys\",\n\t\t\t\"type\": \"sysfs\",\n\t\t\t\"source\": \"sysfs\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"ro\"\n\t\t\t]\n\t\t},\n"
-"\t\t{\n\t\t\t\"destination\": \"/sys/fs/cgroup\",\n\t\t\t\"type\": \"cgroup\",\n\t\t\t\"source\": \"cgroup\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"relatime\",\n\t\t\t\t\"ro\"\n\t\t\t]\n\t\t}\n" },
-	{ SPEC_USER, "\t\t{\n\t\t\t\"destination\": \"/sys\",\n\t\t\t\"type\": \"none\",\n\t\t\t\"source\": \"/sys\",\n"
-"\t\t\t\"options\": [\n\t\t\t\t\"rbind\",\n\t\t\t\t\"nosuid\",\n\t\t\t\t\"noexec\",\n\t\t\t\t\"nodev\",\n\t\t\t\t\"ro\"\n\t\t\t]\n\t\t}\n" },
-	{ 0, "\t],\n\t\"linux\": {\n" },
-	{ SPEC_ROOT, "\t\t\"resources\": {\n\t\t\t\"devices\": [\n\t\t\t\t{\n\t\t\t\t\t\"allow\": false,\n\t\t\t\t\t\"access\": \"rwm\"\n\t\t\t\t}\n\t\t\t]\n\t\t},\n" },
-	{ 0, "\t\t\"namespaces\": [\n\t\t\t{\n\t\t\t\t\"type\": \"pid\"\n\t\t\t},\n" },
-	{ SPEC_ROOT, "\t\t\t{\n\t\t\t\t\"type\": \"network\"\n\t\t\t},\n" },
-	{ 0, "\t\t\t{\n\t\t\t\t\"type\": \"ipc\"\n\t\t\t},\n\t\t\t{\n\t\t\t\t\"type\": \"uts\"\n\t\t\t},\n\t\t\t{\n\t\t\t\t\"type\": \"mount\"\n\t\t\t}" },
-	{ SPEC_V2, ",\n\t\t\t{\n\t\t\t\t\"type\": \"cgroup\"\n\t\t\t}" },
-	{ SPEC_USER, ",\n\t\t\t{\n\t\t\t\t\"type\": \"user\"\n\t\t\t}" },
-	{ 0, "\n\t\t],\n" },
-	{ SPEC_USER, "\t\t\"uidMappings\": [\n\t\t\t{\n\t\t\t\t\"containerID\": 0,\n\t\t\t\t\"hostID\": %u,\n\t\t\t\t\"size\": 1\n\t\t\t}\n\t\t],\n"
-"\t\t\"gidMappings\": [\n\t\t\t{\n\t\t\t\t\"containerID\": 0,\n\t\t\t\t\"hostID\": %u,\n\t\t\t\t\"size\": 1\n\t\t\t}\n\t\t],\n" },
-	{ 0,
-"\t\t\"maskedPaths\": [\n"
-"\t\t\t\"/proc/acpi\",\n\t\t\t\"/proc/asound\",\n\t\t\t\"/proc/kcore\",\n"
-"\t\t\t\"/proc/keys\",\n\t\t\t\"/proc/latency_stats\",\n"
-"\t\t\t\"/proc/timer_list\",\n\t\t\t\"/proc/timer_stats\",\n"
-"\t\t\t\"/proc/sched_debug\",\n\t\t\t\"/sys/firmware\",\n\t\t\t\"/proc/scsi\"\n"
-"\t\t],\n"
-"\t\t\"readonlyPaths\": [\n"
-"\t\t\t\"/proc/bus\",\n\t\t\t\"/proc/fs\",\n\t\t\t\"/proc/irq\",\n"
-"\t\t\t\"/proc/sys\",\n\t\t\t\"/proc/sysrq-trigger\"\n"
-"\t\t]\n\t}\n}\n" },
+#define CAPS "[\"CAP_AUDIT_WRITE\",\"CAP_KILL\",\"CAP_NET_BIND_SERVICE\"]"
+#define MOUNT(dest, type, src) "{\"destination\":\"" dest "\",\"type\":\"" \
+	type "\",\"source\":\"" src "\""
+#define SAFE ",\"options\":[\"nosuid\",\"noexec\","
+	{ 0, "{\"ociVersion\":\"" NSRUN_SPEC_VERSION "\",\"process\":{"
+	  "\"terminal\":true,\"user\":{\"uid\":0,\"gid\":0},"
+	  "\"args\":[\"sh\"],\"env\":[\"PATH=/usr/local/sbin:/usr/local/bin:"
+	  "/usr/sbin:/usr/bin:/sbin:/bin\",\"TERM=xterm\"],\"cwd\":\"/\","
+	  "\"capabilities\":{\"bounding\":" CAPS ",\"effective\":" CAPS ","
+	  "\"permitted\":" CAPS "},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\","
+	  "\"hard\":1024,\"soft\":1024}],\"noNewPrivileges\":true},"
+	  "\"root\":{\"path\":\"rootfs\",\"readonly\":true},"
+	  "\"hostname\":\"nsrun\",\"mounts\":["
+	  MOUNT("/proc", "proc", "proc") "},"
+	  MOUNT("/dev", "tmpfs", "tmpfs") ",\"options\":[\"nosuid\","
+	  "\"strictatime\",\"mode=755\",\"size=65536k\"]},"
+	  MOUNT("/dev/pts", "devpts", "devpts") SAFE "\"newinstance\","
+	  "\"ptmxmode=0666\",\"mode=0620\"" },
+	{ SPEC_ROOT, ",\"gid=5\"" },
+	{ 0, "]}," MOUNT("/dev/shm", "tmpfs", "shm") SAFE "\"nodev\","
+	  "\"mode=1777\",\"size=65536k\"]},"
+	  MOUNT("/dev/mqueue", "mqueue", "mqueue") SAFE "\"nodev\"]}," },
+	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\",\"ro\"]},"
+	  MOUNT("/sys/fs/cgroup", "cgroup", "cgroup") SAFE "\"nodev\","
+	  "\"relatime\",\"ro\"]}" },
+	{ SPEC_USER, MOUNT("/sys", "none", "/sys") SAFE "\"nodev\",\"rbind\","
+	  "\"ro\"]}" },
+	{ 0, "],\"linux\":{" },
+	{ SPEC_ROOT, "\"resources\":{\"devices\":[{\"allow\":false,"
+	  "\"access\":\"rwm\"}]}," },
+	{ 0, "\"namespaces\":[{\"type\":\"pid\"}," },
+	{ SPEC_ROOT, "{\"type\":\"network\"}," },
+	{ 0, "{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}" },
+	{ SPEC_V2, ",{\"type\":\"cgroup\"}" },
+	{ SPEC_USER, ",{\"type\":\"user\"}],\"uidMappings\":[{"
+	  "\"containerID\":0,\"hostID\":%u,\"size\":1}],\"gidMappings\":[{"
+	  "\"containerID\":0,\"hostID\":%g,\"size\":1}" },
+	{ 0, "],\"maskedPaths\":[\"/proc/acpi\",\"/proc/asound\","
+	  "\"/proc/kcore\",\"/proc/keys\",\"/proc/latency_stats\","
+	  "\"/proc/timer_list\",\"/proc/timer_stats\",\"/proc/sched_debug\","
+	  "\"/sys/firmware\",\"/proc/scsi\"],\"readonlyPaths\":["
+	  "\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\","
+	  "\"/proc/sysrq-trigger\"]}}" },
+#undef CAPS
+#undef MOUNT
+#undef SAFE
 };
+
+static void spec_newline(struct text *t, int depth)
+{
+	text_put(t, "\n", 1);
+	while (depth-- > 0)
+		text_put(t, "\t", 1);
+}
+
+/* Compact JSON with line ends and tabs, from depth on; returns the depth. */
+static int spec_put(struct text *t, const char *s, int depth)
+{
+	bool quoted = false;
+
+	for (; *s; s++) {
+		quoted ^= *s == '"';
+		if (*s == '%') {
+			text_add(t, "%u", *++s == 'u' ? geteuid() : getegid());
+			continue;
+		}
+		if (!quoted && (*s == ']' || *s == '}'))
+			spec_newline(t, --depth);
+		text_put(t, s, 1);
+		if (quoted)
+			continue;
+		if (*s == '[' || *s == '{')
+			spec_newline(t, ++depth);
+		else if (*s == ',')
+			spec_newline(t, depth);
+		else if (*s == ':')
+			text_put(t, " ", 1);
+	}
+	return depth;
+}
 
 int nsrun_spec(const struct nsrun_options *o, int rootless,
 	       struct nsrun_error *out)
@@ -8249,6 +8302,7 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 	struct text t = { buf, 0, sizeof buf, -1, false };
 	struct statfs fs;
 	struct ctr c;
+	int depth = 0;
 	bool ok;
 	size_t i;
 
@@ -8265,18 +8319,10 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 	if (ok && t.fd < 0)
 		ok = errno == EEXIST ? fail(&e, "File config.json exists. "
 			"Remove it first") : sysfail(&e, "create %s", path);
-	for (i = 0; ok && i < COUNT(spec_parts); i++) {
-		const char *s = spec_parts[i].text, *id;
-
-		if (spec_parts[i].when & ~have)
-			continue;
-		for (; (id = strstr(s, "%u")); s = id + 2) {
-			text_put(&t, s, (size_t)(id - s));
-			text_num(&t, strstr(id + 2, "%u") ? geteuid() :
-				 getegid(), 10);
-		}
-		text_put(&t, s, strlen(s));
-	}
+	for (i = 0; ok && i < COUNT(spec_parts); i++)
+		if (!(spec_parts[i].when & ~have))
+			depth = spec_put(&t, spec_parts[i].text, depth);
+	text_put(&t, "\n", ok);
 	text_flush(&t);
 	if (ok && t.bad) {
 		ok = sysfail(&e, "write %s", path);
@@ -8313,7 +8359,7 @@ static int protect_copy(int from, struct err *e)
 		t.len = (size_t)n;
 		text_flush(&t);
 	}
-	if (n < 0 || t.bad || fcntl(to, K_ADD_SEALS, K_SEALS) < 0)
+	if (n < 0 || t.bad || sys_fcntl(to, K_ADD_SEALS, K_SEALS) < 0)
 		return sysfail(e, "seal a copy of the program"), -1;
 	return fd_take(&to);
 }
@@ -8339,15 +8385,16 @@ int nsrun_protect(struct nsrun_error *out)
 	autofd self = openat(proc, "self/exe", O_RDONLY | O_CLOEXEC);
 	struct arena mem = { 0 };
 	struct err e = { 0, "" };
-	struct statvfs fs;
+	struct statfs fs;
 	char **argv;
 
 	out->errnum = 0;
 	out->text[0] = 0;
 	/* the second time around, or on a router's read-only flash */
-	if (self >= 0 && fstatvfs(self, &fs) == 0 && fs.f_flag & 1)
+	if (self >= 0 && fstatfs(self, &fs) == 0 &&
+	    fs.f_flags & MS_RDONLY)
 		return 0;
-	if (self >= 0 && fcntl(self, K_GET_SEALS) == K_SEALS)
+	if (self >= 0 && sys_fcntl(self, K_GET_SEALS, 0) == K_SEALS)
 		return 0;
 	argv = protect_argv(proc, &mem, &e);
 	fd = protect_clone(proc);
@@ -8432,7 +8479,8 @@ static const struct cli_option {
 static void cli_time(char buf[40])
 {
 	state_now(buf);
-	strcpy(buf + 19, "Z");		/* seconds are enough */
+	buf[19] = 'Z';		/* seconds are enough */
+	buf[20] = 0;
 }
 
 static void cli_record(struct cli *c, const char *level, const char *text)
@@ -8703,6 +8751,7 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 static bool cli_open_log(struct cli *c)
 {
 	const char *f = c->log_format;
+	char why[64];
 
 	if (f && !str_eq(f, "text") && !str_eq(f, "json")) {
 		cli_failf(c, "--log-format is text or json, not %s", f);
@@ -8716,7 +8765,7 @@ static bool cli_open_log(struct cli *c)
 			   O_CLOEXEC | O_NOCTTY, 0644);
 	if (c->log_fd < 0)
 		cli_failf(c, "cannot open the log %s: %s", c->log,
-			  strerror(errno));
+			  err_text(errno, why));
 	return c->log_fd >= 0;
 }
 
@@ -8752,12 +8801,11 @@ static void cli_own_process(void)
 	int fd;
 
 	for (fd = 0; fd < 3; fd++)
-		while (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+		while (sys_fcntl(fd, F_GETFD, 0) < 0 && errno == EBADF)
 			if (open("/dev/null", O_RDWR) < 0 &&
 			    open("/", O_PATH) < 0)
 				break;
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
+	sys_default_signal(SIGCHLD);
 }
 
 int nsrun_main(int argc, char **argv)
