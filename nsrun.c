@@ -8379,6 +8379,16 @@ static char **protect_argv(int proc, struct arena *mem, struct err *e)
 	return argv;
 }
 
+/* Returns only if it fails. 5.10 knows execveat, but not the empty path. */
+static void protect_exec(int fd, char **argv)
+{
+	char path[32];
+
+	sys_execveat(fd, argv, environ);
+	text_to(path, sizeof path, "/proc/self/fd/%d", fd);
+	execve(path, argv, environ);
+}
+
 int nsrun_protect(struct nsrun_error *out)
 {
 	autofd proc = host_proc(), fd = -1;
@@ -8399,11 +8409,11 @@ int nsrun_protect(struct nsrun_error *out)
 	argv = protect_argv(proc, &mem, &e);
 	fd = protect_clone(proc);
 	if (argv && fd >= 0)
-		sys_execveat(fd, argv, environ);
+		protect_exec(fd, argv);
 	fd_close(&fd);
 	fd = argv ? protect_copy(self, &e) : -1;
 	if (fd >= 0) {
-		sys_execveat(fd, argv, environ);
+		protect_exec(fd, argv);
 		sysfail(&e, "execute a protected copy of the program");
 	}
 	mem_free(&mem);

@@ -302,7 +302,7 @@ do
 done <<END
 "shares":512|cpu.shares|512|cpu.weight|59
 "shares":2048|cpu.shares|2048|cpu.weight|174
-"shares":10000|cpu.shares|10000|cpu.weight|619
+"shares":10000|cpu.shares|10000|cpu.weight|627
 "quota":50000,"burst":20000|?cpu.cfs_burst_us|20000|?cpu.max.burst|20000
 "idle":1|?cpu.idle|1|?cpu.idle|1
 END
@@ -487,8 +487,8 @@ controller "/sys/fs/cgroup" pids && {
 			"^error mkdir .*Read-only"
 	}
 	mounted "" cgroup mkdir $pids/inner : mkdir $pids/inner/deep : \
-		write $pids/inner/pids.max 5 : read $pids/inner/pids.max
-	check_out "without ro the payload makes cgroups in its own" "^5\$"
+		write $pids/inner/cgroup.procs 1 : read $pids/inner/cgroup.procs
+	check_out "without ro the payload makes cgroups in its own" "^1\$"
 	for mount_point in $hierarchies; do
 		rmdir "$mount_point/$TAG-other"
 	done

@@ -4,7 +4,7 @@
 #define NSRUN_NO_MAIN
 #include "../../nsrun.c"
 
-static void numbers(void)
+static void t_numbers(void)
 {
 	static const struct { const char *s; bool ok; long long v; } t[] = {
 		{ "0", true, 0 }, { "-0", true, 0 }, { "7", true, 7 },
@@ -68,7 +68,7 @@ static void numbers(void)
 }
 
 /* Every conversion with random values, whole and cut off. */
-static void formatter(void)
+static void t_formatter(void)
 {
 	static const char *const strings[] = { "", "a", "hello, world",
 		"\xc3\xa4 100% sure" };
@@ -103,7 +103,7 @@ static void formatter(void)
 	}
 }
 
-static void text(void)
+static void t_text(void)
 {
 	char buf[64], out[4096], big[1000];
 	const char *volatile absent = NULL;	/* or the compiler would see */
@@ -161,7 +161,7 @@ static void put_quoted(char doc[4096], const char *s)
 }
 
 /* What is escaped is one JSON string, or one line. */
-static void escaping(void)
+static void t_escaping(void)
 {
 	char in[300], doc[4096];
 	struct arena mem = { 0 };
@@ -205,7 +205,7 @@ static void escaping(void)
 	want_str("the line", doc, "open \"a\\b\": no\\nsuch\\u001b[2Jfile");
 }
 
-static void words_of_a_line(void)
+static void t_words_of_a_line(void)
 {
 	char line[] = "a\\040b c\\134d\\011\\012  e";
 	char *p = line;
@@ -234,7 +234,7 @@ static void clean_slowly(const char *path, char *out)
 		out += sprintf(out, "/%s", parts[i]);
 }
 
-static void paths(void)
+static void t_paths(void)
 {
 	static const char *const t[][2] = {
 		{ "/", "" }, { "//", "" }, { "/a", "/a" }, { "/a/", "/a" },
@@ -267,7 +267,7 @@ static void paths(void)
 	}
 }
 
-static void messages(void)
+static void t_messages(void)
 {
 	char big[3000];
 	struct err e;
@@ -298,7 +298,7 @@ static void messages(void)
 	want(strncmp(e.text, "outside: zzz", 12) == 0, "%.20s", e.text);
 }
 
-static void arena(void)
+static void t_arena(void)
 {
 	struct arena m = { 0 };
 	bool zero = true, aligned = true, held = true;
@@ -353,13 +353,13 @@ static void arena(void)
 
 int main(void)
 {
-	numbers();
-	formatter();
-	text();
-	escaping();
-	words_of_a_line();
-	paths();
-	messages();
-	arena();
+	t_numbers();
+	t_formatter();
+	t_text();
+	t_escaping();
+	t_words_of_a_line();
+	t_paths();
+	t_messages();
+	t_arena();
 	return done();
 }

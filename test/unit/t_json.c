@@ -106,7 +106,7 @@ static void all_bad(const struct bad *t, size_t n)
 	}
 }
 
-static void values(void)
+static void t_values(void)
 {
 	static const struct good t[] = {
 		{ "null", NULL }, { "true", NULL }, { "false", NULL },
@@ -126,7 +126,7 @@ static void values(void)
 	all_good(t, COUNT(t));
 }
 
-static void no_values(void)
+static void t_no_values(void)
 {
 	static const struct bad t[] = {
 		{ "", "c:1:1: unexpected end" }, { " ", "c:1:2: unexpected end" },
@@ -178,7 +178,7 @@ static void no_values(void)
 	want(!parse("\xef\xbb", 2), "half a mark was taken");
 }
 
-static void numbers(void)
+static void t_numbers(void)
 {
 	static const struct good y[] = {
 		{ "0", NULL }, { "-0", NULL }, { "1", NULL }, { "-1", NULL },
@@ -219,7 +219,7 @@ static void numbers(void)
 	want(!parse("1e+5", 3), "a sign without a digit was taken");
 }
 
-static void strings(void)
+static void t_strings(void)
 {
 	static const struct good y[] = {
 		{ "\"\\\"\\\\\\/\"", "\"\"\\/\"" },
@@ -335,7 +335,7 @@ static bool utf8_by_the_table(const unsigned char *s, size_t n)
 	return true;
 }
 
-static void utf8(void)
+static void t_utf8(void)
 {
 	unsigned char s[8] = { '"' };
 	unsigned i, k, n;
@@ -357,7 +357,7 @@ static void utf8(void)
 	}
 }
 
-static void depth(void)
+static void t_depth(void)
 {
 	static char big[20002];
 	struct json *j;
@@ -397,7 +397,7 @@ static void depth(void)
 	}
 }
 
-static void places(void)
+static void t_places(void)
 {
 	static const struct { const char *text, *error; } t[] = {
 		{ "x", "c:1:1: unexpected character" },
@@ -500,7 +500,7 @@ static void linear(size_t mb, const char *what, const char *head,
 	free(two);
 }
 
-static void sizes(void)
+static void t_sizes(void)
 {
 	static char str[201], member[201];
 	char *p;
@@ -582,7 +582,7 @@ static void write_tree(struct json_out *o, const struct json *j, bool in_object)
 	}
 }
 
-static void writer(void)
+static void t_writer(void)
 {
 	static char one[1 << 20], two[1 << 20];
 	int i;
@@ -624,7 +624,7 @@ static void writer(void)
 }
 
 /* Whatever the bytes, it says yes or gives a place; nothing else happens. */
-static void noise(void)
+static void t_noise(void)
 {
 	static const char seed[] = "{\"a\":[1,-2.5e3,true,null,\"\\u00e4\\n\xc3"
 		"\xa4\"],\"b\":{\"c\":{}},\"d\":\"x\"}";
@@ -649,16 +649,16 @@ static void noise(void)
 
 int main(void)
 {
-	values();
-	no_values();
-	numbers();
-	strings();
-	utf8();
-	depth();
-	places();
-	sizes();
-	writer();
-	noise();
+	t_values();
+	t_no_values();
+	t_numbers();
+	t_strings();
+	t_utf8();
+	t_depth();
+	t_places();
+	t_sizes();
+	t_writer();
+	t_noise();
 	mem_free(&mem);
 	return done();
 }

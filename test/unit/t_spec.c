@@ -61,7 +61,7 @@ static bool is(struct opt o, long long v)
 #define NUMBER(member, value) \
 	want(is(member, value), #member " is %lld", (member).v)
 
-static void process(void)
+static void t_process(void)
 {
 	struct spec *s = with(
 		"\"terminal\":true,\"consoleSize\":{\"height\":24,\"width\":80},"
@@ -135,7 +135,7 @@ static void process(void)
 	     is(s->process->scheduler->period, 3), "%s", err.text);
 }
 
-static void top(void)
+static void t_top(void)
 {
 	struct spec *s = load("{\"ociVersion\":\"1.3.0\",\"hostname\":\"h\","
 		"\"domainname\":\"d\",\"process\":{\"cwd\":\"/\",\"args\":"
@@ -174,7 +174,7 @@ static void top(void)
 	     !*s->annotations.v[1].key, "annotations");
 }
 
-static void linux_(void)
+static void t_linux(void)
 {
 	struct spec *s = with("",
 		"\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\","
@@ -233,7 +233,7 @@ static void linux_(void)
 	want(l->personality->flags.n == 1, "personality.flags");
 }
 
-static void resources(void)
+static void t_resources(void)
 {
 	struct spec *s = with("", "\"resources\":{\"devices\":[{\"allow\":"
 		"false},{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":"
@@ -468,7 +468,7 @@ static bool says(const char *path, const char *what)
 	return strncmp(err.text, due, strlen(due)) == 0;
 }
 
-static void wrong_types(void)
+static void t_wrong_types(void)
 {
 	static const struct { const char *value, *name; int fits; } t[] = {
 		{ "true", "a boolean", 1 << BOOL },
@@ -512,7 +512,7 @@ static void wrong_types(void)
 			     properties[i].path, err.text);
 }
 
-static void ranges(void)
+static void t_ranges(void)
 {
 	static const char *const no_int[] = { "1.5", "1.0", "1e3", "1E3",
 					      "0.5e1", "-0.0" };
@@ -556,7 +556,7 @@ static void ranges(void)
 	}
 }
 
-static void nulls(void)
+static void t_nulls(void)
 {
 	char absent[ERR_MAX];
 	size_t i;
@@ -583,7 +583,7 @@ static void nulls(void)
 		"annotations.k: a string is due, this is null");
 }
 
-static void missing(void)
+static void t_missing(void)
 {
 	static const struct { const char *doc, *path; } t[] = {
 		{ "{}", "process" },
@@ -633,7 +633,7 @@ static void missing(void)
 	}
 }
 
-static void twice(void)
+static void t_twice(void)
 {
 	struct spec *s;
 
@@ -658,7 +658,7 @@ static void twice(void)
 		"config.json: process.oomScoreAdj: 9999 is out of range");
 }
 
-static void unknown(void)
+static void t_unknown(void)
 {
 	struct spec *s;
 
@@ -684,7 +684,7 @@ static void unknown(void)
 	want(strstr(warned, "CAP_NEW") != NULL, "warned: \"%s\"", warned);
 }
 
-static void later(void)
+static void t_later(void)
 {
 	static const struct { const char *path, *asks; } t[] = {
 		{ "hooks", "{\"prestart\":[{\"path\":\"/x\"}]}" },
@@ -722,7 +722,7 @@ static void later(void)
 		}
 }
 
-static void rules(void)
+static void t_rules(void)
 {
 #define MNT "\"namespaces\":[{\"type\":\"mount\"}]"
 #define USER "\"namespaces\":[{\"type\":\"user\"}]"
@@ -852,7 +852,7 @@ static void rules(void)
 		     err.text);
 }
 
-static void no_object(void)
+static void t_no_object(void)
 {
 	it("wants one object");
 	refused(__LINE__, load("[]"), "config.json: an object is due, this is "
@@ -868,7 +868,7 @@ static void no_object(void)
 
 /* What one may be sent: many of everything. Time is not to grow faster than
  * the text. */
-static void hostile(void)
+static void t_hostile(void)
 {
 	size_t n = 100000, i;
 	char *doc = malloc(n * 24 + 100), *p = doc;
@@ -900,20 +900,20 @@ static void hostile(void)
 
 int main(void)
 {
-	top();
-	process();
-	linux_();
-	resources();
-	wrong_types();
-	ranges();
-	nulls();
-	missing();
-	twice();
-	unknown();
-	later();
-	rules();
-	no_object();
-	hostile();
+	t_top();
+	t_process();
+	t_linux();
+	t_resources();
+	t_wrong_types();
+	t_ranges();
+	t_nulls();
+	t_missing();
+	t_twice();
+	t_unknown();
+	t_later();
+	t_rules();
+	t_no_object();
+	t_hostile();
 	mem_free(&mem);
 	return done();
 }

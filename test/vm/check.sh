@@ -63,8 +63,8 @@ boot() {
 	chmod 755 "$in/test.sh"
 	cp "$built/nsrun" "$in/nsrun"
 	if [ "$what" = sys ]; then
-		cp -r "$here/../sys" "$here/../lib.sh" "$here/../run-sys.sh" \
-			"$in/nsrun/test"
+		cp -r "$here/../sys" "$here/../configs" "$here/../lib.sh" \
+			"$here/../run-sys.sh" "$in/nsrun/test"
 		cp "$built/probe" "$in/nsrun/test/build"
 	fi
 	{

@@ -114,8 +114,10 @@ check() {
 	world > /tmp/before
 	/nsrun/nsrun run -b $bundle web > /tmp/out 2> /tmp/err < /dev/null
 	status=$? err=$(cat /tmp/err)
-	# Where there is no cgroup it may say what could not be done.
-	[ "$cgroup$status" != none7 ] || err=
+	# Where no cgroup can enforce the device policy it says so, no more.
+	case $cgroup in
+	none | v2) err=$(echo "$err" | grep -v '^nsrun: .*devices.* nodev ') ;;
+	esac
 	report "the exit status is the program's, stderr is empty" \
 		"$status $err" "7 "
 	[ $status != 7 ] || inside
