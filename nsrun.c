@@ -5241,11 +5241,12 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &fd, e);
 }
 
-/* One hierarchy below the cgroup mount: mounted from inside the container's
- * cgroup namespace, or else a bind of the container's own group. */
-static bool mnt_cgroup_one(struct inside *in, const struct mnt *m,
-			   const struct cg_dir *d, int target,
-			   const char *path, struct err *e)
+/* One hierarchy of the cgroup mount: mounted from inside the container's cgroup
+ * namespace, or else, as in a nested one that may not, a bind of the
+ * container's own group. 1: done; 0: the host gave none. */
+static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
+			  const struct cg_dir *d, int target,
+			  const char *path, struct err *e)
 {
 	struct mnt h = { .src = "cgroup", .type = d->h->v2 ? "cgroup2" :
 			 "cgroup", .data = d->h->v2 ? "" : d->h->ctrls };
@@ -5255,18 +5256,21 @@ static bool mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	if (str_after(h.data, "name=") &&
 	    text_to(data, sizeof data, "none,%s", h.data))
 		h.data = data;
-	if (in->cgroup_ns) {
-		fd = mnt_fs(&h, m->set, "", NULL, e);
-		if (fd >= 0 && sys_move_mount(fd, target) == 0)
-			return true;
+	if (in->cgroup_ns)
+		fd = mnt_fs(&h, 0, "", NULL, e);
+	if (fd < 0)
+		fd = sys_open_tree(AT_FDCWD, d->path, K_TREE_CLONE);
+	if (fd >= 0 && sys_move_mount(fd, target) < 0)
+		return sysfail(e, "move the mount into place"), -1;
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0) {		/* before 5.2 */
+		src = io_open(d->path, O_PATH | O_DIRECTORY);
+		if (src < 0)
+			return sysfail(e, "open %s", d->path), -1;
+		fd = mnt_clone(in, src, target, path, false, 0, e);
 	}
-	/* before 5.2, or EPERM and EBUSY in a nested namespace: bind */
-	src = io_open(d->path, O_PATH | O_DIRECTORY);
-	if (src < 0)
-		return sysfail(e, "open %s", d->path);
-	fd_close(&fd);
-	fd = mnt_clone(in, src, target, path, false, 0, e);
-	return fd >= 0 && mnt_set(in, fd, m->set, m->clr, false, e);
+	return fd >= 0 && mnt_set(in, fd, m->set, m->clr, false, e) ? 1 : -1;
 }
 
 /* v1: a tmpfs with a directory for each hierarchy, named as on the host, and
@@ -5276,6 +5280,7 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 {
 	char path[PATH_MAX];
 	size_t i;
+	int done;
 
 	for (i = 0; i < in->cg->n; i++) {
 		const struct cg_dir *d = &in->cg->d[i];
@@ -5283,20 +5288,19 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 		const char *p = d->h->ctrls;
 		autofd dir = -1;
 
-		if (access(d->path, F_OK) < 0) {
-			if (errno == ENOENT)	/* the host gave none */
-				continue;
-			return sysfail(e, "open %s", d->path);
-		}
 		text_to(path, sizeof path, "%s/%s", m->dest, name);
 		if (mkdirat(top, name, 0755) < 0)
 			return sysfail(e, "make %s", path);
 		dir = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW |
 			     O_CLOEXEC);
-		if (dir < 0 || !mnt_cgroup_one(in, m, d, dir, path, e))
-			return dir >= 0 ? wrap(e, "%s", name) :
-			       sysfail(e, "open %s", path);
-		while (strchr(d->h->ctrls, ',') && *p) {
+		if (dir < 0)
+			return sysfail(e, "open %s", path);
+		done = mnt_cgroup_one(in, m, d, dir, path, e);
+		if (done < 0)
+			return wrap(e, "%s", name);
+		if (!done)
+			unlinkat(top, name, AT_REMOVEDIR);
+		while (done && str_find(d->h->ctrls, ",") && *p) {
 			size_t n = strcspn(p, ",");
 			char one[64];
 
@@ -5325,14 +5329,18 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	target = mnt_target(in, m, true, &existed, e);
 	if (target < 0 || !in->placed(in, e))
 		return false;
-	if (only && access(only->path, F_OK) == 0)
-		return mnt_cgroup_one(in, m, only, target, m->dest, e);
+	if (only) {
+		int done = mnt_cgroup_one(in, m, only, target, m->dest, e);
+
+		if (done)
+			return done > 0;
+	}
 	fd = mnt_fs(&t, attr, "", NULL, e);
 	if (fd >= 0 && sys_move_mount(fd, target) < 0)
 		return sysfail(e, "move the mount into place");
 	if (fd < 0 && !*e->text)
 		fd = mnt_fs_old(in, &t, attr, "", target, e);
-	if (fd < 0 || !mnt_cgroup_v1(in, m, fd, e))
+	if (fd < 0 || (!only && !mnt_cgroup_v1(in, m, fd, e)))
 		return false;
 	return ((m->set & K_ATTR_RDONLY) || in->cg->n == 0 || only ?
 		mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e) : true) &&
@@ -5572,10 +5580,27 @@ static bool dev_bind(struct inside *in, const struct dev *d, struct err *e)
 	return fd >= 0;
 }
 
-static bool dev_make(struct inside *in, const struct dev *d, struct err *e)
+/* The directory of a path below the root, and the name in it. Most are in
+ * /dev, which stays open in *dev. */
+static int dev_parent(struct inside *in, int *dev, const char *path,
+		      char name[NAME_MAX + 1], int *own)
+{
+	const char *rest = str_after(path, "/dev/");
+
+	if (!rest || str_find(rest, "/"))
+		return *own = root_parent(in->root, path, name);
+	if (*dev < 0)
+		*dev = root_make(in->root, "/dev", WALK_DIR, 0755);
+	text_to(name, NAME_MAX + 1, "%s", rest);
+	return *dev;
+}
+
+static bool dev_make(struct inside *in, int *dev, const struct dev *d,
+		     struct err *e)
 {
 	char name[NAME_MAX + 1];
-	autofd dir = root_parent(in->root, d->path, name);
+	autofd own = -1;
+	int dir = dev_parent(in, dev, d->path, name, &own);
 	struct stat st;
 
 	if (dir < 0)
@@ -5603,11 +5628,12 @@ static bool dev_make(struct inside *in, const struct dev *d, struct err *e)
 	return fail(e, "something else is there already");
 }
 
-static bool dev_link(struct inside *in, const char *target, const char *path,
-		     struct err *e)
+static bool dev_link(struct inside *in, int *dev, const char *target,
+		     const char *path, struct err *e)
 {
 	char name[NAME_MAX + 1];
-	autofd dir = root_parent(in->root, path, name);
+	autofd own = -1;
+	int dir = dev_parent(in, dev, path, name, &own);
 
 	return (dir >= 0 && (symlinkat(target, dir, name) == 0 ||
 			     errno == EEXIST || errno == EROFS)) ||
@@ -5617,15 +5643,16 @@ static bool dev_link(struct inside *in, const char *target, const char *path,
 static bool dev_all(struct inside *in, const struct dev_list *l,
 		    struct err *e)
 {
+	autofd dev = -1;
 	size_t i;
 
 	if (l->skip)
 		return true;
 	for (i = 0; i < l->n; i++)
-		if (!dev_make(in, &l->v[i], e))
+		if (!dev_make(in, &dev, &l->v[i], e))
 			return wrap(e, "device %s", l->v[i].path);
 	for (i = 0; i < COUNT(dev_links); i++)
-		if (!dev_link(in, dev_links[i][0], dev_links[i][1], e))
+		if (!dev_link(in, &dev, dev_links[i][0], dev_links[i][1], e))
 			return false;
 	return true;
 }
@@ -8364,21 +8391,6 @@ static int protect_copy(int from, struct err *e)
 	return fd_take(&to);
 }
 
-/* The arguments of this process, from the kernel; with NULL at the end. */
-static char **protect_argv(int proc, struct arena *mem, struct err *e)
-{
-	size_t len, n = 0, i;
-	char *p = io_load(mem, proc, "self/cmdline", CONFIG_MAX, &len, e);
-	char **argv;
-
-	for (i = 0; p && i < len; i++)
-		n += !p[i];
-	argv = p ? mem_new(mem, (n + 1) * sizeof *argv) : NULL;
-	for (i = 0; argv && i < n; i++, p += strlen(p) + 1)
-		argv[i] = p;
-	return argv;
-}
-
 /* Returns only if it fails. 5.10 knows execveat, but not the empty path. */
 static void protect_exec(int fd, char **argv)
 {
@@ -8389,14 +8401,12 @@ static void protect_exec(int fd, char **argv)
 	execve(path, argv, environ);
 }
 
-int nsrun_protect(struct nsrun_error *out)
+int nsrun_protect(char **argv, struct nsrun_error *out)
 {
 	autofd proc = host_proc(), fd = -1;
 	autofd self = openat(proc, "self/exe", O_RDONLY | O_CLOEXEC);
-	struct arena mem = { 0 };
 	struct err e = { 0, "" };
 	struct statfs fs;
-	char **argv;
 
 	out->errnum = 0;
 	out->text[0] = 0;
@@ -8406,17 +8416,15 @@ int nsrun_protect(struct nsrun_error *out)
 		return 0;
 	if (self >= 0 && sys_fcntl(self, K_GET_SEALS, 0) == K_SEALS)
 		return 0;
-	argv = protect_argv(proc, &mem, &e);
 	fd = protect_clone(proc);
-	if (argv && fd >= 0)
+	if (fd >= 0)
 		protect_exec(fd, argv);
 	fd_close(&fd);
-	fd = argv ? protect_copy(self, &e) : -1;
+	fd = protect_copy(self, &e);
 	if (fd >= 0) {
 		protect_exec(fd, argv);
 		sysfail(&e, "execute a protected copy of the program");
 	}
-	mem_free(&mem);
 	out->errnum = e.num;
 	text_to(out->text, sizeof out->text, "%s", e.text);
 	return -1;
@@ -8435,7 +8443,7 @@ struct cli {
 	bool		debug, systemd, rootless, keep, no_keyring, ignored,
 			help, version;
 	int		log_fd;
-	const char	*name;		/* argv[0] */
+	char		**argv;
 	const struct command *cmd;
 	char		**args;
 	int		nargs;
@@ -8576,7 +8584,7 @@ static int cli_run(struct cli *c)
 
 	if (c->nargs != 1)
 		return cli_failf(c, "run takes one container ID");
-	if (nsrun_protect(&e) < 0)
+	if (nsrun_protect(c->argv, &e) < 0)
 		return cli_failf(c, "cannot run '%s': protect the program "
 				 "file: %s", c->args[0], e.text);
 	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
@@ -8689,8 +8697,8 @@ static int cli_usage(const struct command *cmd)
 
 static int cli_version(const struct cli *c)
 {
-	const char *slash = strrchr(c->name, '/');
-	const char *name = slash ? slash + 1 : c->name;
+	const char *slash = strrchr(c->argv[0], '/');
+	const char *name = slash ? slash + 1 : c->argv[0];
 	char buf[128];
 	struct text t = { buf, 0, sizeof buf, 1, false };
 
@@ -8820,7 +8828,7 @@ static void cli_own_process(void)
 
 int nsrun_main(int argc, char **argv)
 {
-	struct cli c = { .log_fd = -1, .name = argc ? argv[0] : "nsrun" };
+	struct cli c = { .log_fd = -1, .argv = argv };
 	const char *word;
 	int at = 1;
 	size_t i;

@@ -9,7 +9,7 @@
  *	struct nsrun_error e;
  *	int status;
  *
- *	if (nsrun_protect(&e) || nsrun_run(&o, &status, &e))
+ *	if (nsrun_protect(argv, &e) || nsrun_run(&o, &status, &e))
  *		complain(e.text);
  *
  * Rules that hold for every call:
@@ -110,11 +110,11 @@ int nsrun_spec(const struct nsrun_options *, int rootless,
 /*
  * nsrun_protect - make the program file that this process runs unreachable
  * for writing through /proc/PID/exe (CVE-2019-5736): executes the program
- * again, with the same arguments, from a read-only clone of its mount or from
- * a sealed copy in memory. To be called first in main(), with one thread.
+ * again, with the arguments argv, from a read-only clone of its mount or from a
+ * sealed copy in memory. To be called first in main(), with one thread.
  * Returns 0 in the process that is safe, or -1 where neither way works.
  */
-int nsrun_protect(struct nsrun_error *);
+int nsrun_protect(char **argv, struct nsrun_error *);
 
 /* nsrun_main - the command line; returns the exit status. */
 int nsrun_main(int argc, char **argv);

@@ -450,13 +450,13 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The best of three, so that a busy machine does not matter. */
+/* The best of some, so that a busy machine does not matter. */
 static double time_of(const char *text, size_t n, bool good)
 {
 	double best = 1e9;
 	int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = n > 2 << 20; i < 3; i++) {
 		double t = now();
 		bool ok = parse(text, n) != NULL;
 
@@ -513,14 +513,14 @@ static void t_sizes(void)
 	memcpy(member + 98, "\":\"", 3);
 	memcpy(member + 198, "\",", 2);
 	linear(10, "members", "{", member, "\"z\":0}", true);
-	linear(2, "strings", "[", str, "0]", true);
-	linear(2, "one string", "\"", "a", "\"", true);
-	linear(2, "escapes", "\"", "\\u00e4\\n", "\"", true);
-	linear(2, "blanks", "[", "\n   ", "]", true);
-	linear(2, "a number", "-", "7", "7", true);
-	linear(2, "small lists", "[", "[],", "0]", true);
-	linear(2, "an open string", "\"", "a", "a", false);
-	linear(2, "lines before an error", "[", "\n\n\n\n", "x", false);
+	linear(1, "strings", "[", str, "0]", true);
+	linear(1, "one string", "\"", "a", "\"", true);
+	linear(1, "escapes", "\"", "\\u00e4\\n", "\"", true);
+	linear(1, "blanks", "[", "\n   ", "]", true);
+	linear(1, "a number", "-", "7", "7", true);
+	linear(1, "small lists", "[", "[],", "0]", true);
+	linear(1, "an open string", "\"", "a", "a", false);
+	linear(1, "lines before an error", "[", "\n\n\n\n", "x", false);
 
 	it("gives up at 64 MiB of memory, and says so");
 	p = repeat(10 << 20, "[0", ",0", "]");
