@@ -23,26 +23,27 @@
  *	P							I
  *	load  config.json -> struct spec	verb_load()
  *	plan  spec + host -> struct plan	verb_load()
- *	claim <root>/<id>, locked		state_claim()
- *	make cgroups, set limits		cg_make()
+ *	claim <root>/<id>, locked; state	verb_claim()
  *	clone ------------------------------------------------> close fds
- *	pid and start time into the state			new mount ns
- *	id maps, cgroup.procs					lo up
- *	GO ---------------------------------------------------> become id 0
- *		(a SOURCE request or a WARN may come)		cgroup ns
- *								mounts, /dev
- *	<---------------------------------------------- MOUNTED pivot, console
- *	GO ---------------------------------------------------> names, sysctls
- *								cwd, masks, look
- *								up argv[0], ro
- *	<------------------------------------------------ READY
- *	memory cgroup, state				rlimits, ids, caps
- *	GO ---------------------------------------------------> (EXEC) execve
- *	wait, then undo: cgroups, state
+ *	id maps			spawn_map()			new mount ns
+ *	make cgroups, set	cg_make()			lo up
+ *	limits, place I		cg_join()			mounts, /dev
+ *	GO ---------------------------------------------------> cgroup ns, its
+ *		(a SOURCE or TTY message may come)		mount; pivot,
+ *								console, names,
+ *								sysctls, masks,
+ *								cwd, look up
+ *	<------------------------------------------------ READY argv[0], ro
+ *	memory cgroup						rlimits, labels,
+ *	GO ---------------------------------------------------> ids, caps
+ *	<------------------------------------- EXEC, then the end of the socket
+ *	state "running", wait, then undo: cgroups, state	the program
  *
- * The left column is spawn_init() and verb_run(), the right one init_main().
- * All of I is one recipe, and every step is named in the error if it fails.
- * ERR may arrive instead of any message from the right; P then kills I,
+ * Both columns run at once; GO is where I needs what P does for it: in a user
+ * namespace before anything else, otherwise before the cgroup mount. The left
+ * column is verb_create() and spawn_init(), the right one init_arrange() and
+ * init_start(). I is two recipes, and every step is named in the error if it
+ * fails. ERR may arrive instead of any message from the right; P then kills I,
  * undoes in reverse and reports. I dies with P (PR_SET_PDEATHSIG).
  *
  * Six rules
@@ -2975,11 +2976,11 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 /* ===== STATE =============================================================
  *
  * <root>/<id>/state.json says what exists of a container, and is replaced by
- * rename before the next thing is made: at the claim, with the cgroup
- * directories that will be made; with init's pid and start time before init
- * may act; and when it runs. So whatever kills nsrun, the next one finds what
- * to undo. The directory itself is the lock (flock), and mkdir decides who
- * owns an id. A pid counts only together with its start time.
+ * rename: at the claim, with the cgroup directories that will be made, and when
+ * it runs, with init's pid and start time. In between init dies with nsrun. So
+ * whatever kills nsrun, the next one finds what to undo. The directory itself
+ * is the lock (flock), and mkdir decides who owns an id. A pid counts only
+ * together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.

@@ -36,8 +36,12 @@ finish() {
 			rmdir "/sys/fs/cgroup/$h"
 		fi
 	done
+	umount "$tmp/run"
 	rm -rf "$tmp"
 }
+# State lives on a tmpfs, as /run is nearly everywhere.
+mkdir "$tmp/run"
+mount -t tmpfs run "$tmp/run"
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -84,7 +88,9 @@ bundle() {
 		"$b/rootfs/sys"
 	cp "$tmp/job" "$b/rootfs/bin/true"
 	(cd "$b" && "$NSRUN" spec)
-	sed -e 's/"terminal": *true/"terminal": false/' "$@" "$b/config.json" \
+	# Old crun refuses a newer specification by its number.
+	sed -e 's/"terminal": *true/"terminal": false/' \
+		-e 's/"ociVersion": *"[^"]*"/"ociVersion": "1.0.0"/' "$@" "$b/config.json" \
 		> "$b/new"
 	mv "$b/new" "$b/config.json"
 }
@@ -93,7 +99,7 @@ bundle() {
 peak() {
 	rm -f "$tmp/in" "$tmp/out"
 	mkfifo "$tmp/in" "$tmp/out"
-	"$2" --root "$tmp/state.$1" run -b "$tmp/wait" "wait-$1" \
+	"$2" --root "$tmp/run/$1" run -b "$tmp/wait" "wait-$1" \
 		< "$tmp/in" > "$tmp/out" &
 	pid=$!
 	exec 8> "$tmp/in"
@@ -105,7 +111,7 @@ peak() {
 
 # small NAME RUNTIME - whether a container limited to 128 KiB runs at all.
 small() {
-	if "$2" --root "$tmp/state.$1" run -b "$tmp/small" "small-$1" \
+	if "$2" --root "$tmp/run/$1" run -b "$tmp/small" "small-$1" \
 		2> "$tmp/err"; then
 		echo yes
 	else
@@ -116,7 +122,7 @@ small() {
 # Only the runtimes that work here are measured; a failure is told.
 works() {
 	command -v "$2" >/dev/null || { echo "$1: not installed"; return 1; }
-	"$2" --root "$tmp/state.$1" run -b "$tmp/bundle" "try-$1" 2>"$tmp/err" ||
+	"$2" --root "$tmp/run/$1" run -b "$tmp/bundle" "try-$1" 2>"$tmp/err" ||
 		{ echo "$1: fails: $(tail -n 1 "$tmp/err")"; return 1; }
 }
 
@@ -138,7 +144,7 @@ root=$tmp/bundle/rootfs
 set -- floor "$tmp/floor" "$root" /bin/true -- \
 	"fork and exec" "$root/bin/true"
 for r in $runtimes; do
-	set -- "$@" -- "${r%%=*} run" "${r#*=}" --root "$tmp/state.${r%%=*}" \
+	set -- "$@" -- "${r%%=*} run" "${r#*=}" --root "$tmp/run/${r%%=*}" \
 		run -b "$tmp/bundle" "bench-${r%%=*}"
 done
 if command -v "$BWRAP" >/dev/null; then

@@ -20,10 +20,8 @@ chown 77:78 "$host/dir"
 # All of the tree but times, and the names in /dev
 picture()
 {
-	find "$host" | sort | while read -r file; do
-		stat -c '%n %f %u %g %t %T %s %h' "$file"
-		[ -L "$file" ] || [ ! -f "$file" ] || sha256sum <"$file"
-	done
+	find "$host" -exec stat -c '%n %f %u %g %t %T %s %h' {} + | sort
+	find "$host" -type f -exec sha256sum {} + | sort
 	find /dev -maxdepth 1 | sort
 	cat /proc/sys/kernel/core_pattern /proc/sys/kernel/hostname
 }
@@ -383,9 +381,9 @@ config mounts="$volume,{\"destination\":\"/data/a/b\",\"type\":\"tmpfs\",
 	"minor":3,"fileMode":511,"uid":1,"gid":1}],
 	"maskedPaths":["/data/a/file","/data/a/sub"],
 	"readonlyPaths":["/data/a"]' cwd=/data/a/cwd/deep args='"show","cwd"'
-worked=0 wild='' n=0
-[ -z "$peer" ] || n=150
-while [ $((n += 1)) -le 200 ]; do
+worked=0 wild='' n=0 began=$(date +%s)
+while [ $n -lt 200 ] && [ $(($(date +%s) - began)) -lt 20 ]; do
+	n=$((n + 1))
 	run
 	case $status in
 	0)	worked=$((worked + 1)) ;;
@@ -400,7 +398,8 @@ while [ $((n += 1)) -le 200 ]; do
 done
 : >"$T/stop"
 wait $racer
-check_is "200 runs in a race end as they should" "$wild" ""
-unharmed "200 runs in a race, of which $worked worked"
+check_is "$n runs in a race, of which $worked worked, end as they should" \
+	"$wild" ""
+unharmed "a race"
 
 done_testing

@@ -118,7 +118,7 @@ static const struct {
 
 static int inj_missing(const char *call, long what);
 static bool inj_is_clone(const char *call, long what);
-static const char *inj_name(const char *call, long what);
+static const char *inj_name(const char *call, long what, const char *func);
 
 static void inj_trouble(const char *f, ...)
 	__attribute__((format(printf, 1, 2)));
@@ -167,9 +167,10 @@ static bool inj_fails(const char *call, long what, const char *func, int line)
 		return true;
 	}
 	if (++s->count[inj_role] == inj.n && inj_role == inj.role) {
+		call = inj_name(call, what, func);
 		s->num = inj.num > 0 ? inj.num : inj_pick(call, -inj.num);
 		s->line = line;
-		strncpy(s->call, inj_name(call, what), sizeof s->call - 1);
+		strncpy(s->call, call, sizeof s->call - 1);
 		strncpy(s->func, func, sizeof s->func - 1);
 		errno = s->num;
 		return true;
@@ -425,7 +426,8 @@ static bool inj_is_clone(const char *call, long what)
 	       (what == NR_clone3 || what == SYS_clone);
 }
 
-static const char *inj_name(const char *call, long what)
+/* Of a raw call the name of its wrapper tells, if nothing here does. */
+static const char *inj_name(const char *call, long what, const char *func)
 {
 	static const struct {
 		const char	*name, *call;
@@ -458,7 +460,8 @@ static const char *inj_name(const char *call, long what)
 	for (i = 0; i < COUNT(more); i++)
 		if (more[i].what == what && !strcmp(more[i].call, call))
 			return more[i].name;
-	return call;
+	return strcmp(call, "syscall") || strncmp(func, "sys_", 4) ? call :
+	       func + 4;
 }
 
 static unsigned inj_bits(const char *words)
@@ -482,10 +485,15 @@ static unsigned inj_bits(const char *words)
 
 /* ---- results ----------------------------------------------------------- */
 
-enum { INJ_TEXT = 1 << 17, INJ_LIMIT = 8 /* seconds of one run */ };
+enum {
+	INJ_TEXT	= 1 << 17,
+	INJ_LIMIT	= 8,	/* seconds of one run */
+	INJ_PROTECTED	= 42,	/* exit status of a program that is */
+};
 
 static struct { int passed, failed, skipped; } *inj_total;	/* shared */
 static char inj_tag[32], inj_top[64], inj_probe[PATH_MAX];
+static char **inj_argv;
 static bool inj_full, inj_verbose;
 
 static char inj_detail[1 << 16];	/* of the group at work */
@@ -725,8 +733,11 @@ static bool inj_differs(const char *a, const char *b, char line[2][200])
 
 /* ---- scenes ------------------------------------------------------------ */
 
+enum inj_verb { INJ_RUN, INJ_PLAN, INJ_SPEC, INJ_PROTECT };
+
 struct inj_scene {
 	const char	*name;
+	enum inj_verb	verb;
 	/* pairs of a text in the config of `nsrun spec` and what replaces it */
 	const char	*const *edit;
 	/* arranges the host; NULL, or why it cannot */
@@ -734,12 +745,13 @@ struct inj_scene {
 	uid_t		uid;		/* of the caller */
 	bool		old;		/* the new calls are missing, too */
 	bool		needs_new;	/* it cannot be without them */
-	unsigned	every;		/* n, unless FULL */
+	unsigned	every;		/* n, unless FULL; 0: none */
+	int		stray;		/* an fd of the caller's; 0: 40 */
 };
 
 static struct inj_run {
 	const struct inj_scene *scene;
-	char	bundle[100], state[100], out[100], err[100];
+	char	bundle[100], state[100], out[100], spec[100];
 	char	mounts[INJ_TEXT], files[INJ_TEXT];	/* before */
 	char	wanted[INJ_TEXT], got[INJ_TEXT];	/* the probe's text */
 } inj_run;
@@ -951,6 +963,12 @@ static void inj_remove(const char *path)
 	nftw(path, inj_remove_file, 20, FTW_PHYS | FTW_DEPTH);
 }
 
+/* What stayed because its own removal failed is for the next run to take. */
+static bool inj_heals(void)
+{
+	return !strcmp(inj_seen->call, "unlinkat");
+}
+
 /* From outside, after the caller has ended. */
 static void inj_seek(struct inj_run *r)
 {
@@ -973,10 +991,11 @@ static void inj_seek(struct inj_run *r)
 	for (p = more; *p; p += strcspn(p, "\n") + 1)
 		if (!strstr(p, "/state/deep ") && !strstr(p, "/state "))
 			/* its removal was what failed */
-			if (strcmp(inj_seen->call, "unlinkat"))
+			if (!inj_heals())
 				inj_trouble("left: the file %.*s",
 					    (int)strcspn(p, "\n"), p);
-	inj_remove(r->state);
+	if (!inj_heals())
+		inj_remove(r->state);
 	inj_seek_groups(false);
 	if (strstr(inj_seen->trouble, "the cgroup"))
 		inj_seek_groups(true);
@@ -1039,6 +1058,7 @@ static void inj_caller(struct inj_run *r)
 {
 	struct nsrun_options o = { .id = inj_tag, .bundle = r->bundle,
 		.root = r->state, .log = inj_log, .attend = inj_attend };
+	int stray = r->scene->stray ? r->scene->stray : 40;
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), pid, status;
 	int out = open(r->out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	struct inj_seen *s = inj_seen;
@@ -1046,11 +1066,10 @@ static void inj_caller(struct inj_run *r)
 	struct nsrun_error e;
 	sigset_t none;
 
-	/* fd 200 is one of the caller's that nobody may inherit. Where
-	 * close_range is missing all below the limit may be closed: so that
-	 * this does not take long, the limit is low */
+	/* one fd of the caller's that nobody may inherit; and where close_range
+	 * is missing, all below the limit may be closed, so it is low */
 	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 ||
-	    dup2(out, 2) < 0 || dup2(out, 200) < 0 ||
+	    dup2(out, 2) < 0 || dup2(out, stray) < 0 ||
 	    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 64, 4096 }) < 0)
 		_exit(90);
 	close(in);
@@ -1063,8 +1082,14 @@ static void inj_caller(struct inj_run *r)
 	     setuid(r->scene->uid) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
 		_exit(91);
 	inj_own(before);
+	if (r->scene->verb == INJ_SPEC)
+		*strrchr(strcpy(r->bundle, r->spec), '/') = 0;
+	setenv("INJECT_PROTECTED", "1", 1);
 	inj.on = true;
-	s->rc = nsrun_run(&o, &s->status, &e);
+	s->rc = r->scene->verb == INJ_PLAN ? nsrun_plan(&o, 1, &e) :
+		r->scene->verb == INJ_SPEC ? nsrun_spec(&o, 0, &e) :
+		r->scene->verb == INJ_PROTECT ? nsrun_protect(inj_argv, &e) :
+		nsrun_run(&o, &s->status, &e);
 	inj.on = false;
 	snprintf(s->text, sizeof s->text, "%s", e.text);
 	s->errnum = e.errnum;
@@ -1112,12 +1137,17 @@ static void inj_go(struct inj_run *r)
 	if (inj_sweep())
 		while (inj_sweep())
 			;
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+	if (r->scene->verb == INJ_PROTECT && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == INJ_PROTECTED)
+		inj_seen->done = true;	/* it is another program now */
+	else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		inj_trouble("crashes with signal %d", WTERMSIG(status));
 	else if (WIFEXITED(status) && WEXITSTATUS(status))
 		inj_trouble("the caller ended with %d", WEXITSTATUS(status));
 	inj_seek(r);
-	inj_load(r->out, r->got);
+	inj_load(r->scene->verb == INJ_SPEC ? r->spec : r->out, r->got);
+	if (unlink(r->spec) == 0 && inj_seen->rc)
+		inj_trouble("left: the config.json");
 	inj_same(r->got);
 }
 
@@ -1149,7 +1179,7 @@ static int inj_last_cause(const char *text, int injected)
 }
 
 /* NULL: what a person can use; else what is wrong with it. */
-static const char *inj_bad_text(const struct inj_seen *s)
+static const char *inj_bad_text(const struct inj_seen *s, enum inj_verb verb)
 {
 	static const char *const unclear[] = { "init ended with status",
 		"init was ended by", "first stage died", "did not answer",
@@ -1159,7 +1189,9 @@ static const char *inj_bad_text(const struct inj_seen *s)
 	int cause = inj_last_cause(s->text, s->num);
 	size_t i;
 
-	snprintf(begin, sizeof begin, "cannot run '%s': ", inj_tag);
+	snprintf(begin, sizeof begin, verb == INJ_RUN ? "cannot run '%s': " :
+		 verb == INJ_PLAN ? "cannot plan: " : verb == INJ_SPEC ?
+		 "cannot write a config.json: " : "", inj_tag);
 	if (!*s->text)
 		return "the error is empty";
 	if (!inj_begins(s->text, begin) || !s->text[strlen(begin)])
@@ -1262,6 +1294,7 @@ static bool inj_baseline(struct inj_run *r)
 	static const char *const marks[] = { "\nhostname nsrun\n", "\npid 1\n",
 		"\nns pid another\n", "\nlink lo ", "\nstat /dev/null type=char",
 		"\nmount " };
+	bool run = r->scene->verb == INJ_RUN;
 	struct inj_seen *s = inj_seen;
 	char why[600];
 	size_t i;
@@ -1270,7 +1303,7 @@ static bool inj_baseline(struct inj_run *r)
 	inj_go(r);
 	strcpy(r->wanted, "\n");
 	strcat(r->wanted, r->got);
-	for (i = 0; !s->rc && i < COUNT(marks); i++)
+	for (i = 0; run && !s->rc && i < COUNT(marks); i++)
 		if (!strstr(r->wanted, marks[i])) {
 			inj_note("no line \"%s\"", marks[i] + 1);
 			inj_bad++;
@@ -1289,13 +1322,13 @@ static bool inj_baseline(struct inj_run *r)
 		inj_note("the probe said: %.1500s", r->got);
 	for (i = 1; i < INJ_ROLES - 1 && s->count[i] < 100; i++)
 		;
-	if (s->count[0] < 50 || s->count[i] < 100) {
+	if (run ? s->count[0] < 50 || s->count[i] < 100 : s->count[0] < 3) {
 		inj_note("only %u and %u calls were counted", s->count[0],
 			 s->count[1]);
 		inj_bad++;
 	}
 	i = inj_bad;
-	inj_report(r->scene->name, "runs, and shows the same container twice");
+	inj_report(r->scene->name, "works, and does the same twice");
 	return !i;
 }
 
@@ -1327,8 +1360,8 @@ static void inj_try_missing(struct inj_run *r, const char *name, unsigned bits,
 static void inj_all_missing(struct inj_run *r)
 {
 	static const int nums[] = { ENOSYS, EPERM };
-	const char *what = r->scene->needs_new ? "the same container or a clear "
-			   "error" : "the same container";
+	const char *what = r->scene->needs_new ? "the same or a clear error" :
+			   "the same";
 	unsigned used = 0, tried = 0;
 	size_t i, k;
 
@@ -1356,22 +1389,27 @@ static void inj_all_missing(struct inj_run *r)
 	inj.missing = 0;
 }
 
-/* The third time and later that this line comes to grief in this way. */
+/* Whether the same was told often enough: of this line, or in these words. */
 static bool inj_again(int line, const char *bad)
 {
-	static struct { int line, times; char bad[24]; } had[500];
+	static struct { int line, times; char bad[80]; } had[1000];
+	int of_line = 0, in_words = 0;
 	size_t i;
 
 	if (inj_full && inj_verbose)
 		return false;
-	for (i = 0; i < COUNT(had) && had[i].line; i++)
-		if (had[i].line == line && inj_begins(bad, had[i].bad))
-			return ++had[i].times > 2;
+	for (i = 0; i < COUNT(had) && had[i].times; i++) {
+		bool words = inj_begins(bad, had[i].bad);
+
+		of_line += had[i].line == line && !strncmp(bad, had[i].bad, 24);
+		in_words += words && strlen(bad) > 60;
+	}
 	if (i < COUNT(had)) {
 		had[i].line = line;
+		had[i].times = 1;
 		strncpy(had[i].bad, bad, sizeof had[i].bad - 1);
 	}
-	return false;
+	return of_line > 1 || in_words > 3;
 }
 
 /* One call fails. False when there was no such call any more. */
@@ -1395,7 +1433,7 @@ static bool inj_try(struct inj_run *r, int role, unsigned n, int num,
 	else if (!s->done)
 		bad = "the caller did not come back";
 	else if (s->rc)
-		bad = inj_bad_text(s);
+		bad = inj_bad_text(s, r->scene->verb);
 	else if (!inj_right(r, s->call, s->num, why))
 		bad = why;
 	how[s->rc != 0]++;
@@ -1410,7 +1448,16 @@ static bool inj_try(struct inj_run *r, int role, unsigned n, int num,
 		printf("    %s %u %s (%s, line %d) %s: %s\n", who, n, s->call,
 		       s->func, s->line, inj_errno(s->num), s->text);
 	}
-	return s->num != 0;
+	if (!s->num || !inj_heals())
+		return s->num != 0;
+	inj.n = 0;
+	inj_go(r);
+	if (*s->trouble || s->rc || !inj_right(r, "", 0, why)) {
+		inj_note("%s %u: what it left troubles the next run: %s%s%s",
+			 who, n, s->trouble, s->text, why);
+		inj_bad++;
+	}
+	return true;
 }
 
 /* The scene's kernel. Keyrings are old, and would only be another container. */
@@ -1424,6 +1471,7 @@ static void inj_all(struct inj_run *r)
 {
 	unsigned how[2] = { 0, 0 }, every = inj_full ? 1 : r->scene->every;
 	unsigned calls = 0, n;
+	const char *same = r->scene->verb == INJ_RUN ? "container" : "result";
 	double start = inj_clock();
 	int role, k, roles;
 
@@ -1447,9 +1495,9 @@ static void inj_all(struct inj_run *r)
 		}
 	inj.n = 0;
 	inj.missing = 0;
-	inj_report(r->scene->name, "%u failing calls of %d processes: %u "
-		   "clear errors, %u times the same container, nothing left",
-		   calls, roles, how[1], how[0]);
+	inj_report(r->scene->name, "%u failing calls of %d process%s: %u "
+		   "clear errors, %u times the same %s, nothing left", calls,
+		   roles, roles == 1 ? "" : "es", how[1], how[0], same);
 	if (inj_verbose)
 		printf("    %.1f seconds\n", inj_clock() - start);
 }
@@ -1605,6 +1653,11 @@ static const struct inj_scene inj_scenes[] = {
 	  .host = inj_host_joined, .every = 4 },
 	{ .name = "rootless", .host = inj_host_userns, .uid = 65534,
 	  .every = 6 },
+	{ .name = "fd above the limit", .stray = 200 },
+	{ .name = "plan", .verb = INJ_PLAN, .every = 1 },
+	{ .name = "spec", .verb = INJ_SPEC, .every = 1 },
+	{ .name = "protect", .verb = INJ_PROTECT, .needs_new = true,
+	  .every = 1 },
 };
 
 /* Namespaces and a tmpfs of its own: NULL, or why not. Mounts are shared with
@@ -1643,6 +1696,7 @@ static void inj_play(const struct inj_scene *scene, int argc, char **argv)
 	mkdir(path, 0755);
 	snprintf(r->state, sizeof r->state, "%s/own/state/deep", inj_top);
 	snprintf(r->out, sizeof r->out, "%s/own/out", inj_top);
+	snprintf(r->spec, sizeof r->spec, "%s/own/config.json", inj_top);
 	if (chown(path, scene->uid, scene->uid) < 0)
 		return;
 	snprintf(path, sizeof path, "%s/shared", inj_top);
@@ -1679,7 +1733,8 @@ static void inj_play(const struct inj_scene *scene, int argc, char **argv)
 	}
 	if (!scene->old)
 		inj_all_missing(r);
-	inj_all(r);
+	if (scene->every || inj_full)
+		inj_all(r);
 }
 
 static void inj_scene_main(const struct inj_scene *scene, int argc, char **argv)
@@ -1717,6 +1772,7 @@ static bool inj_find_probe(void)
 int main(int argc, char **argv)
 {
 	const char *require = getenv("REQUIRE"), *tmp = getenv("TMPDIR");
+	struct nsrun_error e;
 	size_t i, n = 0;
 	void *shared = mmap(NULL, sizeof *inj_seen + sizeof *inj_total,
 			    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -1724,12 +1780,15 @@ int main(int argc, char **argv)
 
 	if (shared == MAP_FAILED)
 		return 1;
+	if (getenv("INJECT_PROTECTED"))	/* by inj_caller(), see there */
+		return nsrun_protect(argv, &e) ? 1 : INJ_PROTECTED;
 	for (i = 3; i < 1024; i++)	/* of whoever called us */
 		close((int)i);
 	inj_seen = shared;
 	inj_total = (void *)((char *)shared + sizeof *inj_seen);
 	inj_full = getenv("FULL") != NULL;
 	inj_verbose = getenv("VERBOSE") != NULL;
+	inj_argv = argv;
 	umask(022);
 	snprintf(inj_tag, sizeof inj_tag, "nst%dxinject", getpid());
 	snprintf(inj_top, sizeof inj_top, "%.30s/%s", tmp ? tmp : "/tmp",

@@ -13,4 +13,5 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs shm /dev/shm
 
 # Emulated, everything takes ten times as long.
-LIMIT=60 sh /nsrun/test/run-sys.sh
+# shellcheck disable=SC2046 # words
+LIMIT=60 sh /nsrun/test/run-sys.sh $(cat /nsrun/test/scripts)
