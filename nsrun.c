@@ -33,9 +33,11 @@
  *								console, names,
  *								sysctls, masks,
  *								cwd, look up
- *	<------------------------------------------------ READY argv[0], ro
- *	memory cgroup						rlimits, labels,
- *	GO ---------------------------------------------------> ids, caps
+ *								argv[0], ro
+ *	<------------------------------------------------ READY
+ *	memory cgroup		(only with a memory limit)
+ *	GO ---------------------------------------------------> rlimits, labels,
+ *								ids, caps
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
@@ -4079,6 +4081,17 @@ static bool cg_join(const struct cg_plan *p, int pid, bool late,
 	return true;
 }
 
+/* Is there a group that is entered last? */
+static bool cg_is_late(const struct cg_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->d[i].late)
+			return true;
+	return false;
+}
+
 /* Back to where P is, from the groups that are late. */
 static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 {
@@ -6974,6 +6987,7 @@ struct ctr {
 	int		sock, peer;	/* P's end, and I's until it is cloned */
 	int		pid, pidfd, tty;
 	unsigned	made;
+	bool		hold;	/* P acts between READY and the start */
 };
 
 /* ===== INIT ==============================================================
@@ -7042,8 +7056,6 @@ static int init_source(struct inside *in, size_t index, struct err *e)
  * can be made. Asked for by the first who needs it (struct inside). */
 static bool init_placed(struct inside *in, struct err *e)
 {
-	size_t i;
-
 	if (in->is_placed)
 		return true;
 	if (!sync_wait_go(in->sock, e))
@@ -7053,9 +7065,7 @@ static bool init_placed(struct inside *in, struct err *e)
 		return true;
 	if (unshare(K_NEWCGROUP) < 0)
 		return sysfail(e, "make the cgroup namespace");
-	for (i = 0; i < in->cg->n && !in->cg->d[i].late; i++)
-		;
-	return i == in->cg->n || sync_send(in->sock, MSG_CGROUP_NS, 0, -1) ||
+	return !cg_is_late(in->cg) || sync_send(in->sock, MSG_CGROUP_NS, 0, -1) ||
 	       sysfail(e, "report to the parent");
 }
 
@@ -7213,9 +7223,9 @@ static _Noreturn void init_main(struct ctr *c)
 	struct err e = { 0, "" };
 
 	if (init_arrange(c, &in, path, &e) &&
-	    (sync_send(c->peer, MSG_READY, 0, -1) ||
-	     sysfail(&e, "report to the parent")) &&
-	    sync_wait_go(c->peer, &e))
+	    (!c->hold || ((sync_send(c->peer, MSG_READY, 0, -1) ||
+			   sysfail(&e, "report to the parent")) &&
+			  sync_wait_go(c->peer, &e))))
 		init_start(c, &in, path, home, sizeof home, &e);
 	init_die(c->peer, &e);
 }
@@ -7616,7 +7626,7 @@ static bool spawn_place(struct ctr *c, bool made, struct err *e)
 						    e);
 }
 
-/* clone, up to the GO that lets init arrange itself. */
+/* From the clone to where init lacks nothing but a GO. */
 static bool spawn_init(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -7626,6 +7636,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	autofd group = -1;
 	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
 
+	c->hold = cg_is_late(&c->plan.cg);
 	c->made |= MADE_CGROUP;
 	if (into && !cg_make(&c->plan.cg, c->o, e))
 		return false;
@@ -7670,19 +7681,20 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		spawn_raise_limits(c);
 	}
 	return spawn_oom_score(c, e) &&
-	       (placed || spawn_place(c, into, e)) &&
-	       sync_go(c->sock, e);
+	       (placed || spawn_place(c, into, e));
 }
 
-/* From READY to the execve. */
+/* From init's arranging to its execve. */
 static bool spawn_start(struct ctr *c, struct err *e)
 {
+	if (!sync_go(c->sock, e))
+		return false;
 	/* the memory cgroup comes last, the setup is not charged to it */
-	return spawn_wait(c, MSG_READY, e) &&
-	       cg_join(&c->plan.cg, c->pid, true, e) &&
-	       sync_go(c->sock, e) &&
-	       spawn_wait(c, MSG_EXEC, e) &&
-	       spawn_wait(c, MSG_EXEC + 1, e);
+	if (c->hold && (!spawn_wait(c, MSG_READY, e) ||
+			!cg_join(&c->plan.cg, c->pid, true, e) ||
+			!sync_go(c->sock, e)))
+		return false;
+	return spawn_wait(c, MSG_EXEC, e) && spawn_wait(c, MSG_EXEC + 1, e);
 }
 
 /* ===== WATCH =============================================================

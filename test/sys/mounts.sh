@@ -802,7 +802,8 @@ ours "id-mapped mounts" && {
 		idmap '"bind"' "$maps"
 		check_out "mappings alone mean idmap" "/mine .* uid=1003"
 	else
-		refused "what cannot be mapped is told" "mounts\[3\].*idmap"
+		refused "what cannot be mapped is told" \
+			"mounts\[3\].*(idmap|map the ids).*file system"
 	fi
 	idmap '"bind","idmap"'
 	refused "idmap without mappings or user namespace is refused" \

@@ -316,11 +316,18 @@ umount "$T/shared/own"
 # All that the host has, shared, as on a machine with systemd
 mount --make-rshared /
 host_before=$(cat /proc/self/mountinfo)
-config linux='"rootfsPropagation":"shared"' args="$(json_list show mount)"
-run
-check_is "with all of the host shared nothing leaks either" \
-	"$(cat /proc/self/mountinfo)" "$host_before"
-check_is "and it runs" "$status" 0
+for path in "$B/rootfs" "$T/shared/rootfs"; do
+	for mode in shared slave; do
+		config args="$(json_list show mount)" \
+			linux="\"rootfsPropagation\":\"$mode\""
+		move_root "$path"
+		run
+		what="with all of the host shared, $mode, ${path#"$T/"}"
+		check_is "$what: nothing leaks either" \
+			"$(cat /proc/self/mountinfo)" "$host_before"
+		check_is "$what: it runs" "$status" 0
+	done
+done
 mount --make-rprivate /
 umount "$T/shared"
 
