@@ -1406,12 +1406,15 @@ static ssize_t io_recv(int sock, void *data, size_t n, int *fd, int *pid)
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
 			    .msg_control = &u, .msg_controllen = sizeof u };
 	struct cmsghdr *h;
+	int reset = 0;
 	ssize_t k;
 
 	*fd = -1;
+	/* A peer that died with unread packets makes one ECONNRESET, ahead of
+	 * what it had sent: that is still to be read. */
 	do
 		k = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	while (k < 0 && errno == EINTR);
+	while (k < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
 	if (k < 0)
 		return errno == ECONNRESET ? 0 : -1;
 	for (h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
@@ -1430,12 +1433,47 @@ static ssize_t io_recv(int sock, void *data, size_t n, int *fd, int *pid)
 	return k;
 }
 
-/* Closes every fd but 0-2 and the n of keep (which is sorted on the way; -1
- * is skipped). Without close_range: all that the limit allows. */
-static void fd_keep_only(int *keep, size_t n)
+static bool fd_is_kept(int fd, const int *keep, size_t n)
 {
-	struct k_rlimit lim = { 0, 0 };
-	int from = 3, max = 65536;
+	while (n--)
+		if (keep[n] == fd)
+			return true;
+	return fd < 3;
+}
+
+/* The same without close_range: what /proc/self/fd lists. Closing disturbs the
+ * list, so it is read again until nothing was closed. */
+static void fd_keep_listed(int proc, const int *keep, size_t n)
+{
+	char buf[2048];
+	bool again;
+
+	do {
+		int dir = openat(proc, "self/fd", O_RDONLY | O_CLOEXEC);
+		long k, off;
+
+		again = false;
+		while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
+			for (off = 0; off < k; ) {
+				struct k_dirent *d =
+					(struct k_dirent *)(buf + off);
+				unsigned long long fd;
+
+				off += d->len;
+				if (num_unsigned(d->name, strlen(d->name),
+						 &fd) && (int)fd != dir &&
+				    !fd_is_kept((int)fd, keep, n))
+					again |= close((int)fd) == 0;
+			}
+		fd_close(&dir);
+	} while (again);
+}
+
+/* Closes every fd but 0-2 and the n of keep, which is sorted on the way; -1 is
+ * skipped. */
+static void fd_keep_only(int proc, int *keep, size_t n)
+{
+	int from = 3;
 	size_t i, j;
 
 	for (i = 1; i < n; i++)
@@ -1452,11 +1490,8 @@ static void fd_keep_only(int *keep, size_t n)
 			continue;
 		if (to > from &&
 		    sys_close_range((unsigned)from, (unsigned)to - 1) < 0) {
-			if (sys_prlimit(0, RLIMIT_NOFILE, NULL, &lim) == 0 &&
-			    lim.soft < 65536)
-				max = (int)lim.soft;
-			for (; from < to && from < max; from++)
-				close(from);
+			fd_keep_listed(proc, keep, n);
+			return;
 		}
 		from = to == INT_MAX ? to : to + 1;
 	}
@@ -5736,7 +5771,7 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 }
 
 /* Detaches the mounts on the bottom file system; those that hold others take
- * them along. */
+ * them along. Cut off from their peers first, or the host would lose them. */
 static void root_strip(int proc)
 {
 	struct lines l = { .fd = -1 };
@@ -5752,7 +5787,8 @@ static void root_strip(int proc)
 		word_next(&s);
 		word_next(&s);
 		path = word_next(&s);
-		if (!str_eq(path, "/"))
+		if (!str_eq(path, "/") &&
+		    mount(NULL, path, NULL, MS_SLAVE | MS_REC, NULL) == 0)
 			umount2(path, K_MNT_DETACH);
 	}
 }
@@ -5765,6 +5801,8 @@ static int root_stone(struct inside *in, struct err *e)
 	autofd top = io_open("/", O_PATH | O_DIRECTORY);
 	bool ok;
 
+	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0 && errno != EINVAL)
+		return sysfail(e, "make the host's root private"), -1;
 	if (fd >= 0) {
 		ok = sys_move_mount(fd, top) == 0 &&
 		     sys_move_mount(in->root, fd) == 0;
@@ -5780,6 +5818,8 @@ static int root_stone(struct inside *in, struct err *e)
 	}
 	if (!ok)
 		sysfail(e, "put a tmpfs over the host's root");
+	if (!ok && e->num == ELOOP)
+		hint(e, "root.path / cannot be where / is an initramfs");
 	return ok ? fd_take(&fd) : -1;
 }
 
@@ -6921,6 +6961,7 @@ enum msg_kind {
 	MSG_READY,	/* I: all is arranged */
 	MSG_EXEC,	/* I: about to execve */
 	MSG_ERR,	/* any: text and errno, the last message */
+	MSG_END,	/* none: the end of the socket, after EXEC */
 };
 
 struct msg {
@@ -7007,7 +7048,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
 		keep[n++] = 3 + i;
-	fd_keep_only(keep, (size_t)n);
+	fd_keep_only(c->host.proc, keep, (size_t)n);
 	/* from now on it dies with P; if P is gone already, GO never comes */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return sysfail(e, "PR_SET_PDEATHSIG");
@@ -7251,7 +7292,8 @@ static int spawn_clone(unsigned flags, int cgroup, int *pidfd)
 	};
 
 	pid = (int)sys_clone3(&a);
-	if (pid < 0 && cgroup < 0 && (no_syscall(errno) || errno == EINVAL))
+	if (pid < 0 && cgroup < 0 && (no_syscall(errno) || errno == EINVAL ||
+				      errno == E2BIG))
 		pid = (int)sys_clone(flags | SIGCHLD);
 	if (pid > 0 && pidfd)
 		*pidfd = fd;
@@ -7284,7 +7326,7 @@ static _Noreturn void spawn_stage(struct ctr *c)
 		keep[n++] = p->join[i].fd;
 	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 128; i++)
 		keep[n++] = 3 + (int)i;
-	fd_keep_only(keep, (size_t)n);
+	fd_keep_only(c->host.proc, keep, (size_t)n);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (p->n && c->host.euid == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -7342,10 +7384,7 @@ static bool spawn_run_map(char **argv, int pid, struct err *e)
 		return sysfail(e, "make a socket pair");
 	child = spawn_clone(0, -1, NULL);
 	if (child == 0) {
-		int keep[1] = { pipe_fd[1] };
-
-		dup2(pipe_fd[1], 2);
-		fd_keep_only(keep, 1);
+		dup2(pipe_fd[1], 2);	/* all else is close-on-exec */
 		for (i = 0; i < COUNT(dirs); i++) {
 			text_to(path, sizeof path, "%s/%s", dirs[i], argv[0]);
 			execve(path, argv, env);
@@ -7393,8 +7432,9 @@ static bool spawn_map_one(struct ctr *c, int pid, bool gid, struct err *e)
 		char deny[32];
 
 		text_to(deny, sizeof deny, "%d/setgroups", pid);
-		if (self && io_put(c->host.proc, deny, "deny") &&
-		    io_put(c->host.proc, path, text))
+		if (self && !io_put(c->host.proc, deny, "deny"))
+			return sysfail(e, "write deny to %s", deny);
+		if (self && io_put(c->host.proc, path, text))
 			return true;
 		errno = EPERM;
 	}
@@ -7472,8 +7512,8 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	else if (m->idmap &&
 		 sys_mount_setattr(tree, m->idmap == 2 ? K_AT_RECURSIVE : 0,
 				   &a) < 0)
-		sysfail(&e, "map the ids of %s (the kernel or its file system "
-			"may not support it)", m->src);
+		sysfail(&e, "idmap %s (the kernel or its file system may not "
+			"support it)", m->src);
 	else if (sync_send(c->sock, MSG_SOURCE, 0, tree))
 		_exit(0);
 	init_die(c->sock, &e);
@@ -7529,7 +7569,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				continue;
 			return sysfail(e, "wait for init");
 		}
-		if (p[1].revents)
+		/* once the process may run, signals are for it */
+		if (p[1].revents && !p[0].revents)
 			return fail(e, "interrupted");
 		fd_close(&fd);
 		kind = sync_recv(c->sock, &m, &fd, &pid);
@@ -7552,16 +7593,21 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				c->o->console(c->o->data, c->tty);
 			break;
 		case MSG_ERR:
+			if (want == MSG_HELLO && pid > 0)
+				c->pid = pid;	/* J, or init: whoever it is */
 			*e = m.err;
 			return false;
 		case -1:
 			return sysfail(e, "receive from init");
 		case 0:
-			return want == MSG_EXEC + 1 || spawn_died(c, e);
+			return (want == MSG_END && p[1].fd == -2) ||
+			       spawn_died(c, e);
 		case MSG_HELLO:
 			c->pid = pid;
 			/* fall through */
 		default:
+			if (kind == MSG_EXEC)
+				p[1].fd = -2;	/* it said its last word */
 			if (kind == (int)want)
 				return true;
 		}
@@ -7694,7 +7740,7 @@ static bool spawn_start(struct ctr *c, struct err *e)
 			!cg_join(&c->plan.cg, c->pid, true, e) ||
 			!sync_go(c->sock, e)))
 		return false;
-	return spawn_wait(c, MSG_EXEC, e) && spawn_wait(c, MSG_EXEC + 1, e);
+	return spawn_wait(c, MSG_END, e);
 }
 
 /* ===== WATCH =============================================================
@@ -8423,11 +8469,15 @@ int nsrun_protect(char **argv, struct nsrun_error *out)
 
 	out->errnum = 0;
 	out->text[0] = 0;
+	if (self < 0) {
+		sysfail(&e, "open /proc/self/exe");
+		goto out;
+	}
 	/* the second time around, or on a router's read-only flash */
-	if (self >= 0 && fstatfs(self, &fs) == 0 &&
+	if (fstatfs(self, &fs) == 0 &&
 	    fs.f_flags & MS_RDONLY)
 		return 0;
-	if (self >= 0 && sys_fcntl(self, K_GET_SEALS, 0) == K_SEALS)
+	if (sys_fcntl(self, K_GET_SEALS, 0) == K_SEALS)
 		return 0;
 	fd = protect_clone(proc);
 	if (fd >= 0)
@@ -8438,6 +8488,7 @@ int nsrun_protect(char **argv, struct nsrun_error *out)
 		protect_exec(fd, argv);
 		sysfail(&e, "execute a protected copy of the program");
 	}
+out:
 	out->errnum = e.num;
 	text_to(out->text, sizeof out->text, "%s", e.text);
 	return -1;

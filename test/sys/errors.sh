@@ -246,23 +246,47 @@ run
 refused "so is one that is a directory" "config\.json.*directory"
 rmdir "$B/config.json"
 
-# Deep and large
+# Deep and large. The shell itself should not have to hold it.
+
+# Prints a text so many times.
+many()
+{
+	yes "$2" | head -n "$1" | tr -d '\n'
+}
+
+# The config, and what comes on stdin as members before its last brace
+append_members()
+{
+	config args='"echo","taken"'
+	sed '$d' "$B/config.json" >"$T/large"
+	{
+		cat
+		echo "}"
+	} >>"$T/large"
+	mv "$T/large" "$B/config.json"
+	what="a config.json of $(($(wc -c <"$B/config.json") / 1000000)) MB"
+}
+
+# DEPTH OPEN CLOSE
 deep()
 {
-	awk -v n="$1" -v c="$2" 'BEGIN { while (n--) printf "%s", c }'
+	{
+		printf ',"x":'
+		many "$1" "$2"
+		printf 7
+		many "$1" "$3"
+	} | append_members
+	run
 }
 for depth in 10000 1000000; do
-	config top="\"x\":$(deep $depth '[')$(deep $depth ']')"
-	run
+	deep $depth '[' ']'
 	ours "a depth of $depth" &&
 		refused "a depth of $depth is refused" "$position"
-	config top="\"x\":$(deep $depth '{"a":')7$(deep $depth '}')"
-	run
+	deep $depth '{"a":' '}'
 	ours "a depth of $depth" &&
 		refused "in objects too" "$position"
 done
-config top="\"x\":$(deep 100 '[')$(deep 100 ']')" args='"echo","taken"'
-run
+deep 100 '[' ']'
 check_out "a depth of 100 is taken, where it is unknown" "^taken\$"
 
 # SECONDS: runs, and has done so in time
@@ -273,23 +297,21 @@ in_time()
 	[ $(($(date +%s) - began)) -le "$1" ]
 }
 
-# AWK: the config with what it prints before the last brace
-large()
+hundred=$(printf '%0100d' 1)
 {
-	config args='"echo","taken"'
-	sed '$d' "$B/config.json" >"$T/large"
-	awk "BEGIN { $1; print \"}\" }" >>"$T/large"
-	mv "$T/large" "$B/config.json"
-	what="a config.json of $(($(wc -c <"$B/config.json") / 1000000)) MB"
-}
-large 'printf ",\"x\":[0"; for (i = 0; i < 100000; i++)
-	printf ",\"%090d\"", i; printf "],\"annotations\":{\"a\":\"b\""
-	for (i = 0; i < 5000; i++) printf ",\"key.%d\":\"%0100d\"", i, i
-	print "}"'
+	printf ',"x":[0'
+	many 90000 ",\"$hundred\""
+	printf '],"annotations":{"a":"b"'
+	seq 5000 | sed "s/.*/,\"key.&\":\"$hundred\"/"
+	printf '}'
+} | append_members
 check "$what is done in time" in_time 10
 check_out "$what is taken" "^taken\$"
-large 'printf ",\"x\":[0"; for (i = 0; i < 3000000; i++)
-	printf ",{}"; print "]"'
+{
+	printf ',"x":[0'
+	many 3000000 ',{}'
+	printf ']'
+} | append_members
 check "$what with millions of values too" in_time 10
 ours "$what, taken or refused" &&
 if [ "$status" = 0 ]; then
@@ -298,7 +320,7 @@ else
 	refused "it is refused for that" "$position.*(large|memory)"
 fi
 config args='"echo","taken"'
-deep 1700000 '          ' >>"$B/config.json"
+head -c 17000000 /dev/zero | tr '\000' ' ' >>"$B/config.json"
 in_time 10
 ours "17 MB" && refused "17 MB are refused" "config\.json.*(large|big|long|M)"
 

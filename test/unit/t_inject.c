@@ -932,10 +932,13 @@ static void inj_seek_links(void)
 /* The children of this process end; true if there were any. */
 static bool inj_sweep(void)
 {
-	DIR *proc = opendir("/proc");
 	struct dirent *d;
 	bool any = false;
+	DIR *proc;
 
+	if (waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD)
+		return false;
+	proc = opendir("/proc");
 	while (proc && (d = readdir(proc))) {
 		int pid = atoi(d->d_name);
 
@@ -1077,6 +1080,7 @@ static void inj_caller(struct inj_run *r)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (r->scene->uid &&
 	    (setgroups(0, NULL) < 0 || setgid(r->scene->uid) < 0 ||
 	     setuid(r->scene->uid) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
@@ -1222,6 +1226,7 @@ static const struct {
 	{ "keyctl",	EPERM,	"keyring ", "" },
 	/* where no node may be made, the host's is bound */
 	{ "mknodat",	EPERM,	" - devtmpfs ", "" },
+	{ "mknodat",	EPERM,	" /null /proc/", "" },
 	/* nobody asked for a limit, and this host gives no cgroup */
 	{ NULL,		EPERM,	"cgroup", "no cgroup of its own" },
 };
@@ -1657,7 +1662,7 @@ static const struct inj_scene inj_scenes[] = {
 	{ .name = "plan", .verb = INJ_PLAN, .every = 1 },
 	{ .name = "spec", .verb = INJ_SPEC, .every = 1 },
 	{ .name = "protect", .verb = INJ_PROTECT, .needs_new = true,
-	  .every = 1 },
+	  .every = 3 },
 };
 
 /* Namespaces and a tmpfs of its own: NULL, or why not. Mounts are shared with
@@ -1744,15 +1749,48 @@ static void inj_scene_main(const struct inj_scene *scene, int argc, char **argv)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		inj_play(scene, argc, argv);
 		fflush(stdout);
 		_exit(0);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status) {
+	if (pid > 0 && waitpid(pid, &status, 0) < 0) {	/* by a signal */
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	if (pid < 0 || status) {
 		inj_note("it ended with 0x%x", (unsigned)status);
 		inj_bad++;
 		inj_report(scene->name, "runs to its end");
 	}
+}
+
+static bool inj_stopped;
+
+static void inj_stop(int sig)
+{
+	(void)sig;
+	inj_stopped = true;
+}
+
+/* After an early end: what is left, but for mounts, which went by themselves.
+ * Processes may take a moment to be gone. */
+static void inj_clean(void)
+{
+	struct timespec ms = { 0, 10000000 };
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		while (inj_sweep())
+			;
+		*inj_seen->trouble = 0;
+		inj_load("/proc/self/mountinfo", inj_run.mounts);
+		inj_seek_groups(true);
+		if (!*inj_seen->trouble)
+			break;
+		nanosleep(&ms, NULL);
+	}
+	rmdir(inj_top);
 }
 
 /* Where the probe is: told, or seen from this file, or from here. */
@@ -1772,6 +1810,7 @@ static bool inj_find_probe(void)
 int main(int argc, char **argv)
 {
 	const char *require = getenv("REQUIRE"), *tmp = getenv("TMPDIR");
+	struct sigaction stop = { .sa_handler = inj_stop };
 	struct nsrun_error e;
 	size_t i, n = 0;
 	void *shared = mmap(NULL, sizeof *inj_seen + sizeof *inj_total,
@@ -1804,13 +1843,17 @@ int main(int argc, char **argv)
 		inj_note("no test/build/probe, or no %s", inj_top);
 		inj_report("fault injection", "can start");
 	} else {
-		for (i = 0; i < COUNT(inj_scenes); i++)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		sigaction(SIGTERM, &stop, NULL);
+		sigaction(SIGINT, &stop, NULL);
+		sigaction(SIGHUP, &stop, NULL);
+		for (i = 0; i < COUNT(inj_scenes) && !inj_stopped; i++)
 			if (argc < 2 || !strcmp(argv[1], inj_scenes[i].name)) {
 				inj_scene_main(&inj_scenes[i], argc - 2,
 					       argv + 2);
 				n++;
 			}
-		rmdir(inj_top);
+		inj_clean();
 		if (!n)
 			printf("there is no scene %s\n", argv[1]);
 	}

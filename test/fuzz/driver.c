@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * driver.c - a main() for the targets beside it, where there is no libFuzzer:
+ * it runs the files that are named, then N mutations of them, the same ones
+ * for the same -s. An input that ends the program, or takes ten seconds, is
+ * left in ./crash-TARGET.
+ *
+ *	cc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+ *		-o json json.c driver.c
+ *	./json [-n N] [-s SEED] [-m BYTES] FILE...
+ *
+ * With clang's libFuzzer, and with AFL++:
+ *
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -o json json.c
+ *	mkdir corpus; cp ../plan/[a-z]*.json corpus; ./json corpus
+ *
+ *	afl-clang-fast -o json json.c driver.c
+ *	afl-fuzz -i ../plan -o findings -- ./json -n 0 @@
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+void __sanitizer_set_death_callback(void (*call)(void)) __attribute__((weak));
+
+enum { SEEDS_MAX = 512, INPUT_MAX = 1 << 16 };
+
+static struct { uint8_t *p; size_t n; } seeds[SEEDS_MAX];
+static size_t nseeds, limit = 16384;
+static uint8_t input[INPUT_MAX];
+static size_t len;
+static const char *name;
+static uint64_t state = 1;
+
+static size_t draw(size_t below)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return below ? (size_t)((state * 2685821657736338717ULL) >> 33) % below
+		     : 0;
+}
+
+static void on_death(void)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof path, "crash-%s", name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd >= 0 && write(fd, input, len) == (ssize_t)len)
+		dprintf(2, "the input is in %s\n", path);
+}
+
+static void on_signal(int sig)
+{
+	signal(sig, SIG_DFL);
+	if (sig == SIGALRM)
+		dprintf(2, "this input takes too long\n");
+	if (sig == SIGALRM || !__sanitizer_set_death_callback)
+		on_death();
+	raise(sig == SIGALRM ? SIGKILL : sig);
+}
+
+static void run(void)
+{
+	uint8_t *copy = malloc(len + 1);	/* of exactly its size */
+
+	memcpy(copy, input, len);
+	copy = realloc(copy, len ? len : 1);
+	alarm(10);
+	LLVMFuzzerTestOneInput(copy, len);
+	free(copy);
+}
+
+/* Takes n bytes out at `at` and puts m of from there. */
+static void splice(size_t at, size_t n, const void *from, size_t m)
+{
+	static uint8_t tail[INPUT_MAX];
+	size_t rest;
+
+	if (at > len)
+		at = len;
+	if (n > len - at)
+		n = len - at;
+	rest = len - at - n;
+	if (at + m + rest > limit)
+		return;
+	memcpy(tail, input + at + n, rest);
+	memcpy(input + at, from, m);
+	memcpy(input + at + m, tail, rest);
+	len = at + m + rest;
+}
+
+/* Where a word, a value or a line may begin or end, at or after `at`. */
+static size_t border(const uint8_t *p, size_t n, size_t at)
+{
+	while (at < n && !strchr("\n ,:[]{}\"", p[at]))
+		at++;
+	return at;
+}
+
+static void mutate(void)
+{
+	static const char *const words[] = { "null", "true", "0", "-1", "1e9",
+		"9223372036854775807", "18446744073709551616", "{}", "[]",
+		"\"\"", "[{}]", "\"/\"", "\"..\"", "\"\\u0000\"", "\\ud800",
+		"\xc0\x80", "\xff", "\n", " ", ",", "\\134", "\\", "/../",
+		"[[[[[[[[", "{\"a\":", ":", "%s%n" };
+	uint8_t piece[4096];
+	size_t at = draw(len + 1), s, a, b;
+	const char *word;
+
+	switch (draw(8)) {
+	case 0:
+		if (at < len)
+			input[at] ^= (uint8_t)(1 << draw(8));
+		break;
+	case 1:
+		if (at < len)
+			input[at] = (uint8_t)draw(256);
+		break;
+	case 2:
+		splice(at, 1 + draw(draw(4) ? 4 : 400), "", 0);
+		break;
+	case 3:
+		word = words[draw(sizeof words / sizeof *words)];
+		splice(at, draw(2) ? strlen(word) : 0, word, strlen(word));
+		break;
+	case 4:		/* a value of this one becomes a word */
+		at = border(input, len, at);
+		word = words[draw(sizeof words / sizeof *words)];
+		splice(at + 1, border(input, len, at + 1) - at - 1, word,
+		       strlen(word));
+		break;
+	case 5:		/* a part of itself once more */
+		a = draw(len + 1);
+		b = draw(draw(2) ? 32 : sizeof piece);
+		if (b > len - a)
+			b = len - a;
+		memcpy(piece, input + a, b);
+		splice(at, draw(2) ? b : 0, piece, b);
+		break;
+	default:	/* a part of another, whole words of it */
+		s = draw(nseeds);
+		a = border(seeds[s].p, seeds[s].n, draw(seeds[s].n));
+		b = border(seeds[s].p, seeds[s].n,
+			   a + draw(draw(2) ? 40 : 400)) - a;
+		if (a + b > seeds[s].n || b > sizeof piece)
+			return;
+		memcpy(piece, seeds[s].p + a, b);
+		at = border(input, len, at);
+		splice(at, draw(2) ? b : 0, piece, b);
+	}
+}
+
+static void load(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0 || nseeds == SEEDS_MAX) {
+		fprintf(stderr, "cannot read %s\n", path);
+		exit(2);
+	}
+	n = read(fd, input, limit);
+	close(fd);
+	len = n > 0 ? (size_t)n : 0;
+	seeds[nseeds].n = len;
+	seeds[nseeds].p = malloc(len + 1);
+	memcpy(seeds[nseeds++].p, input, len);
+	run();
+}
+
+int main(int argc, char **argv)
+{
+	static const int deadly[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+				      SIGALRM };
+	unsigned long n = 10000, i;
+	int c;
+
+	while ((c = getopt(argc, argv, "n:s:m:")) >= 0)
+		if (c == 'n')
+			n = strtoul(optarg, NULL, 10);
+		else if (c == 's')
+			state = strtoul(optarg, NULL, 10) * 2 + 1;
+		else if (c == 'm')
+			limit = strtoul(optarg, NULL, 10);
+		else
+			return 2;
+	if (limit > INPUT_MAX)
+		limit = INPUT_MAX;
+	name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(on_death);
+	for (i = 0; i < sizeof deadly / sizeof *deadly; i++)
+		if (deadly[i] == SIGALRM || !__sanitizer_set_death_callback)
+			signal(deadly[i], on_signal);
+	for (; optind < argc; optind++)
+		load(argv[optind]);
+	for (i = 0; nseeds && i < n; i++) {
+		size_t s = draw(nseeds), k = 1 + draw(draw(3) ? 4 : 30);
+
+		len = seeds[s].n;
+		memcpy(input, seeds[s].p, len);
+		while (k--)
+			mutate();
+		run();
+	}
+	printf("%zu files and %lu mutations\n", nseeds, nseeds ? n : 0);
+	return 0;
+}
