@@ -5725,7 +5725,6 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
  * all of ours are cloned. */
 static bool root_private(struct inside *in, int propagation, struct err *e)
 {
-	struct k_attr a = { 0, 0, MS_PRIVATE, 0 };
 	autofd fd = -1;
 	int i;
 
@@ -5733,14 +5732,14 @@ static bool root_private(struct inside *in, int propagation, struct err *e)
 		return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 ||
 		       sysfail(e, "make the mounts of the host slaves");
 	fd = openat(in->root, ".", O_PATH | O_CLOEXEC);
-	for (i = 0; fd >= 0 && sys_mount_setattr(fd, 0, &a) < 0; i++) {
-		int up = errno == EINVAL && i < PATH_MAX ?
+	for (i = 0; fd >= 0 && !mnt_propagate(in, fd, MS_PRIVATE, e); i++) {
+		int up = e->num == EINVAL && i < PATH_MAX ?
 			 openat(fd, "..", O_PATH | O_CLOEXEC) : -1;
 
 		fd_close(&fd);	/* EINVAL: not the top of a mount */
 		fd = up;
 	}
-	return fd >= 0 || sysfail(e, "make the mount of the root private");
+	return fd >= 0 || wrap(e, "make the mount of the root private");
 }
 
 static bool root_bind(struct inside *in, const char *path, struct err *e)
@@ -7561,16 +7560,17 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				POLLIN, 0 } };
 	autofd fd = -1;
 	struct msg m;
+	bool exec = false;
 	int kind, pid = 0;
 
 	for (;;) {
-		if (poll(p, 2, -1) < 0) {
+		if (poll(p, exec ? 1 : 2, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return sysfail(e, "wait for init");
 		}
 		/* once the process may run, signals are for it */
-		if (p[1].revents && !p[0].revents)
+		if (p[1].revents && !p[0].revents && !exec)
 			return fail(e, "interrupted");
 		fd_close(&fd);
 		kind = sync_recv(c->sock, &m, &fd, &pid);
@@ -7600,14 +7600,12 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 		case -1:
 			return sysfail(e, "receive from init");
 		case 0:
-			return (want == MSG_END && p[1].fd == -2) ||
-			       spawn_died(c, e);
+			return (want == MSG_END && exec) || spawn_died(c, e);
 		case MSG_HELLO:
 			c->pid = pid;
 			/* fall through */
 		default:
-			if (kind == MSG_EXEC)
-				p[1].fd = -2;	/* it said its last word */
+			exec |= kind == MSG_EXEC;
 			if (kind == (int)want)
 				return true;
 		}

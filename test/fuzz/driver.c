@@ -97,26 +97,47 @@ static void splice(size_t at, size_t n, const void *from, size_t m)
 	len = at + m + rest;
 }
 
-/* Where a word, a value or a line may begin or end, at or after `at`. */
-static size_t border(const uint8_t *p, size_t n, size_t at)
+/* The next JSON value behind a colon or a bracket, at or after `at`; in other
+ * texts, what is up to the end of a line. Its length, 0: there is none. */
+static size_t value(const uint8_t *p, size_t n, size_t *at)
 {
-	while (at < n && !strchr("\n ,:[]{}\"", p[at]))
-		at++;
-	return at;
+	size_t i = *at, depth = 0, start;
+	int quoted = 0;
+
+	while (i < n && p[i] != ':' && p[i] != '[')
+		i++;
+	for (i++; i < n && (p[i] == ' ' || p[i] == '\n' || p[i] == '\t'); i++)
+		;
+	for (start = i; i < n; i++) {
+		if (p[i] == '"' && (i == start || p[i - 1] != '\\'))
+			quoted = !quoted;
+		else if (quoted)
+			continue;
+		else if (p[i] == '{' || p[i] == '[')
+			depth++;
+		else if (!depth && strchr(",]}\n", p[i]))
+			break;
+		else if (p[i] == '}' || p[i] == ']')
+			depth--;
+	}
+	*at = start;
+	return start < n ? i - start : 0;
 }
 
 static void mutate(void)
 {
 	static const char *const words[] = { "null", "true", "0", "-1", "1e9",
 		"9223372036854775807", "18446744073709551616", "{}", "[]",
-		"\"\"", "[{}]", "\"/\"", "\"..\"", "\"\\u0000\"", "\\ud800",
-		"\xc0\x80", "\xff", "\n", " ", ",", "\\134", "\\", "/../",
-		"[[[[[[[[", "{\"a\":", ":", "%s%n" };
-	uint8_t piece[4096];
-	size_t at = draw(len + 1), s, a, b;
+		"\"\"", "[{}]", "\"/\"", "\"..\"", "\"\\u0000\"", "\"mount\"",
+		"\"a/../../b\"", "\"bind\"", "\"tmpfs\"", "1", "4294967295" };
+	static const char *const bytes[] = { "\n", " ", ",", "\\134", "\\",
+		"/../", "[[[[[[[[", "{\"a\":", ":", "%s%n", "\xc0\x80", "\xff",
+		"\\ud800", "\"", "}", "]", "{" };
+	static uint8_t piece[INPUT_MAX];
+	size_t at = draw(len + 1), s, from, n, m;
 	const char *word;
 
-	switch (draw(8)) {
+	switch (draw(16)) {
 	case 0:
 		if (at < len)
 			input[at] ^= (uint8_t)(1 << draw(8));
@@ -129,33 +150,38 @@ static void mutate(void)
 		splice(at, 1 + draw(draw(4) ? 4 : 400), "", 0);
 		break;
 	case 3:
-		word = words[draw(sizeof words / sizeof *words)];
+		word = bytes[draw(sizeof bytes / sizeof *bytes)];
 		splice(at, draw(2) ? strlen(word) : 0, word, strlen(word));
 		break;
-	case 4:		/* a value of this one becomes a word */
-		at = border(input, len, at);
+	case 4:			/* a part of itself elsewhere */
+		from = draw(len + 1);
+		n = draw(draw(2) ? 32 : 4096);
+		if (n > len - from)
+			n = len - from;
+		memcpy(piece, input + from, n);
+		splice(at, draw(2) ? n : 0, piece, n);
+		break;
+	case 5: case 6: case 7:	/* a value becomes a word */
+		n = value(input, len, &at);
 		word = words[draw(sizeof words / sizeof *words)];
-		splice(at + 1, border(input, len, at + 1) - at - 1, word,
-		       strlen(word));
+		if (n)
+			splice(at, n, word, strlen(word));
 		break;
-	case 5:		/* a part of itself once more */
-		a = draw(len + 1);
-		b = draw(draw(2) ? 32 : sizeof piece);
-		if (b > len - a)
-			b = len - a;
-		memcpy(piece, input + a, b);
-		splice(at, draw(2) ? b : 0, piece, b);
+	case 8: case 9:		/* a value stands there twice */
+		n = value(input, len, &at);
+		if (!n || 2 * n + 1 > sizeof piece)
+			break;
+		memcpy(piece, input + at, n);
+		piece[n] = ',';
+		splice(at, 0, piece, n + 1);
 		break;
-	default:	/* a part of another, whole words of it */
+	default:		/* a value becomes one of another */
 		s = draw(nseeds);
-		a = border(seeds[s].p, seeds[s].n, draw(seeds[s].n));
-		b = border(seeds[s].p, seeds[s].n,
-			   a + draw(draw(2) ? 40 : 400)) - a;
-		if (a + b > seeds[s].n || b > sizeof piece)
-			return;
-		memcpy(piece, seeds[s].p + a, b);
-		at = border(input, len, at);
-		splice(at, draw(2) ? b : 0, piece, b);
+		from = draw(seeds[s].n);
+		n = value(seeds[s].p, seeds[s].n, &from);
+		m = value(input, len, &at);
+		if (n && m)
+			splice(at, m, seeds[s].p + from, n);
 	}
 }
 
