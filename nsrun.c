@@ -4890,6 +4890,7 @@ static int mnt_fs(const struct mnt *m, unsigned attr, const char *extra,
 
 	errno = ENOSYS;
 	if (strlen(m->data) > 255 || strchr(m->type, '.') ||
+	    attr & K_ATTR_NOSYMFOLLOW ||	/* mount(2) knew it first */
 	    (m->sb & (K_MS_I_VERSION | K_MS_SILENT)))
 		return *e->text = 0, -1;
 	fs = sys_fsopen(m->type);

@@ -62,8 +62,7 @@ static void on_signal(int sig)
 	signal(sig, SIG_DFL);
 	if (sig == SIGALRM)
 		dprintf(2, "this input takes too long\n");
-	if (sig == SIGALRM || !__sanitizer_set_death_callback)
-		on_death();
+	on_death();
 	raise(sig == SIGALRM ? SIGKILL : sig);
 }
 
@@ -205,8 +204,9 @@ static void load(const char *path)
 
 int main(int argc, char **argv)
 {
-	static const int deadly[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
-				      SIGALRM };
+	/* the first two are ours alone, the others a sanitizer's if there is */
+	static const int deadly[] = { SIGALRM, SIGABRT, SIGSEGV, SIGBUS,
+				      SIGFPE, SIGILL };
 	unsigned long n = 10000, i;
 	int c;
 
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(on_death);
 	for (i = 0; i < sizeof deadly / sizeof *deadly; i++)
-		if (deadly[i] == SIGALRM || !__sanitizer_set_death_callback)
+		if (i < 2 || !__sanitizer_set_death_callback)
 			signal(deadly[i], on_signal);
 	for (; optind < argc; optind++)
 		load(argv[optind]);

@@ -52,7 +52,7 @@ static void check(const struct plan *p)
 	}
 	for (i = 0; i < p->cg.nw; i++)
 		must(p->cg.w[i].dir < p->cg.n && *p->cg.w[i].file &&
-		     !strchr(p->cg.w[i].file, '/') && *p->cg.w[i].value);
+		     !strchr(p->cg.w[i].file, '/') && p->cg.w[i].value);
 	for (i = 0; i < p->mounts.n; i++) {
 		const struct mnt *m = &p->mounts.v[i];
 
