@@ -4437,13 +4437,14 @@ static bool net_lo_up(struct err *e)
  *
  * The options of mounts[] are words; the table says what each does to a struct
  * mnt, and what is no word is data for the file system. Mounting happens on
- * fds only: the target is opened below the root (IO), a tree is cloned or a
- * file system made detached from everything, then moved onto the target, then
- * given its attributes and its propagation, still by fd. So no name in an
+ * fds only: the target is opened below the root (IO), a file system is mounted
+ * on it or a tree is cloned and moved there, then given its attributes and its
+ * propagation, still by fd. So no name in an
  * untrusted tree is looked up twice.
  *
- * Kernels before 5.2 have no such calls, and before 5.12 no mount_setattr. For
- * them the same steps go through mount(2) with the path "self/fd/N" below a
+ * Trees are bound by open_tree(2), move_mount(2) and mount_setattr(2). Kernels
+ * before 5.2 have none of them, before 5.12 not the last; for those, and for
+ * new file systems everywhere, it is mount(2) with the path "self/fd/N" below a
  * verified procfs, and the new mount is found by opening the target again.
  */
 
@@ -4706,6 +4707,7 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
  */
 struct inside {
 	int		root, proc;
+	const char	*path;		/* of the root, on the host */
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
 	bool		nodev;		/* see DEV */
@@ -4815,138 +4817,102 @@ static int mnt_clone(struct inside *in, int src, int target, const char *path,
 	return -1;
 }
 
-/* The kernel's own words about a refused file system: "e tmpfs: Unknown ..." */
-static bool mnt_fs_fail(int fs, const char *type, const char *option,
-			struct err *e)
+/* The option of a file system at *p, outside quotes up to a comma, into buf;
+ * *p moves behind it. */
+static bool mnt_option(const char **p, char *buf, size_t size)
 {
-	int num = errno;
+	const char *s = *p;
+	bool quoted = false;
+	size_t n;
+
+	for (n = 0; s[n] && (quoted || s[n] != ',' ||
+			     (n && s[n - 1] == '\\')); n++)
+		quoted ^= s[n] == '"';
+	*p = s + n + (s[n] == ',');
+	return text_to(buf, size, "%.*s", (int)n, s);
+}
+
+/* The kernel's own words, as in "e tmpfs: Unknown parameter 'x'". */
+static void mnt_fs_words(int fs, struct err *e)
+{
 	char buf[256];
 	ssize_t n;
 
-	if (option)
-		sysfail(e, "%s refused the option \"%s\"", type, option);
-	else
-		sysfail(e, "make a %s file system", type);
 	while ((n = read(fs, buf, sizeof buf - 1)) > 2) {
 		buf[n] = 0;
 		buf[strcspn(buf, "\n")] = 0;
 		if (*buf == 'e')
 			hint(e, "%s", buf + 2);
 	}
-	e->num = num;
-	return false;
 }
 
-/* The options of data, which are separated by commas outside quotes; those
- * that begin with skip are left out. */
-static bool mnt_fs_options(int fs, const struct mnt *m, const char *skip,
-			   struct err *e)
+/* mount(2) said no, with errno. fsopen(2) is not as terse: told the options one
+ * by one, it says which it does not like, and why. */
+static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 {
-	const char *p = m->data;
-	char buf[512];
+	autofd fs = -1;
+	char one[512];
 
-	while (*p) {
-		bool quoted = false;
-		size_t n = 0;
-		char *value;
+	sysfail(e, "mount %s%s%s", m->type, *data ? " with " : "", data);
+	if (e->num == ENODEV)
+		return hint(e, "the kernel has no file system \"%s\", see "
+			    "/proc/filesystems", m->type);
+	if (e->num != EINVAL)
+		return false;
+	fs = sys_fsopen(m->type);
+	while (fs >= 0 && *data && mnt_option(&data, one, sizeof one)) {
+		char *value = strchr(one, '=');
 
-		for (; p[n] && (quoted || p[n] != ',' || (n && p[n - 1] ==
-							  '\\')); n++)
-			quoted ^= p[n] == '"';
-		if (!text_to(buf, sizeof buf, "%.*s", (int)n, p))
-			return fail(e, "an option is longer than %d bytes",
-				    (int)sizeof buf);
-		p += n + (p[n] == ',');
-		if (skip && str_after(buf, skip))
-			continue;
-		value = strchr(buf, '=');
 		if (value)
 			*value = 0;
 		if (sys_fsconfig(fs, value ? K_FSCONFIG_STRING :
-				 K_FSCONFIG_FLAG, buf,
-				 value ? value + 1 : NULL) < 0) {
-			if (value)
-				*value = '=';
-			return mnt_fs_fail(fs, m->type, buf, e);
-		}
+				 K_FSCONFIG_FLAG, one,
+				 value ? value + 1 : NULL) == 0)
+			continue;
+		if (value)
+			*value = '=';
+		sysfail(e, "%s refused the option \"%s\"", m->type, one);
+		break;
 	}
-	return true;
+	mnt_fs_words(fs, e);
+	return false;
 }
 
-static const struct name sb_names[] = {
-	{ "sync", K_MS_SYNCHRONOUS },	{ "dirsync", K_MS_DIRSYNC },
-	{ "mand", K_MS_MANDLOCK },	{ "lazytime", K_MS_LAZYTIME },
-	{ "ro", MS_RDONLY },
-};
-
-/* A new file system, detached; -1 with errno ENOSYS where mount(2) must do it:
- * on an old kernel, or for options that fsconfig has no room for. */
-static int mnt_fs(const struct mnt *m, unsigned attr, const char *extra,
-		  const char *skip, struct err *e)
+/* A new file system onto target, by mount(2) with the path self/fd/N: one call
+ * for what fsopen and its friends do in seven. extra is its mode; options that
+ * begin with skip are left out. */
+static bool mnt_fs(struct inside *in, const struct mnt *m, unsigned attr,
+		   const char *extra, const char *skip, int target,
+		   struct err *e)
 {
-	autofd fs = -1;
-	size_t i;
-	int fd;
+	char data[4096], one[4096], path[32];
+	struct text t = TEXT(data);
+	const char *p = m->data;
 
-	errno = ENOSYS;
-	if (strlen(m->data) > 255 || strchr(m->type, '.') ||
-	    attr & K_ATTR_NOSYMFOLLOW ||	/* mount(2) knew it first */
-	    (m->sb & (K_MS_I_VERSION | K_MS_SILENT)))
-		return *e->text = 0, -1;
-	fs = sys_fsopen(m->type);
-	if (fs < 0) {
-		if (no_syscall(errno)) {
-			*e->text = 0;
-			errno = ENOSYS;
-		} else if (errno == ENODEV) {
-			fail(e, "the kernel has no file system \"%s\" (not "
-			     "in /proc/filesystems): no such device", m->type);
-		} else {
-			sysfail(e, "fsopen %s", m->type);
-		}
-		return -1;
-	}
-	if (*m->src && sys_fsconfig(fs, K_FSCONFIG_STRING, "source",
-				    m->src) < 0)
-		return mnt_fs_fail(fs, m->type, m->src, e), -1;
-	for (i = 0; i < COUNT(sb_names); i++)
-		if (m->sb & (unsigned)sb_names[i].value &&
-		    sys_fsconfig(fs, K_FSCONFIG_FLAG, sb_names[i].name,
-				 NULL) < 0)
-			return mnt_fs_fail(fs, m->type, sb_names[i].name, e),
-			       -1;
-	if (*extra && sys_fsconfig(fs, K_FSCONFIG_STRING, "mode", extra) < 0)
-		return mnt_fs_fail(fs, m->type, extra, e), -1;
-	if (!mnt_fs_options(fs, m, skip, e))
-		return -1;
-	if (sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) < 0)
-		return mnt_fs_fail(fs, m->type, *m->data ? m->data : NULL, e),
-		       -1;
-	fd = sys_fsmount(fs, attr);
-	if (fd < 0)
-		mnt_fs_fail(fs, m->type, NULL, e);
-	return fd;
-}
-
-/* The same by mount(2), straight onto the target. */
-static int mnt_fs_old(struct inside *in, const struct mnt *m, unsigned attr,
-		      const char *extra, int target, struct err *e)
-{
-	char data[4096], path[32];
-	int fd = -1;
-
-	if (!text_to(data, sizeof data, "%s%s%s%s", *extra ? "mode=" : "",
-		     extra, *extra && *m->data ? "," : "", m->data)) {
-		fail(e, "the options are longer than a page");
-		return -1;
-	}
+	*data = 0;
+	if (*extra)
+		text_add(&t, "mode=%s", extra);
+	while (*p && mnt_option(&p, one, sizeof one))
+		if (!skip || !str_after(one, skip))
+			text_add(&t, "%s%s", t.len ? "," : "", one);
+	if (*p || t.bad)
+		return fail(e, "the options are longer than a page");
 	text_to(path, sizeof path, "self/fd/%d", target);
-	if (in->proc >= 0 && fchdir(in->proc) == 0 &&
-	    mount(*m->src ? m->src : "none", path, m->type,
-		  mnt_flags(attr) | m->sb, data) == 0)
-		fd = root_open(in->root, m->dest, 0);
+	return (fchdir(in->proc) == 0 &&
+		mount(*m->src ? m->src : "none", path, m->type,
+		      mnt_flags(attr) | m->sb, data) == 0) ||
+	       mnt_fs_fail(m, data, e);
+}
+
+/* The mount that now covers path. The root itself is found by its name on the
+ * host: no path below it leads there. */
+static int mnt_top(struct inside *in, const char *path, struct err *e)
+{
+	int fd = str_eq(path, "/") ? io_open(in->path, O_PATH) :
+		 root_open(in->root, path, 0);
+
 	if (fd < 0)
-		sysfail(e, "mount %s with \"%s\"", m->type, data);
+		sysfail(e, "open the new mount");
 	return fd;
 }
 
@@ -5230,15 +5196,14 @@ static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 
 /* sysfs belongs to the network namespace: without a new one, a user namespace
  * gets the host's, read-only as asked. */
-static int mnt_host_sys(const struct mnt *m)
+static bool mnt_host_sys(const struct mnt *m, int target)
 {
 	struct k_attr a = { m->set, m->clr, 0, 0 };
-	int fd = sys_open_tree(AT_FDCWD, "/sys", K_TREE_CLONE |
-			       K_AT_RECURSIVE);
+	autofd fd = sys_open_tree(AT_FDCWD, "/sys", K_TREE_CLONE |
+				  K_AT_RECURSIVE);
 
-	if (fd >= 0 && sys_mount_setattr(fd, K_AT_RECURSIVE, &a) < 0)
-		fd_close(&fd);
-	return fd;
+	return fd >= 0 && sys_mount_setattr(fd, K_AT_RECURSIVE, &a) == 0 &&
+	       sys_move_mount(fd, target) == 0;
 }
 
 static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
@@ -5246,7 +5211,7 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	unsigned attr = m->set & ~(m->late_ro ? (unsigned)K_ATTR_RDONLY : 0);
 	autofd fd = -1, target = -1;
 	char mode[16] = "";
-	bool existed;
+	bool existed, ok;
 	struct stat st;
 
 	target = mnt_target(in, m, true, &existed, e);
@@ -5255,28 +5220,19 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	if (existed && str_eq(m->type, "tmpfs") && !str_find(m->data, "mode=") &&
 	    fstat(target, &st) == 0)
 		text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
-	fd = mnt_fs(m, attr, mode, NULL, e);
-	if (fd < 0 && e->num == EINVAL && in->user_ns &&
-	    str_eq(m->type, "devpts"))
-		fd = mnt_fs(m, attr, mode, "gid=", e);	/* not mapped */
-	if (fd < 0 && e->num == EPERM && in->user_ns &&
-	    str_eq(m->type, "sysfs"))
-		fd = mnt_host_sys(m);
-	if (fd < 0 && *e->text)
+	ok = mnt_fs(in, m, attr, mode, NULL, target, e);
+	if (!ok && e->num == EINVAL && in->user_ns && str_eq(m->type, "devpts"))
+		ok = mnt_fs(in, m, attr, mode, "gid=", target, e);
+	if (!ok && e->num == EPERM && in->user_ns && str_eq(m->type, "sysfs"))
+		ok = mnt_host_sys(m, target);
+	if (!ok)
 		return mnt_fs_explain(in, m, e);
-	if (fd < 0) {
-		fd = mnt_fs_old(in, m, attr, mode, target, e);
-		if (fd < 0)
-			return mnt_fs_explain(in, m, e);
-		if (m->copy_up && !mnt_copy_up(fd, target, e))
-			return false;
-	} else {
-		if (m->copy_up && !mnt_copy_up(fd, target, e))
-			return false;
-		if (sys_move_mount(fd, target) < 0)
-			return sysfail(e, "move the mount into place");
-	}
-	return mnt_finish(in, m, &fd, e);
+	if (!m->copy_up && !m->rset && !m->rclr && !m->nprop && !m->late_ro &&
+	    !str_eq(m->dest, "/"))
+		return true;
+	fd = mnt_top(in, m->dest, e);
+	return fd >= 0 && (!m->copy_up || mnt_copy_up(fd, target, e)) &&
+	       mnt_finish(in, m, &fd, e);
 }
 
 /* A plain `remount`: the mount that is there gets other attributes. */
@@ -5306,12 +5262,13 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	if (str_after(h.data, "name=") &&
 	    text_to(data, sizeof data, "none,%s", h.data))
 		h.data = data;
-	if (in->cgroup_ns)
-		fd = mnt_fs(&h, 0, "", NULL, e);
-	if (fd < 0)
+	if (in->cgroup_ns && mnt_fs(in, &h, 0, "", NULL, target, e)) {
+		fd = mnt_top(in, path, e);
+	} else {
 		fd = sys_open_tree(AT_FDCWD, d->path, K_TREE_CLONE);
-	if (fd >= 0 && sys_move_mount(fd, target) < 0)
-		return sysfail(e, "move the mount into place"), -1;
+		if (fd >= 0 && sys_move_mount(fd, target) < 0)
+			return sysfail(e, "move the mount into place"), -1;
+	}
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0) {		/* before 5.2 */
@@ -5385,11 +5342,9 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 		if (done)
 			return done > 0;
 	}
-	fd = mnt_fs(&t, attr, "", NULL, e);
-	if (fd >= 0 && sys_move_mount(fd, target) < 0)
-		return sysfail(e, "move the mount into place");
-	if (fd < 0 && !*e->text)
-		fd = mnt_fs_old(in, &t, attr, "", target, e);
+	if (!mnt_fs(in, &t, attr, "", NULL, target, e))
+		return false;
+	fd = mnt_top(in, m->dest, e);
 	if (fd < 0 || (!only && !mnt_cgroup_v1(in, m, fd, e)))
 		return false;
 	return ((m->set & K_ATTR_RDONLY) || in->cg->n == 0 || only ?
@@ -5501,18 +5456,9 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
 		} else if (dir >= 0) {
 			fd = mnt_clone(in, dir, at, path, false, 0, e);
 		} else {
-			struct mnt m = empty;
-
 			first = true;
-			m.dest = path;
-			fd = mnt_fs(&m, K_ATTR_RDONLY, "", NULL, e);
-			if (fd >= 0 && sys_move_mount(fd, at) < 0) {
-				sysfail(e, "mount tmpfs");
-				fd_close(&fd);
-			}
-			if (fd < 0 && !*e->text)
-				fd = mnt_fs_old(in, &m, K_ATTR_RDONLY, "", at,
-						e);
+			if (mnt_fs(in, &empty, K_ATTR_RDONLY, "", NULL, at, e))
+				fd = mnt_top(in, path, e);
 		}
 		if (fd < 0)
 			return wrap(e, "linux.maskedPaths[%u]: %s",
@@ -5796,26 +5742,20 @@ static void root_strip(int proc)
 /* The stepping stone: a tmpfs that covers the host's root. */
 static int root_stone(struct inside *in, struct err *e)
 {
-	struct mnt m = { .src = "nsrun", .type = "tmpfs", .data = "mode=755" };
-	autofd fd = mnt_fs(&m, 0, "", NULL, e);
-	autofd top = io_open("/", O_PATH | O_DIRECTORY);
+	autofd fd = -1;
 	bool ok;
 
 	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0 && errno != EINVAL)
 		return sysfail(e, "make the host's root private"), -1;
-	if (fd >= 0) {
-		ok = sys_move_mount(fd, top) == 0 &&
-		     sys_move_mount(in->root, fd) == 0;
-	} else if (*e->text) {
-		return -1;
-	} else {	/* before 5.2; "/.." is what covers the root */
-		ok = mount("nsrun", "/", "tmpfs", 0, "mode=755") == 0 &&
-		     chdir("/..") == 0;
-		if (ok)
-			fd = io_open(".", O_PATH | O_DIRECTORY);
-		ok = ok && fd >= 0 && mnt_old(in, in->root, fd, NULL, MS_MOVE,
-					      NULL);
-	}
+	/* "/.." is what covers the root */
+	ok = mount("nsrun", "/", "tmpfs", 0, "mode=755") == 0 &&
+	     chdir("/..") == 0;
+	if (ok)
+		fd = io_open(".", O_PATH | O_DIRECTORY);
+	ok = ok && fd >= 0 &&
+	     (sys_move_mount(in->root, fd) == 0 ||
+	      (no_syscall(errno) &&
+	       mnt_old(in, in->root, fd, NULL, MS_MOVE, NULL)));
 	if (!ok)
 		sysfail(e, "put a tmpfs over the host's root");
 	if (!ok && e->num == ELOOP)
@@ -7067,7 +7007,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	fd_close(&c->root);
 	*in = (struct inside){
 		.root = io_open(".", O_PATH | O_DIRECTORY),
-		.proc = c->host.proc, .cg = &p->cg, .sock = c->peer,
+		.path = p->root, .proc = c->host.proc, .cg = &p->cg, .sock = c->peer,
 		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
 		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
 			   ns_joins(&p->ns, CLONE_NEWUSER),

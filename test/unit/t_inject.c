@@ -90,7 +90,7 @@ static int inj_maps;			/* that it has mapped */
 static struct inj_seen {
 	unsigned	count[INJ_ROLES], missed;
 	int		roles;
-	int		num, line;	/* the call that failed: errno, 0 none */
+	int		num, line;	/* of the call that failed; 0: none */
 	char		call[32], func[48];
 	bool		done;		/* nsrun_run() came back */
 	int		rc, status;
@@ -376,21 +376,21 @@ static const struct {
 	long		what;
 	bool		together;	/* never alone: an error will do then */
 } inj_new[] = {
-	{ "clone3",		"syscall",	NR_clone3 },
-	{ "close_range",	"syscall",	NR_close_range },
-	{ "openat2",		"syscall",	NR_openat2 },
-	{ "open_tree",		"syscall",	NR_open_tree },
-	{ "move_mount",		"syscall",	NR_move_mount },
-	{ "fsopen",		"syscall",	NR_fsopen },
-	{ "fsconfig",		"syscall",	NR_fsconfig },
-	{ "fsmount",		"syscall",	NR_fsmount },
-	{ "mount_setattr",	"syscall",	NR_mount_setattr },
-	{ "pidfd_open",		"syscall",	NR_pidfd_open },
-	{ "pidfd_send_signal",	"syscall",	NR_pidfd_send_signal },
-	{ "memfd_create",	"syscall",	SYS_memfd_create },
-	{ "execveat",		"syscall",	SYS_execveat },
-	{ "keyctl",		"syscall",	SYS_keyctl },
-	{ "TIOCGPTPEER",	"ioctl",	(long)K_TIOCGPTPEER },
+	{ "clone3",		"syscall",	NR_clone3, false },
+	{ "close_range",	"syscall",	NR_close_range, false },
+	{ "openat2",		"syscall",	NR_openat2, false },
+	{ "open_tree",		"syscall",	NR_open_tree, false },
+	{ "move_mount",		"syscall",	NR_move_mount, false },
+	{ "fsopen",		"syscall",	NR_fsopen, false },
+	{ "fsconfig",		"syscall",	NR_fsconfig, false },
+	{ "fsmount",		"syscall",	NR_fsmount, false },
+	{ "mount_setattr",	"syscall",	NR_mount_setattr, false },
+	{ "pidfd_open",		"syscall",	NR_pidfd_open, false },
+	{ "pidfd_send_signal",	"syscall",	NR_pidfd_send_signal, false },
+	{ "memfd_create",	"syscall",	SYS_memfd_create, false },
+	{ "execveat",		"syscall",	SYS_execveat, false },
+	{ "keyctl",		"syscall",	SYS_keyctl, false },
+	{ "TIOCGPTPEER",	"ioctl",	(long)K_TIOCGPTPEER, false },
 };
 
 /* The kernels that lack them, and the groups that only make sense together. */
@@ -465,20 +465,20 @@ static const char *inj_name(const char *call, long what, const char *func)
 	       func + 4;
 }
 
-static unsigned inj_bits(const char *words)
+static unsigned inj_bits(const char *names)
 {
 	unsigned bits = 0;
 	size_t i;
 
 	for (i = 0; i < COUNT(inj_new); i++) {
-		const char *p = words ? strstr(words, inj_new[i].name) : NULL;
+		const char *p = names ? strstr(names, inj_new[i].name) : NULL;
 		size_t n = strlen(inj_new[i].name);
 
 		for (; p; p = strstr(p + 1, inj_new[i].name))
-			if ((p == words || p[-1] == ' ') &&
+			if ((p == names || p[-1] == ' ') &&
 			    (!p[n] || p[n] == ' '))
 				break;
-		if (p || !words)
+		if (p || !names)
 			bits |= 1U << i;
 	}
 	return bits;
@@ -804,8 +804,8 @@ static const char *const inj_base_edit[] = {
 	"\"lstat\", \"/dev/null\", \":\", \"lstat\", \"/dev/zero\", \":\", "
 	"\"lstat\", \"/dev/full\", \":\", \"lstat\", \"/dev/random\", \":\", "
 	"\"lstat\", \"/dev/urandom\", \":\", \"lstat\", \"/dev/tty\", \":\", "
-	"\"readlink\", \"/dev/fd\", \":\", \"readlink\", \"/dev/stdin\", \":\", "
-	"\"readlink\", \"/dev/stdout\", \":\", \"readlink\", \"/dev/stderr\", "
+	"\"readlink\", \"/dev/fd\", \":\", \"readlink\", \"/dev/stdin\", "
+	"\":\", \"readlink\", \"/dev/stdout\", \":\", \"readlink\", \"/dev/stderr\", "
 	"\":\", \"readlink\", \"/dev/core\", \":\", \"readlink\", "
 	"\"/dev/ptmx\", \":\", \"ls\", \"/dev/pts\", \":\", \"try\", \"read\", "
 	"\"/proc/keys\", \":\", \"try\", \"ls\", \"/proc/scsi\", \":\", "
@@ -1196,9 +1196,10 @@ static const char *inj_bad_text(const struct inj_seen *s, enum inj_verb verb)
 	int cause = inj_last_cause(s->text, s->num);
 	size_t i;
 
-	snprintf(begin, sizeof begin, verb == INJ_RUN ? "cannot run '%s': " :
-		 verb == INJ_PLAN ? "cannot plan: " : verb == INJ_SPEC ?
-		 "cannot write a config.json: " : "", inj_tag);
+	snprintf(begin, sizeof begin, "cannot run '%s': ", inj_tag);
+	if (verb != INJ_RUN)
+		strcpy(begin, verb == INJ_PLAN ? "cannot plan: " :
+		       verb == INJ_SPEC ? "cannot write a config.json: " : "");
 	if (!*s->text)
 		return "the error is empty";
 	if (!inj_begins(s->text, begin) || !s->text[strlen(begin)])
@@ -1239,10 +1240,10 @@ static void inj_allow(const char *call, int num, char text[INJ_TEXT])
 	size_t i;
 
 	for (i = 0; i < COUNT(inj_allowed); i++) {
+		const char *of = inj_allowed[i].call;
 		char *p = text, *end;
 
-		if ((inj_allowed[i].call && strcmp(inj_allowed[i].call, call)) ||
-		    inj_allowed[i].num != num ||
+		if ((of && strcmp(of, call)) || inj_allowed[i].num != num ||
 		    !strstr(inj_seen->warn, inj_allowed[i].warning))
 			continue;
 		for (; *p; p = end) {
@@ -1300,7 +1301,8 @@ static bool inj_right(struct inj_run *r, const char *call, int num,
 static bool inj_baseline(struct inj_run *r)
 {
 	static const char *const marks[] = { "\nhostname nsrun\n", "\npid 1\n",
-		"\nns pid another\n", "\nlink lo ", "\nstat /dev/null type=char",
+		"\nns pid another\n", "\nlink lo ",
+		"\nstat /dev/null type=char",
 		"\nmount " };
 	bool run = r->scene->verb == INJ_RUN;
 	struct inj_seen *s = inj_seen;
@@ -1406,10 +1408,8 @@ static bool inj_again(int line, const char *bad)
 	if (inj_full && inj_verbose)
 		return false;
 	for (i = 0; i < COUNT(had) && had[i].times; i++) {
-		bool words = inj_begins(bad, had[i].bad);
-
 		of_line += had[i].line == line && !strncmp(bad, had[i].bad, 24);
-		in_words += words && strlen(bad) > 60;
+		in_words += strlen(bad) > 60 && inj_begins(bad, had[i].bad);
 	}
 	if (i < COUNT(had)) {
 		had[i].line = line;
