@@ -26,27 +26,25 @@
  *	claim <root>/<id>, locked; state	verb_claim()
  *	clone ------------------------------------------------> close fds
  *	id maps			spawn_map()			new mount ns
- *	make cgroups, set	cg_make()			lo up
- *	limits, place I		cg_join()			mounts, /dev
+ *	make cgroups		cg_make()			lo up, mounts
  *	GO ---------------------------------------------------> cgroup ns, its
- *		(a SOURCE or TTY message may come)		mount; pivot,
- *								console, names,
- *								sysctls, masks,
- *								cwd, look up
- *								argv[0], ro
- *	<------------------------------------------------ READY
+ *	limits, place I		cg_limit(), cg_join()		mount; /dev; pivot,
+ *		(a SOURCE or TTY message may come)		names, sysctls,
+ *								masks, cwd, look up
+ *	<------------------------------------------------ READY argv[0], ro
  *	memory cgroup		(only with a memory limit)
  *	GO ---------------------------------------------------> rlimits, labels,
  *								ids, caps
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
- * Both columns run at once; GO is where I needs what P does for it: in a user
- * namespace before anything else, otherwise before the cgroup mount. The left
- * column is verb_create() and spawn_init(), the right one init_arrange() and
- * init_start(). I is two recipes, and every step is named in the error if it
- * fails. ERR may arrive instead of any message from the right; P then kills I,
- * undoes in reverse and reports. I dies with P (PR_SET_PDEATHSIG).
+ * Both columns run at once; the first GO is where I needs what P does for it:
+ * in a user namespace before anything else, otherwise before the cgroup mount.
+ * The left column is verb_create() and spawn_init(), the right one
+ * init_arrange() and init_start(). I is two recipes, and every step is named in
+ * the error if it fails. ERR may arrive instead of any message from the right;
+ * P then kills I, undoes in reverse and reports. I dies with P
+ * (PR_SET_PDEATHSIG).
  *
  * Six rules
  * =========
@@ -125,7 +123,7 @@ enum {
 	ERR_MAX		= 1000,
 	ID_MAX		= 255,		/* it is a file name */
 	CG_HIER_MAX	= 24,
-	LINKS_MAX	= 40,		/* symlinks in one path, as the kernel */
+	LINKS_MAX	= 40,		/* symlinks in a path, as the kernel */
 };
 
 /* ===== ABI ===============================================================
@@ -359,6 +357,12 @@ static int sys_pidfd_send_signal(int pidfd, int sig)
 static int sys_execveat(int fd, char **argv, char **env)
 {
 	return (int)syscall(SYS_execveat, fd, "", argv, env, K_AT_EMPTY_PATH);
+}
+
+/* Swaps two files of a directory. */
+static int sys_exchange(int dir, const char *a, const char *b)
+{
+	return (int)syscall(SYS_renameat2, dir, a, dir, b, 2);
 }
 
 static int sys_memfd(const char *name)
@@ -1121,7 +1125,7 @@ static bool io_replace(int dir, const char *name, const char *data, size_t n,
 {
 	char tmp[NAME_MAX + 1];
 	struct text t = { NULL, 0, 0, -1, false };
-	bool ok;
+	bool ok, swapped;
 
 	if (!text_to(tmp, sizeof tmp, ".%s.tmp", name)) {
 		errno = ENAMETOOLONG;
@@ -1134,8 +1138,10 @@ static bool io_replace(int dir, const char *name, const char *data, size_t n,
 	t.p = (char *)data;
 	t.len = n;
 	text_flush(&t);
-	ok = !t.bad && renameat(dir, tmp, dir, name) == 0;
-	if (!ok) {
+	/* exchanged, where it exists: over a rename ext4 waits for the disk */
+	swapped = !t.bad && sys_exchange(dir, tmp, name) == 0;
+	ok = swapped || (!t.bad && renameat(dir, tmp, dir, name) == 0);
+	if (swapped || !ok) {
 		int keep = errno;
 
 		unlinkat(dir, tmp, 0);
@@ -1717,7 +1723,7 @@ static bool json_number(struct json_parser *j, struct json *n)
 	if (s < j->end && *s == '.') {
 		s++;
 		if (s >= j->end || !is_digit(*s))
-			return json_fail(j, s, "a digit belongs behind the dot");
+			return json_fail(j, s, "a digit is due behind the dot");
 		while (s < j->end && is_digit(*s))
 			s++;
 	}
@@ -1725,7 +1731,7 @@ static bool json_number(struct json_parser *j, struct json *n)
 		s++;
 		s += s < j->end && (*s == '+' || *s == '-');
 		if (s >= j->end || !is_digit(*s))
-			return json_fail(j, s, "a digit belongs behind the e");
+			return json_fail(j, s, "a digit is due behind the e");
 		while (s < j->end && is_digit(*s))
 			s++;
 	}
@@ -2002,10 +2008,10 @@ static const struct name rlimit_names[] = {
 	{ "RLIMIT_CPU", RLIMIT_CPU },		{ "RLIMIT_DATA", RLIMIT_DATA },
 	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },	{ "RLIMIT_LOCKS", 10 },
 	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },	{ "RLIMIT_MSGQUEUE", 12 },
-	{ "RLIMIT_NICE", 13 },			{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NICE", 13 },		{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
 	{ "RLIMIT_NPROC", RLIMIT_NPROC },	{ "RLIMIT_RSS", RLIMIT_RSS },
 	{ "RLIMIT_RTPRIO", 14 },		{ "RLIMIT_RTTIME", 15 },
-	{ "RLIMIT_SIGPENDING", 11 },		{ "RLIMIT_STACK", RLIMIT_STACK },
+	{ "RLIMIT_SIGPENDING", 11 },	{ "RLIMIT_STACK", RLIMIT_STACK },
 };
 
 /* In the order in which a stage joins them; values are clone flags. */
@@ -2026,7 +2032,8 @@ static const struct name sched_names[] = {
 static const struct name sched_flag_names[] = {
 	{ "SCHED_FLAG_RESET_ON_FORK", 1 },	{ "SCHED_FLAG_RECLAIM", 2 },
 	{ "SCHED_FLAG_DL_OVERRUN", 4 },		{ "SCHED_FLAG_KEEP_POLICY", 8 },
-	{ "SCHED_FLAG_KEEP_PARAMS", 16 },	{ "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
+	{ "SCHED_FLAG_KEEP_PARAMS", 16 },
+	{ "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
 	{ "SCHED_FLAG_UTIL_CLAMP_MAX", 64 },
 };
 
@@ -2628,7 +2635,8 @@ static bool spec_cap(struct walker *k, const struct where *w,
 	if (n >= 0)
 		*set |= 1ULL << n;
 	else
-		log_note(k->o, NSRUN_WARNING, "unknown capability %s is ignored", s);
+		log_note(k->o, NSRUN_WARNING, "unknown capability %s is "
+			 "ignored", s);
 	return true;
 }
 
@@ -2839,7 +2847,8 @@ static bool spec_check_scheduler(const struct spec_scheduler *s, struct err *e)
 static bool spec_check_ns(const struct spec *s, struct err *e)
 {
 	const struct spec_linux *l = &s->linux;
-	bool time_path = false, maps = l->uids.n || l->gids.n, user_path = false;
+	bool time_path = false, user_path = false;
+	bool maps = l->uids.n || l->gids.n;
 	size_t i, k;
 
 	for (i = 0; i < l->namespaces.n; i++) {
@@ -4062,7 +4071,6 @@ static bool cg_refused(const struct cg_plan *p, int num)
 static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
-	autofd fd = -1;
 	bool said = false;
 	size_t i;
 
@@ -4077,6 +4085,14 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 				 e->text);
 		said |= !d->ours;
 	}
+	return true;
+}
+
+static bool cg_limit(const struct cg_plan *p, struct err *e)
+{
+	autofd fd = -1;
+	size_t i;
+
 	for (i = 0; i < p->nw; i++)
 		if (p->d[p->w[i].dir].ours &&
 		    !cg_put_limit(p, &p->w[i], &fd, e))
@@ -4464,7 +4480,7 @@ struct mnt {
 	unsigned	sb;		/* mount(2) flags of the superblock */
 	int		prop[PROP_MAX];
 	size_t		nprop;
-	const char	*uid_map, *gid_map;	/* of idmap; "": the container's */
+	const char	*uid_map, *gid_map;	/* idmap; "": the container's */
 };
 
 enum word_act { W_ATTR, W_SB, W_SB_OFF, W_BIND, W_RBIND, W_COPYUP,
@@ -5217,7 +5233,8 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	target = mnt_target(in, m, true, &existed, e);
 	if (target < 0)
 		return false;
-	if (existed && str_eq(m->type, "tmpfs") && !str_find(m->data, "mode=") &&
+	if (existed && str_eq(m->type, "tmpfs") &&
+	    !str_find(m->data, "mode=") &&
 	    fstat(target, &st) == 0)
 		text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
 	ok = mnt_fs(in, m, attr, mode, NULL, target, e);
@@ -5936,8 +5953,8 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		return fail(e, "process.capabilities.effective: holds what is "
 			    "not in permitted");
 	if (p->ambient & ~(p->permitted & p->inheritable)) {
-		log_note(o, NSRUN_DEBUG, "process.capabilities.ambient: what is "
-			 "not both permitted and inheritable is left out");
+		log_note(o, NSRUN_DEBUG, "process.capabilities.ambient: what "
+			 "is not permitted and inheritable is left out");
 		p->ambient &= p->permitted & p->inheritable;
 	}
 	p->uid = (uid_t)s->user.uid.v;
@@ -6694,8 +6711,8 @@ static bool plan_make(struct plan *p, const struct host *h,
 	    !proc_plan(&p->proc, o, s, mem, e))
 		return wrap(e, "config.json");
 	if (p->nodev && p->cred.bounding >> CAP_MKNOD_NR & 1)
-		return fail(e, "config.json: linux.resources.devices: no cgroup "
-			    "here can enforce it, and the process may make "
+		return fail(e, "config.json: linux.resources.devices: no "
+			    "cgroup here can enforce it, and the process may make "
 			    "nodes (take CAP_MKNOD out of the bounding set, "
 			    "then the mounts are made nodev instead)");
 	if (p->nodev)
@@ -6896,7 +6913,7 @@ enum msg_kind {
 	MSG_MAP,	/* J: map my ids */
 	MSG_GO,		/* P */
 	MSG_CGROUP_NS,	/* I: my cgroup namespace is made */
-	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, with an fd */
+	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, an fd */
 	MSG_TTY,	/* I: the master of the pty, an fd */
 	MSG_READY,	/* I: all is arranged */
 	MSG_EXEC,	/* I: about to execve */
@@ -6965,7 +6982,7 @@ struct ctr {
 	struct plan	plan;
 	struct state	state;
 	int		state_root, state_dir, root;
-	int		sock, peer;	/* P's end, and I's until it is cloned */
+	int		sock, peer;	/* P's end, and I's until the clone */
 	int		pid, pidfd, tty;
 	unsigned	made;
 	bool		hold;	/* P acts between READY and the start */
@@ -7007,7 +7024,8 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	fd_close(&c->root);
 	*in = (struct inside){
 		.root = io_open(".", O_PATH | O_DIRECTORY),
-		.path = p->root, .proc = c->host.proc, .cg = &p->cg, .sock = c->peer,
+		.path = p->root, .proc = c->host.proc, .cg = &p->cg,
+		.sock = c->peer,
 		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
 		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
 			   ns_joins(&p->ns, CLONE_NEWUSER),
@@ -7046,8 +7064,8 @@ static bool init_placed(struct inside *in, struct err *e)
 		return true;
 	if (unshare(K_NEWCGROUP) < 0)
 		return sysfail(e, "make the cgroup namespace");
-	return !cg_is_late(in->cg) || sync_send(in->sock, MSG_CGROUP_NS, 0, -1) ||
-	       sysfail(e, "report to the parent");
+	return !cg_is_late(in->cg) ||
+	       sync_send(in->sock, MSG_CGROUP_NS, 0, -1) || sysfail(e, "report to the parent");
 }
 
 /* Id 0 of the user namespace owns what is made. */
@@ -7204,9 +7222,9 @@ static _Noreturn void init_main(struct ctr *c)
 	struct err e = { 0, "" };
 
 	if (init_arrange(c, &in, path, &e) &&
-	    (!c->hold || ((sync_send(c->peer, MSG_READY, 0, -1) ||
-			   sysfail(&e, "report to the parent")) &&
-			  sync_wait_go(c->peer, &e))))
+	    (!c->hold || sync_send(c->peer, MSG_READY, 0, -1) ||
+	     sysfail(&e, "report to the parent")) &&
+	    sync_wait_go(c->peer, &e))
 		init_start(c, &in, path, home, sizeof home, &e);
 	init_die(c->peer, &e);
 }
@@ -7598,17 +7616,20 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
-/* Makes the cgroups and moves init there: it mounts meanwhile. */
-static bool spawn_place(struct ctr *c, bool made, struct err *e)
+/* Makes the cgroups, limits them and moves init there, while it mounts. A cgroup
+ * namespace begins where its maker is, so with one init must be in all of them
+ * before the GO; otherwise it only needs the directories to be there. */
+static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 {
-	const struct ns_plan *p = &c->plan.ns;
+	struct cg_plan *p = &c->plan.cg;
+	bool all = ns_makes(&c->plan.ns, K_NEWCGROUP);
 
-	if ((!made && !cg_make(&c->plan.cg, c->o, e)) ||
-	    !cg_join(&c->plan.cg, c->pid, false, e))
-		return false;
-	/* a cgroup namespace begins where its maker is: everywhere */
-	return !ns_makes(p, K_NEWCGROUP) || cg_join(&c->plan.cg, c->pid, true,
-						    e);
+	return (made || cg_make(p, c->o, e)) &&
+	       (!all || placed || (cg_join(p, c->pid, false, e) &&
+				   cg_join(p, c->pid, true, e))) &&
+	       sync_go(c->sock, e) &&
+	       cg_limit(p, e) &&
+	       (all || placed || cg_join(p, c->pid, false, e));
 }
 
 /* From the clone to where init lacks nothing but a GO. */
@@ -7665,21 +7686,17 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			return false;
 		spawn_raise_limits(c);
 	}
-	return spawn_oom_score(c, e) &&
-	       (placed || spawn_place(c, into, e));
+	return spawn_oom_score(c, e) && spawn_place(c, into, placed, e);
 }
 
 /* From init's arranging to its execve. */
 static bool spawn_start(struct ctr *c, struct err *e)
 {
-	if (!sync_go(c->sock, e))
-		return false;
 	/* the memory cgroup comes last, the setup is not charged to it */
 	if (c->hold && (!spawn_wait(c, MSG_READY, e) ||
-			!cg_join(&c->plan.cg, c->pid, true, e) ||
-			!sync_go(c->sock, e)))
+			!cg_join(&c->plan.cg, c->pid, true, e)))
 		return false;
-	return spawn_wait(c, MSG_END, e);
+	return sync_go(c->sock, e) && spawn_wait(c, MSG_END, e);
 }
 
 /* ===== WATCH =============================================================

@@ -58,24 +58,19 @@ run() {
 	[ ! -x "$out/$name" ] || "$@" </dev/null || echo "status $title $?"
 }
 
+# fuzz TARGET: its seeds, and some mutations of them.
 fuzz() {
-	case $1 in
-	json | plan) set -- "$1" plan/*.json ;;
-	cgroup)	set -- "$1" fuzz/cgroup.seed ;;
-	exec)	set -- "$1" /bin/sh fuzz/passwd.seed run-unit.sh ;;
+	target=$1
+	case $target in
+	json | plan) set -- plan/*.json ;;
+	cgroup)	set -- fuzz/cgroup.seed ;;
+	exec)	set -- /bin/sh fuzz/passwd.seed run-unit.sh ;;
 	esac
-	if (cd "$out" && target=$1 && shift &&
-	    for f; do
-		case $f in
-		/*)	set -- "$@" "$f" ;;
-		*)	set -- "$@" "$OLDPWD/$f" ;;
-		esac
-		shift
-	    done && "./fuzz-$target" -n "${FUZZ:-4000}" "$@"); then
-		echo "ok - fuzz $1: nothing strange in ${FUZZ:-4000} mutations"
+	if "$out/fuzz-$target" -n "${FUZZ:-4000}" "$@"; then
+		echo "ok - finds nothing strange in ${FUZZ:-4000} mutations"
 		echo "1 passed, 0 failed, 0 skipped"
 	else
-		echo "FAIL - fuzz $1: the input is in test/$out"
+		echo "FAIL - finds nothing strange; see test/$out/*.crash"
 		echo "0 passed, 1 failed, 0 skipped"
 	fi
 }
@@ -89,21 +84,23 @@ fuzz() {
 }
 
 # Two at a time are compiled, one at a time is run: some measure their time.
-todo=$*
+targets='json plan cgroup exec'
 jobs() {
 	for t in $todo; do
-		if [ "$t" = fuzz ]; then
-			[ -z "$san" ] || for t in json plan cgroup exec; do
-				echo "make fuzz-$t '$san' $sanitize fuzz/$t.c fuzz/driver.c"
-			done
-			continue
-		fi
+		[ "$t" != fuzz ] || continue
 		[ "$san" = "$CC" ] && [ "$t" != t_inject ] ||
 			echo "make $t '$CC' unit/$t.c"
 		[ -z "$san" ] || [ "$t" = t_inject ] ||
 			echo "make $t-san '$san' $sanitize unit/$t.c"
 	done
+	case "${san:+ $todo }" in
+	*' fuzz '*) for t in $targets; do
+			echo "make fuzz-$t '$san' $sanitize fuzz/$t.c fuzz/driver.c"
+		    done ;;
+	esac
 }
+todo=$*
+rm -f "$out"/*.log
 jobs >"$log"
 while read -r one; do
 	read -r two || two=:
@@ -112,34 +109,31 @@ while read -r one; do
 done <"$log"
 
 for t in $todo; do
-	if [ "$t" = fuzz ]; then
-		[ -n "$san" ] || {
-			echo "== fuzz"
-			echo "SKIP - fuzz: no compiler here links sanitizers"
-			echo "0 passed, 0 failed, 1 skipped"
-			continue
-		}
-		for t in json plan cgroup exec; do
-			run "fuzz-$t" "fuzz-$t ($san, sanitizers)" fuzz "$t"
+	if [ "$t" != fuzz ]; then
+		[ ! -e "$out/$t.log" ] || run "$t" "$t ($CC)" "$out/$t"
+		[ ! -e "$out/$t-san.log" ] ||
+			run "$t-san" "$t ($san, sanitizers)" "$out/$t-san"
+	elif [ -z "$san" ]; then
+		echo "== fuzz"
+		echo "SKIP - fuzz: no compiler here links sanitizers"
+		echo "0 passed, 0 failed, 1 skipped"
+	else
+		for f in $targets; do
+			run "fuzz-$f" "fuzz-$f ($san, sanitizers)" fuzz "$f"
 		done
-		continue
 	fi
-	[ ! -e "$out/$t.log" ] || run "$t" "$t ($CC)" "$out/$t"
-	[ ! -e "$out/$t-san.log" ] ||
-		run "$t-san" "$t ($san, sanitizers)" "$out/$t-san"
 done 2>&1 | tee "$log" | grep -v '^status '
-rm -f "$out"/*.log
 
 awk '
 /^== /		{ title = substr($0, 4) }
 /^FAIL - /	{ list = list "  " title ": " substr($0, 8) "\n" }
 /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ {
-	passed += $1; failed += $3; skipped += $5; counted[title] = 1
+	passed += $1; failed += $3; skipped += $5; own[title] += $3
 }
 /^status /	{ bad[title] = $NF }
 END {
 	for (title in bad)
-		if (!(title in counted)) {
+		if (!own[title]) {	# it ended before, or after, its count
 			failed++
 			list = list "  " title ": ended with " bad[title] "\n"
 		}

@@ -3,7 +3,7 @@
  * driver.c - a main() for the targets beside it, where there is no libFuzzer:
  * it runs the files that are named, then N mutations of them, the same ones
  * for the same -s. An input that ends the program, or takes ten seconds, is
- * left in ./crash-TARGET.
+ * left in PROGRAM.crash.
  *
  *	cc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
  *		-o json json.c driver.c
@@ -17,6 +17,7 @@
  *	afl-clang-fast -o json json.c driver.c
  *	afl-fuzz -i ../plan -o findings -- ./json -n 0 @@
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -48,10 +49,10 @@ static size_t draw(size_t below)
 
 static void on_death(void)
 {
-	char path[256];
+	char path[4096];
 	int fd;
 
-	snprintf(path, sizeof path, "crash-%s", name);
+	snprintf(path, sizeof path, "%s.crash", name);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	if (fd >= 0 && write(fd, input, len) == (ssize_t)len)
 		dprintf(2, "the input is in %s\n", path);
@@ -78,7 +79,7 @@ static void run(void)
 }
 
 /* Takes n bytes out at `at` and puts m of from there. */
-static void splice(size_t at, size_t n, const void *from, size_t m)
+static void replace(size_t at, size_t n, const void *from, size_t m)
 {
 	static uint8_t tail[INPUT_MAX];
 	size_t rest;
@@ -146,11 +147,11 @@ static void mutate(void)
 			input[at] = (uint8_t)draw(256);
 		break;
 	case 2:
-		splice(at, 1 + draw(draw(4) ? 4 : 400), "", 0);
+		replace(at, 1 + draw(draw(4) ? 4 : 400), "", 0);
 		break;
 	case 3:
 		word = bytes[draw(sizeof bytes / sizeof *bytes)];
-		splice(at, draw(2) ? strlen(word) : 0, word, strlen(word));
+		replace(at, draw(2) ? strlen(word) : 0, word, strlen(word));
 		break;
 	case 4:			/* a part of itself elsewhere */
 		from = draw(len + 1);
@@ -158,13 +159,13 @@ static void mutate(void)
 		if (n > len - from)
 			n = len - from;
 		memcpy(piece, input + from, n);
-		splice(at, draw(2) ? n : 0, piece, n);
+		replace(at, draw(2) ? n : 0, piece, n);
 		break;
 	case 5: case 6: case 7:	/* a value becomes a word */
 		n = value(input, len, &at);
 		word = words[draw(sizeof words / sizeof *words)];
 		if (n)
-			splice(at, n, word, strlen(word));
+			replace(at, n, word, strlen(word));
 		break;
 	case 8: case 9:		/* a value stands there twice */
 		n = value(input, len, &at);
@@ -172,7 +173,7 @@ static void mutate(void)
 			break;
 		memcpy(piece, input + at, n);
 		piece[n] = ',';
-		splice(at, 0, piece, n + 1);
+		replace(at, 0, piece, n + 1);
 		break;
 	default:		/* a value becomes one of another */
 		s = draw(nseeds);
@@ -180,7 +181,7 @@ static void mutate(void)
 		n = value(seeds[s].p, seeds[s].n, &from);
 		m = value(input, len, &at);
 		if (n && m)
-			splice(at, m, seeds[s].p + from, n);
+			replace(at, m, seeds[s].p + from, n);
 	}
 }
 
@@ -221,7 +222,7 @@ int main(int argc, char **argv)
 			return 2;
 	if (limit > INPUT_MAX)
 		limit = INPUT_MAX;
-	name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	name = argv[0];
 	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(on_death);
 	for (i = 0; i < sizeof deadly / sizeof *deadly; i++)

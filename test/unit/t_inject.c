@@ -113,6 +113,8 @@ static const struct {
 	{ "poll",	{ EINTR, ENOMEM } },
 	/* with another errno the cgroup would have to stay */
 	{ "rmdir",	{ EBUSY } },
+	/* a cgroup that is refused must not take its policy along */
+	{ "mkdir",	{ EPERM, EIO, ENOMEM, ENOSPC } },
 	{ NULL,		{ EIO, ENOMEM, EPERM, ENOSYS, EINTR, EMFILE, ENOSPC } },
 };
 
@@ -805,7 +807,8 @@ static const char *const inj_base_edit[] = {
 	"\"lstat\", \"/dev/full\", \":\", \"lstat\", \"/dev/random\", \":\", "
 	"\"lstat\", \"/dev/urandom\", \":\", \"lstat\", \"/dev/tty\", \":\", "
 	"\"readlink\", \"/dev/fd\", \":\", \"readlink\", \"/dev/stdin\", "
-	"\":\", \"readlink\", \"/dev/stdout\", \":\", \"readlink\", \"/dev/stderr\", "
+	"\":\", \"readlink\", \"/dev/stdout\", \":\", "
+	"\"readlink\", \"/dev/stderr\", "
 	"\":\", \"readlink\", \"/dev/core\", \":\", \"readlink\", "
 	"\"/dev/ptmx\", \":\", \"ls\", \"/dev/pts\", \":\", \"try\", \"read\", "
 	"\"/proc/keys\", \":\", \"try\", \"ls\", \"/proc/scsi\", \":\", "

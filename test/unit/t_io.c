@@ -537,13 +537,14 @@ static void t_keep(void)
 			pid = fork();
 			if (pid == 0) {
 				dup2(pair[1], 2);
+				dup2(open("/proc", O_PATH), 1);
 				for (fd = 3; fd < 30; fd++)
 					dup2(2, fd);
 				dup2(2, 900);
 				dup2(2, 999);
 				dup2(2, 1000);
 				missing = way ? NR_close_range : -1;
-				fd_keep_only(keep, t[i].n);
+				fd_keep_only(1, keep, t[i].n);
 				open_fds(out);
 				n = write(2, out, strlen(out) + 1);
 				_exit(n < 0);

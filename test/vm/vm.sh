@@ -131,7 +131,7 @@ run() {
 	timeout -k 5 "${VM_TIMEOUT:-300}" $qemu -accel tcg -no-reboot \
 		-display none -nodefaults -serial stdio \
 		-kernel "$dir/kernel" -initrd "$tmp/initramfs" \
-		-append "console=$console panic=-1 quiet loglevel=1 $*" \
+		-append "no_timer_check console=$console panic=-1 quiet loglevel=1 $*" \
 		< /dev/null 2>&1 | sed -u 's/\r//g' | tee "$tmp/log" |
 		sed -u '/^vm status [0-9]*$/d'
 	status=$(sed -n 's/^vm status \([0-9]*\)$/\1/p' "$tmp/log" |
