@@ -1399,15 +1399,14 @@ static bool io_send(int sock, const void *data, size_t n, int fd)
 	return k == (ssize_t)n;
 }
 
-/* One packet; *fd gets the descriptor that came along or -1, *pid, if asked
- * for, the sender's. 0 is the end, a reset as well. */
-static ssize_t io_recv(int sock, void *data, size_t n, int *fd, int *pid)
+/* One packet; *fd gets the descriptor that came along or -1. 0 is the end, a
+ * reset as well. */
+static ssize_t io_recv(int sock, void *data, size_t n, int *fd)
 {
 	struct iovec iov = { data, n };
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int)) +
-			   CMSG_SPACE(sizeof(struct ucred))];
+		char space[CMSG_SPACE(sizeof(int))];
 	} u;
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
 			    .msg_control = &u, .msg_controllen = sizeof u };
@@ -1423,19 +1422,9 @@ static ssize_t io_recv(int sock, void *data, size_t n, int *fd, int *pid)
 	while (k < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
 	if (k < 0)
 		return errno == ECONNRESET ? 0 : -1;
-	for (h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
-		struct ucred cred;
-
-		if (h->cmsg_level != SOL_SOCKET)
-			continue;
-		if (h->cmsg_type == SCM_RIGHTS)
-			memcpy(fd, CMSG_DATA(h), sizeof *fd);
-		if (h->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(&cred, CMSG_DATA(h), sizeof cred);
-			if (pid)
-				*pid = cred.pid;
-		}
-	}
+	h = CMSG_FIRSTHDR(&m);
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(h), sizeof *fd);
 	return k;
 }
 
@@ -1449,15 +1438,17 @@ static bool fd_is_kept(int fd, const int *keep, size_t n)
 
 /* The same without close_range: what /proc/self/fd lists. Closing disturbs the
  * list, so it is read again until nothing was closed. */
-static void fd_keep_listed(int proc, const int *keep, size_t n)
+static bool fd_keep_listed(int proc, const int *keep, size_t n)
 {
 	char buf[2048];
 	bool again;
+	long k, off;
 
 	do {
 		int dir = openat(proc, "self/fd", O_RDONLY | O_CLOEXEC);
-		long k, off;
 
+		if (dir < 0)
+			return false;
 		again = false;
 		while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
 			for (off = 0; off < k; ) {
@@ -1472,12 +1463,13 @@ static void fd_keep_listed(int proc, const int *keep, size_t n)
 					again |= close((int)fd) == 0;
 			}
 		fd_close(&dir);
-	} while (again);
+	} while (again && k == 0);
+	return k == 0;
 }
 
 /* Closes every fd but 0-2 and the n of keep, which is sorted on the way; -1 is
  * skipped. */
-static void fd_keep_only(int proc, int *keep, size_t n)
+static bool fd_keep_only(int proc, int *keep, size_t n, struct err *e)
 {
 	int from = 3;
 	size_t i, j;
@@ -1495,12 +1487,12 @@ static void fd_keep_only(int proc, int *keep, size_t n)
 		if (to < from)
 			continue;
 		if (to > from &&
-		    sys_close_range((unsigned)from, (unsigned)to - 1) < 0) {
-			fd_keep_listed(proc, keep, n);
-			return;
-		}
+		    sys_close_range((unsigned)from, (unsigned)to - 1) < 0)
+			return fd_keep_listed(proc, keep, n) ||
+			       sysfail(e, "close the caller's files");
 		from = to == INT_MAX ? to : to + 1;
 	}
+	return true;
 }
 
 /* ===== JSON ==============================================================
@@ -4061,11 +4053,15 @@ static void cg_drop(struct cg_plan *p)
 		cg_drop_path(p->d[i].path, p->d[i].keep);
 }
 
-/* Without a limit a host that gives no cgroups is no failure. */
-static bool cg_refused(const struct cg_plan *p, int num)
+/* Where nothing is to be written, a host that gives no cgroup is no failure. */
+static bool cg_refused(const struct cg_plan *p, size_t dir, int num)
 {
-	return !p->limits && !p->asked && (num == EACCES || num == EPERM ||
-					   num == EROFS);
+	size_t i;
+
+	for (i = 0; i < p->nw; i++)
+		if (p->w[i].dir == dir)
+			return false;
+	return !p->asked && (num == EACCES || num == EPERM || num == EROFS);
 }
 
 static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
@@ -4078,7 +4074,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		struct cg_dir *d = &p->d[i];
 
 		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
-		if (!d->ours && !cg_refused(p, e->num))
+		if (!d->ours && !cg_refused(p, i, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
 			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s",
@@ -4736,6 +4732,7 @@ struct inside {
 	 * mount; nothing the second time. */
 	bool		(*placed)(struct inside *, struct err *);
 	bool		is_placed;
+	int		gos;		/* GO messages that came */
 	int		sock;
 };
 
@@ -5233,9 +5230,9 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	target = mnt_target(in, m, true, &existed, e);
 	if (target < 0)
 		return false;
-	if (existed && str_eq(m->type, "tmpfs") &&
-	    !str_find(m->data, "mode=") &&
-	    fstat(target, &st) == 0)
+	if (fstat(target, &st) < 0)
+		return sysfail(e, "stat the mount point");
+	if (existed && str_eq(m->type, "tmpfs") && !str_find(m->data, "mode="))
 		text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
 	ok = mnt_fs(in, m, attr, mode, NULL, target, e);
 	if (!ok && e->num == EINVAL && in->user_ns && str_eq(m->type, "devpts"))
@@ -5281,6 +5278,8 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 		h.data = data;
 	if (in->cgroup_ns && mnt_fs(in, &h, 0, "", NULL, target, e)) {
 		fd = mnt_top(in, path, e);
+		if (fd < 0)
+			return -1;
 	} else {
 		fd = sys_open_tree(AT_FDCWD, d->path, K_TREE_CLONE);
 		if (fd >= 0 && sys_move_mount(fd, target) < 0)
@@ -5291,7 +5290,8 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	if (fd < 0) {		/* before 5.2 */
 		src = io_open(d->path, O_PATH | O_DIRECTORY);
 		if (src < 0)
-			return sysfail(e, "open %s", d->path), -1;
+			return errno == ENOENT ? 0 :
+			       (sysfail(e, "open %s", d->path), -1);
 		fd = mnt_clone(in, src, target, path, false, 0, e);
 	}
 	return fd >= 0 && mnt_set(in, fd, m->set, m->clr, false, e) ? 1 : -1;
@@ -5720,8 +5720,9 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 	} else if (no_syscall(errno) && fchdir(in->root) == 0 &&
 		   mount(".", ".", NULL, MS_BIND | MS_REC, NULL) == 0) {
 		fd = io_open(path, O_PATH | O_DIRECTORY);
-		if (fd >= 0 && (fstat(fd, &a) < 0 || fstat(in->root, &b) < 0 ||
-				a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
+		if (fd >= 0 && (fstat(fd, &a) < 0 || fstat(in->root, &b) < 0))
+			fd_close(&fd);
+		if (fd >= 0 && (a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
 			fd_close(&fd);
 			return fail(e, "%s was replaced", path);
 		}
@@ -5876,8 +5877,9 @@ static int tty_make(struct inside *in, const struct spec_size *size,
 	struct termios t;
 	int unlock = 0;
 
-	if (pts < 0 || fstatfs(pts, &fs) < 0 ||
-	    (unsigned)fs.f_type != K_MAGIC_DEVPTS)
+	if (pts < 0 || fstatfs(pts, &fs) < 0)
+		return sysfail(e, "open /dev/pts"), -1;
+	if ((unsigned)fs.f_type != K_MAGIC_DEVPTS)
 		return fail(e, "there is no devpts mount at /dev/pts"), -1;
 	master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW |
 			O_CLOEXEC);
@@ -5890,13 +5892,15 @@ static int tty_make(struct inside *in, const struct spec_size *size,
 		struct winsize w = { (unsigned short)size->height.v,
 				     (unsigned short)size->width.v, 0, 0 };
 
-		ioctl(master, TIOCSWINSZ, &w);
+		if (ioctl(master, TIOCSWINSZ, &w) < 0)
+			return sysfail(e, "set the size of the pty"), -1;
 	}
 	/* the terminal at the other end makes \r\n of \n; as runc */
-	if (tcgetattr(slave, &t) == 0) {
-		t.c_oflag &= ~(tcflag_t)ONLCR;
-		tcsetattr(slave, TCSANOW, &t);
-	}
+	if (tcgetattr(slave, &t) < 0)
+		return sysfail(e, "read the modes of the pty"), -1;
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(slave, TCSANOW, &t) < 0)
+		return sysfail(e, "set the modes of the pty"), -1;
 	if (console && !tty_console(in, slave, e))
 		return -1;
 	if (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 ||
@@ -6909,7 +6913,7 @@ static void plan_print(struct text *t, const struct plan *p)
  */
 
 enum msg_kind {
-	MSG_HELLO = 1,	/* I: here I am; the credentials hold the pid */
+	MSG_HELLO = 1,	/* J: init is cloned, index is its pid */
 	MSG_MAP,	/* J: map my ids */
 	MSG_GO,		/* P */
 	MSG_CGROUP_NS,	/* I: my cgroup namespace is made */
@@ -6942,12 +6946,12 @@ static bool sync_send_err(int sock, const struct err *e)
 }
 
 /* The kind of the next packet, 0 at the end, -1 with errno. */
-static int sync_recv(int sock, struct msg *m, int *fd, int *pid)
+static int sync_recv(int sock, struct msg *m, int *fd)
 {
 	ssize_t n;
 
 	memset(m, 0, offsetof(struct msg, err) + sizeof m->err.num + 1);
-	n = io_recv(sock, m, sizeof *m, fd, pid);
+	n = io_recv(sock, m, sizeof *m, fd);
 	m->err.text[sizeof m->err.text - 1] = 0;
 	return n < 0 ? -1 : n >= (ssize_t)offsetof(struct msg, err) ?
 	       m->kind : 0;
@@ -6964,7 +6968,7 @@ static bool sync_go(int sock, struct err *e)
 static bool sync_wait_go(int sock, struct err *e)
 {
 	struct msg m;
-	int fd, kind = sync_recv(sock, &m, &fd, NULL);
+	int fd, kind = sync_recv(sock, &m, &fd);
 
 	if (kind == 0)
 		_exit(1);
@@ -7005,12 +7009,11 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
 		keep[n++] = 3 + i;
-	fd_keep_only(c->host.proc, keep, (size_t)n);
+	if (!fd_keep_only(c->host.proc, keep, (size_t)n, e))
+		return false;
 	/* from now on it dies with P; if P is gone already, GO never comes */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return sysfail(e, "PR_SET_PDEATHSIG");
-	if (p->ns.stage && !sync_send(c->peer, MSG_HELLO, 0, -1))
-		return sysfail(e, "report to the parent");
 	if (ns_joins(&p->ns, CLONE_NEWNS)) {
 		if (chdir(p->root) < 0)
 			return sysfail(e, "root.path: open %s in the joined "
@@ -7036,13 +7039,14 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 
 static int init_source(struct inside *in, size_t index, struct err *e)
 {
-	struct msg m;
+	struct msg m = { .kind = 0 };
 	int fd = -1;
 
-	if (!in->placed(in, e))		/* P's GO would come in between */
-		return -1;
-	if (sync_send(in->sock, MSG_SOURCE, index, -1) &&
-	    sync_recv(in->sock, &m, &fd, NULL) == MSG_SOURCE)
+	if (!sync_send(in->sock, MSG_SOURCE, index, -1))
+		return sysfail(e, "ask the parent for the source"), -1;
+	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
+		in->gos++;		/* it was on its way already */
+	if (m.kind == MSG_SOURCE)
 		return fd;
 	if (m.kind == MSG_ERR)
 		*e = m.err;
@@ -7051,13 +7055,22 @@ static int init_source(struct inside *in, size_t index, struct err *e)
 	return -1;
 }
 
+/* Waits for the n-th GO. */
+static bool init_wait_go(struct inside *in, int n, struct err *e)
+{
+	for (; in->gos < n; in->gos++)
+		if (!sync_wait_go(in->sock, e))
+			return false;
+	return true;
+}
+
 /* P has mapped our ids and placed us in the cgroups: now the cgroup namespace
  * can be made. Asked for by the first who needs it (struct inside). */
 static bool init_placed(struct inside *in, struct err *e)
 {
 	if (in->is_placed)
 		return true;
-	if (!sync_wait_go(in->sock, e))
+	if (!init_wait_go(in, 1, e))
 		return false;
 	in->is_placed = true;
 	if (!in->cgroup_ns)
@@ -7224,7 +7237,7 @@ static _Noreturn void init_main(struct ctr *c)
 	if (init_arrange(c, &in, path, &e) &&
 	    (!c->hold || sync_send(c->peer, MSG_READY, 0, -1) ||
 	     sysfail(&e, "report to the parent")) &&
-	    sync_wait_go(c->peer, &e))
+	    init_wait_go(&in, 2, &e))
 		init_start(c, &in, path, home, sizeof home, &e);
 	init_die(c->peer, &e);
 }
@@ -7284,7 +7297,8 @@ static _Noreturn void spawn_stage(struct ctr *c)
 		keep[n++] = p->join[i].fd;
 	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 128; i++)
 		keep[n++] = 3 + (int)i;
-	fd_keep_only(c->host.proc, keep, (size_t)n);
+	if (!fd_keep_only(c->host.proc, keep, (size_t)n, &e))
+		init_die(c->peer, &e);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (p->n && c->host.euid == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -7321,7 +7335,12 @@ static _Noreturn void spawn_stage(struct ctr *c)
 		sysfail(&e, "make the namespaces");
 		init_die(c->peer, &e);
 	}
-	_exit(0);
+	/* J is still in P's pid namespace, so this is P's number for it */
+	if (sync_send(c->peer, MSG_HELLO, (size_t)pid, -1))
+		_exit(0);
+	sysfail(&e, "tell the parent of init");
+	kill(pid, SIGKILL);
+	init_die(c->peer, &e);
 }
 
 /* newuidmap or newgidmap, which is set-user-id root; what it says on stderr
@@ -7474,6 +7493,8 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 			"support it)", m->src);
 	else if (sync_send(c->sock, MSG_SOURCE, 0, tree))
 		_exit(0);
+	else
+		sysfail(&e, "hand over the source %s", m->src);
 	init_die(c->sock, &e);
 }
 
@@ -7519,8 +7540,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				POLLIN, 0 } };
 	autofd fd = -1;
 	struct msg m;
-	bool exec = false;
-	int kind, pid = 0;
+	bool exec = false, failed = false;
+	int kind;
 
 	for (;;) {
 		if (poll(p, exec ? 1 : 2, -1) < 0) {
@@ -7532,7 +7553,7 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 		if (p[1].revents && !p[0].revents && !exec)
 			return fail(e, "interrupted");
 		fd_close(&fd);
-		kind = sync_recv(c->sock, &m, &fd, &pid);
+		kind = sync_recv(c->sock, &m, &fd);
 		switch (kind) {
 		case MSG_SOURCE:
 			if (!spawn_source(c, m.index, e))
@@ -7552,17 +7573,20 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 				c->o->console(c->o->data, c->tty);
 			break;
 		case MSG_ERR:
-			if (want == MSG_HELLO && pid > 0)
-				c->pid = pid;	/* J, or init: whoever it is */
 			*e = m.err;
-			return false;
+			if (want != MSG_HELLO)
+				return false;
+			failed = true;	/* init may be there all the same */
+			break;
 		case -1:
 			return sysfail(e, "receive from init");
 		case 0:
-			return (want == MSG_END && exec) || spawn_died(c, e);
+			return (want == MSG_END && exec) || (!failed &&
+							     spawn_died(c, e));
 		case MSG_HELLO:
-			c->pid = pid;
-			/* fall through */
+			spawn_reap(c->pid);		/* J */
+			c->pid = (int)m.index;
+			return !failed;
 		default:
 			exec |= kind == MSG_EXEC;
 			if (kind == (int)want)
@@ -7637,7 +7661,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP);
-	int pair[2], one = 1;
+	int pair[2];
 	bool into = spawn_into(&c->plan), placed;
 	autofd group = -1;
 	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
@@ -7650,9 +7674,6 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		return sysfail(e, "make a socket pair");
 	c->sock = pair[0];
 	c->peer = pair[1];
-	if (p->stage && setsockopt(c->sock, SOL_SOCKET, SO_PASSCRED, &one,
-				   sizeof one) < 0)
-		return sysfail(e, "SO_PASSCRED");
 	if (into)
 		group = io_open(c->plan.cg.d[0].path, O_PATH | O_DIRECTORY);
 	c->pid = spawn_clone(p->stage ? 0 : flags, group, &c->pidfd);
@@ -7671,14 +7692,9 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	c->made |= MADE_INIT;
 	fd_close(&c->peer);
 	if (p->stage) {
-		int stage = c->pid;
-
 		if (!spawn_wait(c, MSG_HELLO, e))
 			return ns_explain(p, c->host.proc, e);
 		fd_close(&c->pidfd);
-		spawn_reap(stage);
-		if (c->pid <= 0)
-			return fail(e, "init's pid cannot be seen from here");
 		c->pidfd = sys_pidfd_open(c->pid);
 	}
 	if (ns_makes(p, CLONE_NEWUSER)) {

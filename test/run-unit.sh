@@ -7,9 +7,9 @@
 #
 #	test/run-unit.sh [t_json|fuzz ...]
 #
-#	CC=musl-gcc	the compiler (cc). Each test runs as it makes it, and once
-#			more with sanitizers, if it, clang or gcc can link them;
-#			t_inject, which clones and filters itself, only plain
+#	CC=musl-gcc	the compiler (cc). Each test runs as it makes it, and
+#			once more with sanitizers, if it, clang or gcc can link
+#			them; t_inject, which clones itself, only plain
 #	UPDATE=1	t_plan writes the goldens of test/plan anew
 #	FUZZ=N		mutations of each target (4000)
 set -u
@@ -95,7 +95,8 @@ jobs() {
 	done
 	case "${san:+ $todo }" in
 	*' fuzz '*) for t in $targets; do
-			echo "make fuzz-$t '$san' $sanitize fuzz/$t.c fuzz/driver.c"
+			echo "make fuzz-$t '$san' $sanitize" \
+				"fuzz/$t.c fuzz/driver.c"
 		    done ;;
 	esac
 }

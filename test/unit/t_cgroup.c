@@ -51,10 +51,10 @@ static void t_weights(void)
 
 	it("weighs all shares from 2 to 262144 as the formula, within 1");
 	for (s = 2; s <= 262144; s++) {
-		double w = cg_weight(s), d = fabs(w - weight_exactly((double)s));
+		double w = cg_weight(s), due = weight_exactly((double)s);
 
-		if (!want(d <= 1, "%lld: %.0f, not %.0f", s, w,
-			  weight_exactly((double)s)) ||
+		if (!want(fabs(w - due) <= 1, "%lld: %.0f, not %.0f", s, w,
+			  due) ||
 		    !want(w >= last, "%lld: %.0f, after %.0f", s, w, last))
 			break;
 		last = w;
@@ -527,7 +527,8 @@ static void t_noise(void)
 		"30 22 0:30 / /x\\040y rw shared:1 - cgroup c rw,cpu,cpuacct\n"
 		"31 22 0:31 /docker /b rw - cgroup2 c rw\n"
 		"32 22 0:32 / /c rw - cgroup c rw,name=systemd\n";
-	static const char own[] = "3:cpu,cpuacct:/a\n1:name=systemd:/x\n0::/d\n";
+	static const char own[] = "3:cpu,cpuacct:/a\n1:name=systemd:/x\n"
+		"0::/d\n";
 	char a[sizeof seed], b[sizeof own];
 	int i, k, with_any = 0;
 

@@ -382,7 +382,7 @@ static const struct {
 	{ "close_range",	"syscall",	NR_close_range, false },
 	{ "openat2",		"syscall",	NR_openat2, false },
 	{ "open_tree",		"syscall",	NR_open_tree, false },
-	{ "move_mount",		"syscall",	NR_move_mount, false },
+	{ "move_mount",		"syscall",	NR_move_mount, true },
 	{ "fsopen",		"syscall",	NR_fsopen, false },
 	{ "fsconfig",		"syscall",	NR_fsconfig, false },
 	{ "fsmount",		"syscall",	NR_fsmount, false },

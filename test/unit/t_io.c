@@ -554,8 +554,8 @@ static void t_keep(void)
 			out[n > 0 ? n : 0] = 0;
 			close(pair[0]);
 			waitpid(pid, NULL, 0);
-			want(str_eq(out, t[i].due), "list %zu: \"%s\" are open, "
-			     "not \"%s\"", i, out, t[i].due);
+			want(str_eq(out, t[i].due), "list %zu: \"%s\" are "
+			     "open, not \"%s\"", i, out, t[i].due);
 		}
 	}
 }

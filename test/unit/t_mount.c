@@ -289,16 +289,18 @@ static void t_refusals(void)
 		{ D "\"source\":\"\",\"options\":[\"bind\"]",
 		  "mounts[0] (/d): source: is missing" },
 		{ D "\"source\":\"/s\",\"options\":[\"bind\",\"size=1\",\"ro\","
-		  "\"x\"]", "mounts[0] (/d): options: \"size=1,x\" is no option "
-		  "of a bind mount" },
+		  "\"x\"]", "mounts[0] (/d): options: \"size=1,x\" is no "
+		  "option of a bind mount" },
 		{ D "\"source\":\"/s\",\"options\":[\"bind\",\"remount\"]",
 		  "mounts[0] (/d): options: a remount together with a bind is "
 		  "not supported" },
 		{ D "\"type\":\"tmpfs\",\"options\":[\"idmap\"]",
-		  "mounts[0] (/d): options: idmap goes with a bind mount only" },
+		  "mounts[0] (/d): options: idmap goes with a bind mount "
+		  "only" },
 		{ D "\"type\":\"tmpfs\",\"uidMappings\":" MAP
 		  ",\"gidMappings\":" MAP,
-		  "mounts[0] (/d): options: idmap goes with a bind mount only" },
+		  "mounts[0] (/d): options: idmap goes with a bind mount "
+		  "only" },
 		{ D "\"type\":\"bind\",\"source\":\"/s\",\"uidMappings\":" MAP,
 		  "mounts[0] (/d): gidMappings: is missing" },
 		{ D "\"type\":\"bind\",\"source\":\"/s\",\"gidMappings\":" MAP,

@@ -64,7 +64,8 @@ static bool is(struct opt o, long long v)
 static void t_process(void)
 {
 	struct spec *s = with(
-		"\"terminal\":true,\"consoleSize\":{\"height\":24,\"width\":80},"
+		"\"terminal\":true,\"consoleSize\":{\"height\":24,"
+		"\"width\":80},"
 		"\"user\":{\"uid\":1,\"gid\":2,\"umask\":18,"
 		"\"additionalGids\":[3,4294967294]},"
 		"\"args\":[\"/bin/x\",\"\",\"-y\"],\"env\":[\"A=1\",\"B=\"],"
@@ -780,7 +781,8 @@ static void t_rules(void)
 		  "root.readonly: there is no mount namespace in "
 		  "linux.namespaces" },
 		{ "", "\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]",
-		  "", "linux.namespaces[1].type: this type stands there twice" },
+		  "", "linux.namespaces[1].type: this type stands there "
+		  "twice" },
 		{ "", "\"namespaces\":[{\"type\":\"pid\",\"path\":\"x\"}]", "",
 		  "linux.namespaces[0].path: \"x\" is not an absolute path" },
 		{ "", "\"uidMappings\":" ONE, "", "linux.uidMappings: there is "
@@ -862,8 +864,8 @@ static void t_no_object(void)
 	refused(__LINE__, load("7"), "config.json: an object is due, this is "
 		"a number");
 	refused(__LINE__, load(""), "config.json:1:1: unexpected end of file");
-	refused(__LINE__, load("{\"process\":{"), "config.json:1:13: unexpected "
-		"end of file inside \"process\"");
+	refused(__LINE__, load("{\"process\":{"), "config.json:1:13: "
+		"unexpected end of file inside \"process\"");
 }
 
 /* What one may be sent: many of everything. Time is not to grow faster than
@@ -875,8 +877,9 @@ static void t_hostile(void)
 	struct spec *s;
 
 	it("takes a hundred thousand mounts");
-	p += sprintf(p, "{\"process\":{\"cwd\":\"/\",\"args\":[\"a\"]},\"root\":"
-		     "{\"path\":\"r\"},\"linux\":{" MNT "},\"mounts\":[");
+	p += sprintf(p, "{\"process\":{\"cwd\":\"/\",\"args\":[\"a\"]},"
+		     "\"root\":{\"path\":\"r\"},\"linux\":{" MNT "},"
+		     "\"mounts\":[");
 	for (i = 0; i < n; i++)
 		p += sprintf(p, "%s{\"destination\":\"/\"}", i ? "," : "");
 	strcpy(p, "]}");
