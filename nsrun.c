@@ -3414,55 +3414,12 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 	return h->mount && h->own;
 }
 
-/* The usual layout of v1 and hybrid hosts: each line of /proc/self/cgroup is a
- * directory of /sys/fs/cgroup, in which our own group is found. That spares
- * reading mountinfo, which the kernel makes slowly. False: it is not so here. */
-static bool cg_usual(struct cg_host *c, char *own, struct arena *mem)
-{
-	char path[PATH_MAX], *list, *group, *line = own, *next;
-	struct statfs fs;
-
-	for (; *line && c->n < CG_HIER_MAX; line = next) {
-		struct cg_hier *h = &c->h[c->n];
-		const char *name;
-
-		next = line + strcspn(line, "\n");
-		if (*next)
-			*next++ = 0;
-		list = strchr(line, ':');
-		group = list ? strchr(++list, ':') : NULL;
-		if (!group)
-			return false;
-		*group++ = 0;
-		name = str_after(list, "name=");
-		name = name ? name : *list ? list : "unified";
-		text_to(path, sizeof path, "/sys/fs/cgroup/%s%s", name, group);
-		if (str_after(group, "/..") || statfs(path, &fs) < 0 ||
-		    (unsigned)fs.f_type != (*list ? K_MAGIC_CGROUP :
-					    K_MAGIC_CGROUP2)) {
-			if (*list)
-				return false;
-			continue;	/* v2 need not be mounted */
-		}
-		if (fs.f_flags & MS_RDONLY)
-			continue;	/* as if absent */
-		*h = (struct cg_hier){
-			mem_text(mem, "/sys/fs/cgroup/%s", name),
-			mem_text(mem, "%s", group),
-			mem_text(mem, "%s", list), !*list };
-		if (!h->mount || !h->own || !h->ctrls)
-			return false;
-		c->n++;
-	}
-	return true;
-}
-
 /* Which hierarchies are mounted, and where P is in each. False with errno. */
 static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 {
 	struct lines l = { .fd = -1 };
 	struct statfs fs;
-	char *s, own[8192], usual[8192];
+	char *s, own[8192];
 	autofd fd = -1;
 
 	c->n = 0;
@@ -3472,10 +3429,6 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)	/* the usual place */
 		return cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "",
 				   true);
-	text_to(usual, sizeof usual, "%s", own);
-	if (cg_usual(c, usual, mem))
-		return true;
-	c->n = 0;
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;

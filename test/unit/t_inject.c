@@ -242,8 +242,7 @@ static int inj_kill(int pid, int sig)
 
 	while (inj.on && p > 1 && p != getpid() && tries++ < 20)
 		p = inj_parent(p);
-	/* a child of CLONE_PARENT is a sibling */
-	if (inj.on && p != getpid() && inj_parent(pid) != getppid()) {
+	if (inj.on && p != getpid()) {
 		inj_trouble("kill(%d, %d): no child of its own", pid, sig);
 		errno = EPERM;
 		return -1;

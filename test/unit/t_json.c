@@ -432,7 +432,7 @@ static void t_places(void)
 	}
 
 	it("says inside which member the file ends");
-	want(!parse("{\"mounts\": [\n{\"type\":", 21) &&
+	want(!parse("{\"mounts\": [\n{\"type\":", 22) &&
 	     strstr(err.text, "inside \"mounts\""), "%s", err.text);
 
 	it("survives a member name of a megabyte in a message");
