@@ -123,6 +123,7 @@ enum {
 	ERR_MAX		= 1000,
 	ID_MAX		= 255,		/* it is a file name */
 	CG_HIER_MAX	= 24,
+	CG_VALUE_MAX	= 4096,		/* bytes of a limit, as text */
 	LINKS_MAX	= 40,		/* symlinks in a path, as the kernel */
 };
 
@@ -509,6 +510,15 @@ static char *str_find(const char *s, const char *needle)
 	return NULL;
 }
 
+static unsigned str_hash(const char *s, size_t n)
+{
+	unsigned h = 2166136261u;		/* FNV-1a */
+
+	while (n--)
+		h = (h ^ (unsigned char)*s++) * 16777619u;
+	return h;
+}
+
 static bool is_digit(int c)
 {
 	return c >= '0' && c <= '9';
@@ -704,11 +714,31 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	return !t.bad;
 }
 
-/* As the inside of a JSON string; or, without quotes, as one line of text. */
+/* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
+ * to U+10FFFF; 0 if there is none. */
+static unsigned utf8_len(const unsigned char *s, size_t room)
+{
+	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
+		     s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, i;
+
+	if (!n || n > room)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* As the inside of a JSON string; or, without quotes, as one line of text.
+ * Bytes that are no UTF-8 become U+FFFD. */
 static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
+		unsigned n = utf8_len((const unsigned char *)s, strnlen(s, 4));
 
 		if (quotes && (c == '"' || c == '\\'))
 			text_add(t, "\\%c", c);
@@ -719,8 +749,11 @@ static void text_escape(struct text *t, const char *s, bool quotes)
 		else if (c < 32 || c == 127)
 			text_add(t, "\\u00%c%c", "0123456789abcdef"[c >> 4],
 				 "0123456789abcdef"[c & 15]);
+		else if (!n)
+			text_put(t, "\xef\xbf\xbd", 3);
 		else
-			text_put(t, s, 1);
+			text_put(t, s, n);
+		s += n > 1 ? n - 1 : 0;
 	}
 }
 
@@ -731,8 +764,8 @@ static char *word_next(char **line)
 
 	for (; *p && *p != ' '; p++)
 		if (*p == '\\' && p[1] && p[2] && p[3]) {
-			*out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 |
-					(p[3] - '0'));
+			*out++ = (char)((p[1] & 7) << 6 | (p[2] & 7) << 3 |
+					(p[3] & 7));
 			p += 3;
 		} else {
 			*out++ = *p;
@@ -782,7 +815,7 @@ static const char *err_text(int num, char buf[64])
 {
 	const char *s = strerror(num);
 
-	text_to(buf, 64, "%s", s);
+	text_to(buf, CG_VALUE_MAX, "%s", s);
 	if (buf[0] >= 'A' && buf[0] <= 'Z' && buf[1] >= 'a' && buf[1] <= 'z')
 		buf[0] = (char)(buf[0] + 32);
 	return buf;
@@ -912,7 +945,7 @@ static void *mem_new(struct arena *a, size_t size)
 		return NULL;
 	p = a->p;
 	a->p += size;
-	return p;
+	return memset(p, 0, size);	/* it may have been given back */
 }
 
 static void mem_free(struct arena *a)
@@ -1219,7 +1252,7 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	}
 	target[n] = 0;
 	text_to(tail, sizeof tail, "%s", rest);
-	if (!text_to(w->todo, sizeof w->todo, "%s/%s", target, tail)) {
+	if (!text_to(w->todo, sizeof w->todo, "%s%s", target, tail)) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
@@ -1263,7 +1296,8 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 		fd_close(&fd);
 		return -1;
 	}
-	if (S_ISLNK(st.st_mode) && !(last && (flags & WALK_NOFOLLOW))) {
+	if (S_ISLNK(st.st_mode) &&
+	    !(last && !*rest && (flags & WALK_NOFOLLOW))) {
 		bool ok = !(flags & WALK_NOLINK);
 
 		if (!ok)
@@ -1272,7 +1306,7 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 		fd_close(&fd);
 		return ok ? 1 : -1;
 	}
-	if (!last && !S_ISDIR(st.st_mode)) {
+	if ((!last || *rest) && !S_ISDIR(st.st_mode)) {
 		fd_close(&fd);
 		errno = ENOTDIR;
 		return -1;
@@ -1515,7 +1549,7 @@ struct json {
 	};
 	unsigned	len;		/* of str */
 	unsigned char	type;
-	bool		nul;		/* key or str holds \u0000 */
+	bool		nul, key_nul;	/* str, key holds \u0000 */
 };
 
 static const char *const json_names[] = {
@@ -1526,7 +1560,9 @@ static const char *const json_names[] = {
 struct json_parser {
 	struct arena	*mem;
 	const char	*name;		/* of the file, for messages */
-	char		*text, *p, *end;
+	char		*p, *end;
+	const char	*start;		/* of the line at p */
+	unsigned	line;
 	struct json	*open[JSON_DEPTH_MAX];
 	struct json	**tail[JSON_DEPTH_MAX];	/* where the next kid goes */
 	int		depth;
@@ -1536,20 +1572,12 @@ struct json_parser {
 __attribute__((format(printf, 3, 4)))
 static bool json_fail(struct json_parser *j, const char *at, const char *f, ...)
 {
-	unsigned line = 1, col = 1;
 	struct text t = TEXT(j->e->text);
-	const char *p;
 	va_list ap;
 
-	for (p = j->text; p < at; p++) {
-		col++;
-		if (*p == '\n') {
-			line++;
-			col = 1;
-		}
-	}
 	j->e->num = 0;
-	text_add(&t, "%s:%u:%u: ", j->name, line, col);
+	text_add(&t, "%s:%u:%u: ", j->name, j->line,
+		 (unsigned)(at - j->start) + 1);
 	va_start(ap, f);
 	text_vadd(&t, f, ap);
 	va_end(ap);
@@ -1565,24 +1593,6 @@ static bool json_eof(struct json_parser *j)
 			return json_fail(j, j->end, "unexpected end of file "
 					 "inside \"%s\"", j->open[i]->key);
 	return json_fail(j, j->end, "unexpected end of file");
-}
-
-/* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
- * to U+10FFFF; 0 if there is none. */
-static unsigned utf8_len(const unsigned char *s, size_t room)
-{
-	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
-		     s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, i;
-
-	if (!n || n > room)
-		return 0;
-	for (i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 static char *utf8_put(char *to, unsigned c)
@@ -1734,9 +1744,12 @@ static bool json_number(struct json_parser *j, struct json *n)
 
 static void json_blank(struct json_parser *j)
 {
-	while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' ||
-				 *j->p == '\t' || *j->p == '\r'))
-		j->p++;
+	for (; j->p < j->end && (*j->p == ' ' || *j->p == '\n' ||
+				 *j->p == '\t' || *j->p == '\r'); j->p++)
+		if (*j->p == '\n') {	/* they stand nowhere else */
+			j->line++;
+			j->start = j->p + 1;
+		}
 }
 
 static bool json_word(struct json_parser *j, struct json *n, const char *word,
@@ -1794,7 +1807,7 @@ static bool json_key(struct json_parser *j, struct json *n)
 	if (*j->p != '"')
 		return json_fail(j, j->p, "a member name in quotes is due");
 	j->p++;
-	if (!json_string(j, &n->key, &len, &n->nul))
+	if (!json_string(j, &n->key, &len, &n->key_nul))
 		return false;
 	json_blank(j);
 	if (j->p >= j->end)
@@ -1842,8 +1855,9 @@ static bool json_step(struct json_parser *j)
 static struct json *json_parse(struct arena *mem, const char *name, char *text,
 			       size_t len, struct err *e)
 {
-	struct json_parser j = { .mem = mem, .name = name, .text = text,
-				 .p = text, .end = text + len, .e = e };
+	struct json_parser j = { .mem = mem, .name = name, .p = text,
+				 .end = text + len, .start = text, .line = 1,
+				 .e = e };
 	struct json *top = mem_new(mem, sizeof *top);
 
 	if (!top)
@@ -2758,7 +2772,7 @@ static bool spec_object(struct walker *k, const struct where *w,
 
 		for (f = fields; f->name && !str_eq(f->name, m->key); f++)
 			;
-		if (!f->name || m->type == JSON_NULL)
+		if (!f->name || m->key_nul || m->type == JSON_NULL)
 			continue;
 		seen |= 1ULL << (f - fields);
 		if (!spec_field(k, &at, m, f, base))
@@ -2937,6 +2951,10 @@ static bool spec_check_resources(const struct spec_resources *r, struct err *e)
 				    "\"%s\" is not made of r, w and m",
 				    (unsigned)i, a);
 	}
+	if ((r->cpu.cpus && strlen(r->cpu.cpus) >= CG_VALUE_MAX) ||
+	    (r->cpu.mems && strlen(r->cpu.mems) >= CG_VALUE_MAX))
+		return fail(e, "linux.resources.cpu.cpus: cpus or mems are "
+			    "longer than %d bytes", CG_VALUE_MAX - 1);
 	for (i = 0; i < r->unified.n; i++)
 		if (strchr(r->unified.v[i].key, '/') ||
 		    !strchr(r->unified.v[i].key, '.'))
@@ -3169,13 +3187,15 @@ static int state_open_root(char *path)
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	while (*p) {
+		bool last;
 		char end;
 
 		p += strspn(p, "/");
 		p += strcspn(p, "/");
+		last = !p[strspn(p, "/")];
 		end = *p;
 		*p = 0;
-		if (mkdir(path, end ? 0755 : 0711) < 0 && errno != EEXIST)
+		if (mkdir(path, last ? 0711 : 0755) < 0 && errno != EEXIST)
 			return -1;
 		*p = end;
 	}
@@ -3192,8 +3212,9 @@ static bool state_save(int dir, const struct state *s, struct arena *mem,
 	for (i = 0; i < s->annotations.n; i++)
 		cap += 6 * (strlen(s->annotations.v[i].key) +
 			    strlen(s->annotations.v[i].value)) + 16;
-	cap += s->cgroups.n * (PATH_MAX / 4) + 6 * (strlen(s->bundle) +
-						  strlen(s->rootfs));
+	for (i = 0; i < s->cgroups.n; i++)
+		cap += 6 * strlen(s->cgroups.v[i].path) + 64;
+	cap += 6 * (strlen(s->bundle) + strlen(s->rootfs));
 	t = (struct text){ mem_new(mem, cap), 0, cap, -1, false };
 	if (!t.p)
 		return no_memory(e);
@@ -3346,7 +3367,7 @@ static const char *cg_own(const char *text, struct arena *mem,
 	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
 		const char *list = text + strcspn(text, ":\n") + 1;
 		size_t n = strcspn(list, ":\n");
-		const char *path = list + n + 1;
+		const char *path = list + n + 1, *up;
 		char one[256];
 
 		if (list[-1] != ':' || list[n] != ':' ||
@@ -3355,7 +3376,8 @@ static const char *cg_own(const char *text, struct arena *mem,
 			continue;
 		if (!str_eq(mount_root, "/"))
 			path = str_after(path, mount_root);
-		if (!path || *path != '/' || str_after(path, "/.."))
+		up = path ? str_after(path, "/..") : NULL;
+		if (!path || *path != '/' || (up && strchr("/\n", *up)))
 			break;
 		return mem_text(mem, "%.*s", (int)strcspn(path, "\n"), path);
 	}
@@ -3520,84 +3542,84 @@ static unsigned cg_weight(long long shares)
  * How a value of the config becomes the text of a file. Each returns false if
  * nothing was asked.
  */
-typedef bool cg_put(char buf[64], const struct spec_resources *r,
+typedef bool cg_put(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		    const void *limit);
 
-static bool put_plain(char buf[64], const struct spec_resources *r,
+static bool put_plain(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		      const void *limit)
 {
 	const struct opt *v = limit;
 
 	(void)r;
-	return v->set && text_to(buf, 64, "%lld", v->v);
+	return v->set && text_to(buf, CG_VALUE_MAX, "%lld", v->v);
 }
 
 /* As put_plain, but 0 means nothing. */
-static bool put_some(char buf[64], const struct spec_resources *r,
+static bool put_some(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		     const void *limit)
 {
 	return ((const struct opt *)limit)->v && put_plain(buf, r, limit);
 }
 
 /* -1 is "max". */
-static bool put_max(char buf[64], const struct spec_resources *r,
+static bool put_max(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		    const void *limit)
 {
 	const struct opt *v = limit;
 
 	if (v->set && v->v < 0)
-		return text_to(buf, 64, "max");
+		return text_to(buf, CG_VALUE_MAX, "max");
 	return put_some(buf, r, limit);
 }
 
 /* 0 is a limit too, and the kernel's least is 1 (runc 1.4). */
-static bool put_pids(char buf[64], const struct spec_resources *r,
+static bool put_pids(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		     const void *limit)
 {
 	const struct opt *v = limit;
 
 	if (v->set && v->v == 0)
-		return text_to(buf, 64, "1");
+		return text_to(buf, CG_VALUE_MAX, "1");
 	return put_max(buf, r, limit);
 }
 
-static bool put_text(char buf[64], const struct spec_resources *r,
+static bool put_text(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		     const void *limit)
 {
 	const char *s = *(const char *const *)limit;
 
 	(void)r;
-	return s && *s && text_to(buf, 64, "%s", s);
+	return s && *s && text_to(buf, CG_VALUE_MAX, "%s", s);
 }
 
-static bool put_true(char buf[64], const struct spec_resources *r,
+static bool put_true(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		     const void *limit)
 {
 	(void)r;
-	return *(const bool *)limit && text_to(buf, 64, "1");
+	return *(const bool *)limit && text_to(buf, CG_VALUE_MAX, "1");
 }
 
 /* v2 counts swap alone. */
-static bool put_swap(char buf[64], const struct spec_resources *r,
+static bool put_swap(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		     const void *limit)
 {
 	const struct opt *v = limit;
 
 	if (v->set && v->v > 0)
-		return text_to(buf, 64, "%lld", v->v - r->memory.limit.v);
+		return text_to(buf, CG_VALUE_MAX, "%lld", v->v - r->memory.limit.v);
 	return put_max(buf, r, limit);
 }
 
-static bool put_weight(char buf[64], const struct spec_resources *r,
+static bool put_weight(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		       const void *limit)
 {
 	const struct opt *v = limit;
 
 	(void)r;
-	return v->set && v->v && text_to(buf, 64, "%u", cg_weight(v->v));
+	return v->set && v->v && text_to(buf, CG_VALUE_MAX, "%u", cg_weight(v->v));
 }
 
-static bool put_cpu_max(char buf[64], const struct spec_resources *r,
+static bool put_cpu_max(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 			const void *limit)
 {
 	const struct spec_cpu *c = &r->cpu;
@@ -3606,9 +3628,9 @@ static bool put_cpu_max(char buf[64], const struct spec_resources *r,
 	if (!c->quota.v && !c->period.v)
 		return false;
 	if (c->quota.v > 0)
-		return text_to(buf, 64, "%lld %lld", c->quota.v,
+		return text_to(buf, CG_VALUE_MAX, "%lld %lld", c->quota.v,
 			       c->period.v ? c->period.v : 100000LL);
-	return text_to(buf, 64, "max %lld",
+	return text_to(buf, CG_VALUE_MAX, "max %lld",
 		       c->period.v ? c->period.v : 100000LL);
 }
 
@@ -3690,7 +3712,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 {
 	const struct cg_knob *k = v2 ? knobs2 : knobs1;
 	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
-	char buf[64];
+	char buf[CG_VALUE_MAX];
 
 	for (; n--; k++) {
 		const void *limit = (const char *)r + k->off;
@@ -4554,8 +4576,10 @@ static bool mnt_word(struct mnt *m, const char *s)
 	const struct word *w;
 
 	if (prop) {
-		if (m->nprop < PROP_MAX)
-			m->prop[m->nprop++] = prop->value;
+		if (m->nprop == PROP_MAX)	/* the last ones count */
+			memmove(m->prop, m->prop + 1,
+				--m->nprop * sizeof *m->prop);
+		m->prop[m->nprop++] = prop->value;
 		return true;
 	}
 	w = word_find(s);
@@ -4707,7 +4731,7 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 			return wrap(e, "mounts[%u] (%s)", (unsigned)i,
 				    s->mounts.v[i].destination);
 		if (nodev && m->kind == MNT_BIND && !(m->clr & K_ATTR_NODEV))
-			m->set |= K_ATTR_NODEV;
+			*(m->rec ? &m->rset : &m->set) |= K_ATTR_NODEV;
 	}
 	l->n = s->mounts.n;
 	return true;
@@ -5567,6 +5591,9 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 		if (!path)
 			return no_memory(e);
 		path_clean(path);
+		if (!*path)
+			return fail(e, "linux.devices[%u].path: is the root",
+				    (unsigned)i);
 		l->v[l->n++] = (struct dev){ path, (unsigned)d->type.v |
 			(d->mode.set ? (unsigned)d->mode.v & 07777 : 0666),
 			makedev((unsigned)d->major.v, (unsigned)d->minor.v),
@@ -6151,7 +6178,8 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 		      struct err *e)
 {
 	const struct spec_process *s = spec->process;
-	size_t i, k, n = 0;
+	size_t i, k, n = 0, slots;
+	unsigned *seen;			/* by hash: index in env, plus 1 */
 
 	p->argv = s->args.v;
 	p->cwd = s->cwd;
@@ -6169,14 +6197,21 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	p->sysctls = mem_new(mem, spec->linux.sysctl.n * sizeof *p->sysctls);
 	if (!p->env || !p->rlimits || !p->sysctls)
 		return no_memory(e);
+	for (slots = 8; slots < 2 * s->env.n; slots *= 2)
+		;
+	seen = mem_new(mem, slots * sizeof *seen);
+	if (!seen)
+		return no_memory(e);
 	for (i = 0; i < s->env.n; i++) {
 		size_t len = strcspn(s->env.v[i], "=") + 1;
 
-		for (k = 0; k < n; k++)
-			if (strncmp(p->env[k], s->env.v[i], len) == 0)
-				break;
-		p->env[k] = s->env.v[i];
-		n += k == n;
+		k = str_hash(s->env.v[i], len) & (slots - 1);
+		while (seen[k] && strncmp(p->env[seen[k] - 1], s->env.v[i],
+					  len) != 0)
+			k = (k + 1) & (slots - 1);
+		if (!seen[k])
+			seen[k] = (unsigned)++n;
+		p->env[seen[k] - 1] = s->env.v[i];
 	}
 	if (o->listen_fds) {	/* sd_listen_fds(3); pid 1 is a guess */
 		p->env[n] = mem_text(mem, "LISTEN_FDS=%d", o->listen_fds);
@@ -6285,8 +6320,9 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 		if (i < 6 || !num_unsigned(f[2], strlen(f[2]), &n) ||
 		    n != uid || *f[5] != '/')
 			continue;
-		text_to(buf, size, "HOME=%s", f[5]);
-		break;
+		if (text_to(buf, size, "HOME=%s", f[5]))
+			break;
+		text_to(buf, size, "HOME=/");	/* too long to be one */
 	}
 	errno = l.error;
 	return !l.error;
@@ -6444,19 +6480,21 @@ static bool proc_explain_elf(int fd, const unsigned char *h, ssize_t n, int num,
 
 	if (n < 52)
 		return hint(e, "it is an ELF file that was cut short");
-	if (machine != ELF_HOST || h[EI_DATA] != ELF_ORDER ||
-	    (wide && sizeof(long) == 4))
-		return hint(e, "it is a %s %d-bit %s-endian program, this "
-			    "machine is %s", elf_machine(machine, a),
-			    wide ? 64 : 32, big ? "big" : "little",
-			    elf_machine(ELF_HOST, b));
 	if (num != ENOEXEC && elf_interp(fd, h, wide, big, loader,
 					 sizeof loader))
 		return num == ENOENT ?
 		       hint(e, "it needs the loader %s, which is not in the "
 			    "container: built for another libc?", loader) :
 		       hint(e, "its loader %s may not be executed", loader);
-	return num == ENOEXEC ? hint(e, "it is a damaged ELF file") : false;
+	if (num != ENOEXEC)	/* the kernel took it for one of its own */
+		return false;
+	if (machine != ELF_HOST || h[EI_DATA] != ELF_ORDER ||
+	    (wide && sizeof(long) == 4))
+		return hint(e, "it is a %s %d-bit %s-endian program, this "
+			    "machine is %s", elf_machine(machine, a),
+			    wide ? 64 : 32, big ? "big" : "little",
+			    elf_machine(ELF_HOST, b));
+	return hint(e, "it is a damaged ELF file");
 }
 
 static bool proc_explain_script(char *line, int num, struct err *e)

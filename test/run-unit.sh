@@ -19,8 +19,10 @@ flags='-std=c11 -g -Wall -Wextra'
 sanitize='-fsanitize=address,undefined -fno-sanitize-recover=all'
 out=build/unit
 mkdir -p "$out" || exit 1
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+TMPDIR=$(mktemp -d) && chmod 755 "$TMPDIR" || exit 1
+trap 'rm -rf "$TMPDIR"' EXIT
+export TMPDIR
+log=$TMPDIR/log
 # Nothing leaks that outlives a test; and what is cut off shall say where.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 

@@ -5,8 +5,11 @@
  * place below its mount, and a container's groups are planned below it.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <string.h>
 #include <sys/statfs.h>
+
+static int unusual;	/* so often, the usual place is not there */
 
 static int fuzz_statfs(const char *path, struct statfs *fs)
 {
@@ -14,7 +17,7 @@ static int fuzz_statfs(const char *path, struct statfs *fs)
 
 	memset(fs, 0, sizeof *fs);
 	fs->f_type = n && path[n - 1] == 'd' ? 0x63677270 : 0x27e0eb;
-	return 0;
+	return unusual-- > 0 ? (errno = ENOENT, -1) : 0;
 }
 #define statfs(path, fs) fuzz_statfs(path, fs)
 #define NSRUN_NO_MAIN
@@ -26,11 +29,11 @@ static void must(bool holds)
 		abort();
 }
 
-static char dir[64];
+static char dir[128];
 
 static void drop_dir(void)
 {
-	char path[96];
+	char path[160];
 
 	snprintf(path, sizeof path, "%s/self/cgroup", dir);
 	unlink(path);
@@ -43,10 +46,10 @@ static void drop_dir(void)
 
 static int make_dir(void)
 {
-	char path[96];
+	const char *tmp = getenv("TMPDIR");
+	char path[160];
 
-	snprintf(dir, sizeof dir, "%s/nsrun-fuzz-XXXXXX",
-		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(dir, sizeof dir, "%s/nsrun-fuzz-XXXXXX", tmp ? tmp : "/tmp");
 	must(mkdtemp(dir) != NULL);
 	atexit(drop_dir);
 	snprintf(path, sizeof path, "%s/self", dir);
@@ -62,6 +65,21 @@ static void put(int proc, const char *name, const uint8_t *data, size_t n)
 	close(fd);
 }
 
+/* The kernel's paths begin with a slash. */
+static bool is_sound(const uint8_t *p, const uint8_t *end)
+{
+	int colons = 0;
+
+	for (; p < end; p++) {
+		if (*p == '\n')
+			colons = 0;
+		else if (*p == ':' && ++colons == 2 &&
+			 (p + 1 == end || p[1] != '/'))
+			return false;
+	}
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int proc = -1;
@@ -72,6 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena mem = { 0 };
 	struct err e;
 
+	if (!is_sound(data, data + first))
+		return 0;
+	unusual = size % 3;
 	if (proc < 0)
 		proc = make_dir();
 	put(proc, "self/cgroup", data, first);

@@ -11,21 +11,69 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-/* Which file system is where: cgroup v1, unless said otherwise. */
-static const char *v2_at, *read_only_at, *covered_at, *denied_at;
+/* The mountinfo of the host, from which statfs(2) is answered; and a place
+ * where something else was mounted later, or that may not be entered. */
+static const char *host_mounts = "";
+static const char *read_only_at, *covered_at, *denied_at;
 
+/* Undoes \040 and such. */
+static void decode(char *p)
+{
+	char *out = p;
+	unsigned c;
+
+	for (; *p; *out++ = (char)c)
+		if (sscanf(p, "\\%3o", &c) == 1)
+			p += 4;
+		else
+			c = (unsigned char)*p++;
+	*out = 0;
+}
+
+/* Is a the same as b, or above it? */
+static bool holds(const char *a, const char *b)
+{
+	size_t n = strlen(a);
+
+	return strncmp(a, b, n) == 0 &&
+	       (!b[n] || b[n] == '/' || (n && a[n - 1] == '/'));
+}
+
+/* What is mounted at path, by the longest name above it; a directory exists
+ * below a cgroup mount, and above one. */
 static int unit_statfs(const char *path, struct statfs *fs)
 {
+	const char *line = host_mounts, *dash;
+	char root[256], mount[256];
+	size_t best = 0;
+	bool exists = false;
+
 	memset(fs, 0, sizeof *fs);
 	if (denied_at && strcmp(path, denied_at) == 0)
 		return errno = EACCES, -1;
-	fs->f_type = 0x27e0eb;
-	if (v2_at && strcmp(path, v2_at) == 0)
-		fs->f_type = 0x63677270;
-	if (covered_at && strcmp(path, covered_at) == 0)
+	for (; line && *line; line = strchr(line, '\n')) {
+		bool cgroup;
+
+		line += *line == '\n';
+		dash = strstr(line, " - ");
+		if (!dash || sscanf(line, "%*d %*d %*s %255s %255s", root,
+				    mount) != 2)
+			continue;
+		decode(mount);
+		cgroup = strncmp(dash, " - cgroup", 9) == 0;
+		exists |= cgroup && holds(path, mount);
+		if (!holds(mount, path) || strlen(mount) < best)
+			continue;
+		best = strlen(mount);
+		fs->f_type = !cgroup ? 0x01021994 :
+			     dash[9] == '2' ? 0x63677270 : 0x27e0eb;
+		exists |= cgroup && (strcmp(root, "/") == 0 ||
+				     strlen(path) <= best + 1);
+	}
+	if (covered_at && holds(covered_at, path))
 		fs->f_type = 0x01021994;
-	fs->f_flags = read_only_at && strcmp(path, read_only_at) == 0;
-	return 0;
+	fs->f_flags = read_only_at && holds(read_only_at, path);
+	return exists ? 0 : (errno = ENOENT, -1);
 }
 #define statfs(path, fs) unit_statfs(path, fs)
 
@@ -71,13 +119,12 @@ static void t_weights(void)
 /* A directory that looks like /proc: self/cgroup and self/mountinfo. */
 static int fake_proc(const char *cgroup, const char *mountinfo)
 {
-	char dir[] = "/tmp/nsrun-unit-XXXXXX", path[64];
+	char dir[128], path[160];
 	const char *name[] = { "cgroup", "mountinfo" };
 	const char *text[] = { cgroup, mountinfo };
 	int fd, i;
 
-	if (!mkdtemp(dir))
-		abort();
+	temp_dir(dir, sizeof dir);
 	snprintf(path, sizeof path, "%s/self", dir);
 	mkdir(path, 0700);
 	for (i = 0; i < 2; i++) {
@@ -111,26 +158,46 @@ static void drop_proc(int fd)
 	}
 }
 
-/* What was found, a hierarchy a line: MOUNT OWN CONTROLLERS. */
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What was found, a hierarchy a line, sorted: MOUNT OWN CONTROLLERS. */
 static const char *found(const char *cgroup, const char *mountinfo)
 {
 	static char out[16384];
 	struct text t = TEXT(out);
+	char *lines[CG_HIER_MAX];
 	struct cg_host host;
 	int proc = fake_proc(cgroup, mountinfo);
 	size_t i;
 
 	mem_free(&mem);
 	*out = 0;
+	host_mounts = mountinfo;
 	if (!cg_discover(&host, proc, &mem))
 		text_add(&t, "failed\n");
 	for (i = 0; i < host.n; i++)
-		text_add(&t, "%s %s %s\n", host.h[i].mount, host.h[i].own,
-			 host.h[i].v2 ? "v2" : host.h[i].ctrls);
+		lines[i] = mem_text(&mem, "%s %s %s\n", host.h[i].mount,
+				    host.h[i].own, host.h[i].v2 ? "v2" :
+				    host.h[i].ctrls);
+	qsort(lines, host.n, sizeof *lines, by_text);
+	for (i = 0; i < host.n; i++)
+		text_add(&t, "%s", lines[i]);
 	drop_proc(proc);
 	return out;
 }
 
+#define HYBRID ROOTFS \
+	"30 22 0:26 / /sys/fs/cgroup ro shared:9 - tmpfs t ro\n" \
+	"31 30 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:10 - cgroup2 " \
+	"cgroup2 rw,nsdelegate\n" \
+	"32 30 0:28 / /sys/fs/cgroup/systemd rw shared:11 - cgroup cgroup " \
+	"rw,xattr,name=systemd\n" \
+	"33 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:12 master:3 " \
+	"propagate_from:2 unbindable - cgroup cgroup rw,cpu,cpuacct\n" \
+	"34 30 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
 #define ROOTFS "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 
 static void t_discovery(void)
@@ -138,32 +205,38 @@ static void t_discovery(void)
 	char *big;
 
 	it("takes /sys/fs/cgroup for the whole where it is v2");
-	v2_at = "/sys/fs/cgroup";
-	want_str("the host", found("0::/user.slice/s.scope\n", ROOTFS),
+	want_str("the host", found("0::/user.slice/s.scope\n", ROOTFS
+		 "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 c rw\n"),
 		 "/sys/fs/cgroup /user.slice/s.scope v2\n");
-	v2_at = NULL;
 
 	it("finds hybrid hierarchies, each with the place of this process");
-	v2_at = "/sys/fs/cgroup/unified";
 	want_str("the host",
 		 found("12:cpu,cpuacct:/u\n4:memory:/m/n\n1:name=systemd:/s\n"
-		       "0::/user/x\n",
-		       ROOTFS
-		       "30 22 0:26 / /sys/fs/cgroup ro shared:9 - tmpfs t ro\n"
-		       "31 30 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:10"
-		       " - cgroup2 cgroup2 rw,nsdelegate\n"
-		       "32 30 0:28 / /sys/fs/cgroup/systemd rw shared:11 - "
-		       "cgroup cgroup rw,xattr,name=systemd\n"
-		       "33 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:12 "
-		       "master:3 propagate_from:2 unbindable - cgroup cgroup "
-		       "rw,cpu,cpuacct\n"
-		       "34 30 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup "
-		       "rw,memory\n"),
-		 "/sys/fs/cgroup/unified /user/x v2\n"
-		 "/sys/fs/cgroup/systemd /s name=systemd\n"
+		       "0::/user/x\n", HYBRID),
 		 "/sys/fs/cgroup/cpu,cpuacct /u cpu,cpuacct\n"
-		 "/sys/fs/cgroup/memory /m/n memory\n");
-	v2_at = NULL;
+		 "/sys/fs/cgroup/memory /m/n memory\n"
+		 "/sys/fs/cgroup/systemd /s name=systemd\n"
+		 "/sys/fs/cgroup/unified /user/x v2\n");
+
+	it("finds the mounted ones where the kernel has more");
+	want_str("the host",
+		 found("11:hugetlb:/\n4:memory:/m/n\n0::/user/x\n", HYBRID),
+		 "/sys/fs/cgroup/cpu,cpuacct / cpu,cpuacct\n"
+		 "/sys/fs/cgroup/memory /m/n memory\n"
+		 "/sys/fs/cgroup/systemd / name=systemd\n"
+		 "/sys/fs/cgroup/unified /user/x v2\n");
+
+	it("finds them in unusual places: v1, v2, one of them");
+	want_str("v2 alone", found("0::/a\n", ROOTFS
+		 "30 22 0:26 / /cgroup rw - cgroup2 c rw\n"),
+		 "/cgroup /a v2\n");
+	want_str("v1 alone", found("4:memory:/a\n0::/\n", ROOTFS
+		 "30 22 0:26 / /dev/memcg rw - cgroup c rw,memory\n"),
+		 "/dev/memcg /a memory\n");
+	want_str("v2 beside usual v1", found("4:memory:/a\n0::/b\n", ROOTFS
+		 "30 22 0:26 / /sys/fs/cgroup/memory rw - cgroup c rw,memory\n"
+		 "31 22 0:27 / /cgroup2 rw - cgroup2 c rw\n"),
+		 "/cgroup2 /b v2\n/sys/fs/cgroup/memory /a memory\n");
 
 	it("reads names with blanks, tabs, line ends, backslashes, dashes");
 	want_str("the host",
@@ -195,7 +268,7 @@ static void t_discovery(void)
 		       "32 22 0:32 / /denied rw - cgroup cgroup rw,cpu\n"
 		       "33 22 0:33 / /good rw - cgroup cgroup rw,cpuset\n"
 		       "34 22 0:30 / /again rw - cgroup cgroup rw,memory\n"),
-		 "/good / cpuset\n/again / memory\n");
+		 "/again / memory\n/good / cpuset\n");
 	covered_at = read_only_at = denied_at = NULL;
 
 	it("sees its place below a group that is bound as the whole");
@@ -206,7 +279,7 @@ static void t_discovery(void)
 		       "31 22 0:31 /docker/abc /p rw - cgroup c rw,pids\n"
 		       "32 22 0:32 /docker/abc /c rw - cgroup c rw,cpu\n"
 		       "33 22 0:33 /docker/abc /s rw - cgroup c rw,cpuset\n"),
-		 "/m /x memory\n/p / pids\n/c / cpu\n/s / cpuset\n");
+		 "/c / cpu\n/m /x memory\n/p / pids\n/s / cpuset\n");
 
 	it("takes a place outside its cgroup namespace for the top");
 	want_str("the host", found("4:memory:/../../x\n3:pids:/..\n",
@@ -222,7 +295,7 @@ static void t_discovery(void)
 		 "30 22 0:30 / /c rw - cgroup c rw,cpu\n"
 		 "31 22 0:31 / /a rw - cgroup c rw,cpuacct\n"
 		 "32 22 0:32 / /s rw - cgroup c rw,cpuset\n"),
-		 "/c /c cpu\n/a /acct cpuacct\n/s /set cpuset\n");
+		 "/a /acct cpuacct\n/c /c cpu\n/s /set cpuset\n");
 
 	it("finds nothing where there is nothing, and that is no failure");
 	want_str("a kernel without", found(NULL, ROOTFS), "");

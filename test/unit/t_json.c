@@ -305,8 +305,6 @@ static void t_strings(void)
 	j = parse("[\"a\",\"b\\u0000\",\"c\"]", 19);
 	want(j && !j->kids->nul && j->kids->next->nul &&
 	     !j->kids->next->next->nul, "the marks are wrong");
-	j = parse("{\"a\\u0000\":1}", 13);
-	want(!j || j->kids->nul, "a member name's NUL was lost");
 }
 
 /* All two- and three-byte strings, and four-byte ones by chance, against the
@@ -432,7 +430,7 @@ static void t_places(void)
 	}
 
 	it("says inside which member the file ends");
-	want(!parse("{\"mounts\": [\n{\"type\":", 22) &&
+	want(!parse("{\"mounts\": [\n{\"type\":", 21) &&
 	     strstr(err.text, "inside \"mounts\""), "%s", err.text);
 
 	it("survives a member name of a megabyte in a message");

@@ -268,7 +268,7 @@ static void t_rest(void)
 	     !c.ambient && c.umask == 022, "some");
 }
 
-static char dir[64] = "/tmp/nsrun-unit-XXXXXX";
+static char dir[128];
 
 static char *in_dir(const char *name)
 {
@@ -385,7 +385,7 @@ static void t_programs(void)
 
 	if (statvfs(dir, &fs) == 0 && fs.f_flag & ST_NOEXEC) {
 		skip("says why a program cannot be executed",
-		     "/tmp is mounted noexec");
+		     "$TMPDIR is mounted noexec");
 		return;
 	}
 	it("says nothing of what runs");
@@ -424,7 +424,7 @@ static void t_programs(void)
 	     "(its first line names no interpreter)");
 	says(__LINE__, make_text("tab", "#!\t/no/such/x\ty\n", 0755),
 	     "(its interpreter /no/such/x does not exist");
-	char line[128];
+	char line[280];
 
 	snprintf(line, sizeof line, "#!%s\n", in_dir("plain"));
 	says(__LINE__, make_text("via", line, 0755), "may not be executed)");
@@ -546,7 +546,7 @@ static void t_users(void)
 
 static void t_lookup(void)
 {
-	char path[PATH_MAX], env[512], absolute[256];
+	char path[PATH_MAX], env[1024], absolute[256];
 	char *argv[] = { (char *)"prog", NULL }, *envp[] = { env, NULL, NULL };
 	struct proc_plan p = { .argv = argv, .env = envp, .nenv = 1 };
 
@@ -656,8 +656,7 @@ static int remove_one(const char *path, const struct stat *st, int type,
 
 int main(void)
 {
-	if (!mkdtemp(dir))
-		abort();
+	temp_dir(dir, sizeof dir);
 	t_sysctls();
 	t_environment();
 	t_rest();

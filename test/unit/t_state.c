@@ -16,7 +16,7 @@
 #define NSRUN_NO_MAIN
 #include "../../nsrun.c"
 
-static char top[64] = "/tmp/nsrun-unit-XXXXXX";
+static char top[128];
 static int top_fd = -1, host_procfs = -1;
 static const struct nsrun_options o = { .id = "web", .root = top };
 
@@ -379,7 +379,7 @@ static void t_stale(void)
 
 	it("removes no cgroup by a state that is not sound");
 	mkdirat(top_fd, "keep", 0700);
-	char json[512];
+	char json[1024];
 
 	snprintf(json, sizeof json, "{\"status\":\"creating\",\"cgroups\":["
 		 "{\"path\":\"%s/keep\",\"keep\":4096},{\"path\":\"keep\","
@@ -455,8 +455,7 @@ static int remove_one(const char *path, const struct stat *st, int type,
 
 int main(void)
 {
-	if (!mkdtemp(top))
-		abort();
+	temp_dir(top, sizeof top);
 	top_fd = open(top, O_RDONLY | O_DIRECTORY);
 	host_procfs = open("/proc", O_PATH | O_DIRECTORY);
 	t_ids();

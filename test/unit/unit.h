@@ -103,6 +103,16 @@ static int done(void)
 	return unit.failed > 0;
 }
 
+/* A new directory, absolute; TMPDIR is removed by who ran the test. */
+static void temp_dir(char *buf, size_t size)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(buf, size, "%s/nsrun-unit-XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(buf))
+		abort();
+}
+
 /* The same numbers in every run: xorshift64*. */
 static uint64_t unit_seed = 88172645463325252ULL;
 
