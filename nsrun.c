@@ -3767,6 +3767,8 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 	for (i = 0; i < r->devices.n; i++) {
 		const struct spec_device_rule *d = &r->devices.v[i];
 		const struct opt *num[2] = { &d->major, &d->minor };
+		const char *access = d->access && *d->access ? d->access :
+				     "rwm", *kinds;
 		size_t j;
 		char type = d->type.v == S_IFCHR ? 'c' :
 			    d->type.v == S_IFBLK ? 'b' : 'a';
@@ -3782,15 +3784,19 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 				text_to(n[k], sizeof n[k], "%lld", num[k]->v);
 			else
 				text_to(n[k], sizeof n[k], "*");
-		if (type == 'a')	/* the kernel takes "a" for all only */
-			text_to(buf, sizeof buf, "a");
-		else
-			text_to(buf, sizeof buf, "%c %s:%s %s", type, n[0],
-				n[1], d->access && *d->access ? d->access :
-				"rwm");
-		if (!cg_plan_write(p, mem, dir, d->allow ? "devices.allow" :
-				   "devices.deny", buf, "devices"))
-			return no_memory(e);
+		if (type == 'a' && *n[0] == '*' && *n[1] == '*' &&
+		    strspn(access, "rwm") >= 3)
+			kinds = "a";
+		else	/* the kernel takes "a" for everything, whatever follows */
+			kinds = type == 'a' ? "cb" : type == 'c' ? "c" : "b";
+		for (; *kinds; kinds++) {
+			text_to(buf, sizeof buf, *kinds == 'a' ? "a" :
+				"%c %s:%s %s", *kinds, n[0], n[1], access);
+			if (!cg_plan_write(p, mem, dir, d->allow ?
+					   "devices.allow" : "devices.deny",
+					   buf, "devices"))
+				return no_memory(e);
+		}
 	}
 	for (i = 0; i < COUNT(cg_default_devices); i++)
 		if (!cg_plan_write(p, mem, dir, "devices.allow",
@@ -3821,7 +3827,7 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	size_t i;
 
 	p->asked = asked && *asked == '/';
-	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + r->devices.n +
+	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
 			     COUNT(cg_default_devices) + r->unified.n) *
 		       sizeof *p->w);
 	if (!p->w)
@@ -5562,14 +5568,17 @@ static bool dev_listed(const struct spec *s, const char *path)
 }
 
 static bool dev_plan(struct dev_list *l, const struct spec *s,
-		     const struct mnt_list *mounts, struct arena *mem,
-		     struct err *e)
+		     const struct mnt_list *mounts, bool nodev,
+		     struct arena *mem, struct err *e)
 {
+	bool covered = false;
 	size_t i;
 
 	for (i = 0; i < mounts->n; i++)
-		if (str_eq(mounts->v[i].dest, "/dev"))
+		if (str_eq(mounts->v[i].dest, "/dev")) {
 			l->skip = mounts->v[i].kind == MNT_BIND;
+			covered = true;
+		}
 	/* without a mount namespace this would be the host's root */
 	l->skip |= !spec_has_ns(s, CLONE_NEWNS);
 	l->v = mem_new(mem, (COUNT(dev_defaults) + s->linux.devices.n) *
@@ -5578,6 +5587,10 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 		return no_memory(e);
 	if (l->skip)
 		return true;
+	if (nodev && !covered)
+		return fail(e, "linux.resources.devices: no cgroup here can "
+			    "enforce it, and without a mount on /dev the "
+			    "default devices would not open either");
 	for (i = 0; i < COUNT(dev_defaults); i++)
 		if (!dev_listed(s, dev_defaults[i].path))
 			l->v[l->n++] = (struct dev){ dev_defaults[i].path,
@@ -6762,7 +6775,7 @@ static bool plan_make(struct plan *p, const struct host *h,
 			 "here can enforce it; the root and the bind mounts "
 			 "are nodev instead");
 	if (!mnt_plan(&p->mounts, s, bundle, p->nodev, mem, e) ||
-	    !dev_plan(&p->devs, s, &p->mounts, mem, e))
+	    !dev_plan(&p->devs, s, &p->mounts, p->nodev, mem, e))
 		return wrap(e, "config.json");
 	return true;
 }
@@ -7678,20 +7691,29 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
-/* Makes the cgroups, limits them and moves init there, while it mounts. A cgroup
- * namespace begins where its maker is, so with one init must be in all of them
- * before the GO; otherwise it only needs the directories to be there. */
-static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
+/* Limits the cgroups, then moves init there: not the other way, it must not see
+ * a half-written device policy. */
+static bool spawn_join(struct ctr *c, bool all, struct err *e)
 {
-	struct cg_plan *p = &c->plan.cg;
+	const struct cg_plan *p = &c->plan.cg;
+
+	return cg_limit(p, e) && cg_join(p, c->pid, false, e) &&
+	       (!all || cg_join(p, c->pid, true, e));
+}
+
+/* Makes the cgroups while init mounts. A cgroup namespace begins where its maker
+ * is, so with one init must be in all of them before the GO; otherwise it only
+ * needs the directories to be there. */
+static bool spawn_place(struct ctr *c, bool placed, struct err *e)
+{
 	bool all = ns_makes(&c->plan.ns, K_NEWCGROUP);
 
-	return (made || cg_make(p, c->o, e)) &&
-	       (!all || placed || (cg_join(p, c->pid, false, e) &&
-				   cg_join(p, c->pid, true, e))) &&
-	       sync_go(c->sock, e) &&
-	       cg_limit(p, e) &&
-	       (all || placed || cg_join(p, c->pid, false, e));
+	if (placed)
+		return sync_go(c->sock, e);
+	if (!cg_make(&c->plan.cg, c->o, e))
+		return false;
+	return all ? spawn_join(c, true, e) && sync_go(c->sock, e) :
+		     sync_go(c->sock, e) && spawn_join(c, false, e);
 }
 
 /* From the clone to where init lacks nothing but a GO. */
@@ -7706,7 +7728,8 @@ static bool spawn_init(struct ctr *c, struct err *e)
 
 	c->hold = cg_is_late(&c->plan.cg);
 	c->made |= MADE_CGROUP;
-	if (into && !cg_make(&c->plan.cg, c->o, e))
+	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
+		     !cg_limit(&c->plan.cg, e)))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return sysfail(e, "make a socket pair");
@@ -7740,7 +7763,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			return false;
 		spawn_raise_limits(c);
 	}
-	return spawn_oom_score(c, e) && spawn_place(c, into, placed, e);
+	return spawn_oom_score(c, e) && spawn_place(c, placed, e);
 }
 
 /* From init's arranging to its execve. */

@@ -5,6 +5,7 @@
 #
 #	REQUIRE="root cgroup1 net vm ..."	what may not be skipped for
 #	NO_VM=1		leave out the virtual machines, visibly
+# shellcheck disable=SC2086 # the flags are lists of words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || set -- build lint unit sys vm

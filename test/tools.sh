@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tools.sh build|check... - install what is missing for that, with apt-get or
 # apk, and say what. Says nothing and needs no root if nothing is missing.
+# shellcheck disable=SC2034,SC2154 # the lists are read by their names
 set -eu
 
 build="cc=gcc musl-gcc=musl-tools make=make"

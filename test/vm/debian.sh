@@ -8,6 +8,7 @@
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nsrun-vm
 # Where this machine gets its packages from, for the lists of other suites.
+# shellcheck disable=SC2016 # it is apt-get that expands it
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
 	2>/dev/null | grep -v security | head -n 1)
 
