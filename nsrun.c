@@ -6682,15 +6682,17 @@ static void proc_own_stdio(uid_t uid, bool terminal)
 }
 
 /* Default dispositions and no blocked signal; handlers go by themselves. */
-static void proc_reset_signals(void)
+static bool proc_reset_signals(struct err *e)
 {
 	sigset_t none;
 	int sig;
 
 	for (sig = 1; sig < _NSIG; sig++)
-		sys_default_signal(sig);
+		if (sys_default_signal(sig) < 0 && errno != EINVAL)
+			return sysfail(e, "reset signal %d", sig);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	return true;
 }
 
 /* The fds that the caller gave along lose their close-on-exec. */
@@ -7263,9 +7265,10 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		_exit(1);
 	if (!proc_find(&p->proc, path))
 		return proc_fail(&p->proc, path, e);
+	if (!proc_reset_signals(e))
+		return false;
 	if (!sync_send(c->peer, MSG_EXEC, 0, -1))
 		return sysfail(e, "report to the parent");
-	proc_reset_signals();
 	execve(path, p->proc.argv, p->proc.env);
 	num = errno;
 	sysfail(e, "exec %s", path);

@@ -24,12 +24,13 @@ grep -n '"limit"' "$b/config.json" | sed 's/^/    /'
 echo
 echo "nsrun run demo"
 "$nsrun" run -b "$b" demo > "$b/out"
+limit=$("$nsrun" plan "$b" | sed -n 's/^limit  *memory[^ ]* //p')
 
 field() { sed -n "s/^$1 //p" "$b/out" | head -n "${2:-1}"; }
 echo "    process     pid $(field pid) on host \"$(field hostname)\", uid $(field uid | cut -d' ' -f1)"
-echo "    privileges  effective $(field 'cap effective'), no_new_privs $(field nnp)"
-echo "    files       $(field 'rlimit NOFILE')"
-echo "    network     lo $(field lo), nothing else"
+echo "    privileges  capabilities $(field 'cap effective'), no_new_privs $(field nnp)"
+echo "    limits      $(field 'rlimit NOFILE' | cut -d' ' -f1) open files, memory $limit bytes"
+echo "    network     $(field link 9 | tr "\n" " " | sed "s|  *$||"), nothing else"
 for t in pid net ipc uts mnt; do
 	h=$(readlink "/proc/self/ns/$t")
 	echo "    namespace   $t $(field "ns $t") (the host's is $h)"
