@@ -54,8 +54,8 @@
  *    the host come as one struct host, gathered before plan.
  * 2. After plan, no libc allocation. A raw-cloned child uses no malloc, stdio,
  *    setenv, getpw*, opendir, raise, abort or set*id of libc (musl's cached
- *    tid and thread list are stale there). Its memory is its stack and the
- *    arena's reserve; files are streamed through a small buffer.
+ *    tid and thread list are stale there). Its memory is its stack;
+ *    files are streamed through a small buffer.
  * 3. Library code never exits, prints, or changes its process; main() alone
  *    does. What must change a process runs in a short-lived child. Never
  *    waitpid(-1), never kill() a pid that was not checked.
@@ -69,12 +69,14 @@
  * =======
  * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES SPEC STATE CGROUP NS NET MOUNT DEV
  * ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI. Each
- * section uses only what is above it; there are no forward declarations.
+ * section uses only what is above it; the one forward declaration is that of
+ * spec_object(), which is recursive.
  */
 
 /* ===== CONFIG ============================================================ */
 
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -119,7 +121,6 @@ enum {
 	JSON_DEPTH_MAX	= 128,
 	ARENA_MAX	= 64 << 20,	/* bytes of one verb */
 	ARENA_CHUNK	= 64 << 10,
-	ARENA_RESERVE	= 16 << 10,	/* left for the children after plan */
 	ERR_MAX		= 1000,
 	ID_MAX		= 255,		/* it is a file name */
 	CG_HIER_MAX	= 24,
@@ -393,9 +394,9 @@ static void sys_now(int64_t t[2])
 
 	if (sizeof(long) == 4 && syscall(NR_clock_gettime64, 0, t) == 0)
 		return;
-#ifdef SYS_clock_gettime32
+#if defined(SYS_clock_gettime32)
 	syscall(SYS_clock_gettime32, 0, old);
-#else
+#elif defined(SYS_clock_gettime)
 	syscall(SYS_clock_gettime, 0, old);
 #endif
 	t[0] = old[0];
@@ -775,7 +776,8 @@ static char *word_next(char **line)
 	return start;
 }
 
-/* `..` and `.` and double slashes resolved; never above the top. */
+/* `..` and `.` and double slashes of an absolute path resolved; never above
+ * the top. The top itself becomes "". */
 static void path_clean(char *path)
 {
 	char *out = path, *p = path;
@@ -815,7 +817,7 @@ static const char *err_text(int num, char buf[64])
 {
 	const char *s = strerror(num);
 
-	text_to(buf, CG_VALUE_MAX, "%s", s);
+	text_to(buf, 64, "%s", s);
 	if (buf[0] >= 'A' && buf[0] <= 'Z' && buf[1] >= 'a' && buf[1] <= 'z')
 		buf[0] = (char)(buf[0] + 32);
 	return buf;
@@ -891,8 +893,8 @@ static bool hint(struct err *e, const char *f, ...)
  *
  * One arena for each verb, in chunks from mmap, so that no heap is needed and
  * one call frees all. Allocation past ARENA_MAX fails: that is the cap on what
- * a hostile config can make of us. After plan, mem_reserve() sees to it that
- * the children find room without a system call.
+ * a hostile config can make of us. Children allocate nothing: what they need is
+ * on their stack.
  */
 
 struct chunk {
@@ -1158,21 +1160,23 @@ static bool io_replace(int dir, const char *name, const char *data, size_t n,
 {
 	char tmp[NAME_MAX + 1];
 	struct text t = { NULL, 0, 0, -1, false };
+	struct stat st;
 	bool ok, swapped;
 
 	if (!text_to(tmp, sizeof tmp, ".%s.tmp", name)) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	t.fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-		      O_NOFOLLOW, mode);
+	unlinkat(dir, tmp, 0);		/* of somebody who was killed */
+	t.fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (t.fd < 0)
 		return false;
 	t.p = (char *)data;
 	t.len = n;
 	text_flush(&t);
 	/* exchanged, where it exists: over a rename ext4 waits for the disk */
-	swapped = !t.bad && sys_exchange(dir, tmp, name) == 0;
+	swapped = !t.bad && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		  S_ISREG(st.st_mode) && sys_exchange(dir, tmp, name) == 0;
 	ok = swapped || (!t.bad && renameat(dir, tmp, dir, name) == 0);
 	if (swapped || !ok) {
 		int keep = errno;
@@ -1474,7 +1478,7 @@ static bool fd_is_kept(int fd, const int *keep, size_t n)
  * list, so it is read again until nothing was closed. */
 static bool fd_keep_listed(int proc, const int *keep, size_t n)
 {
-	char buf[2048];
+	_Alignas(struct k_dirent) char buf[2048];
 	bool again;
 	long k, off;
 
@@ -1993,7 +1997,7 @@ static const char cap_names[] =
 	"SYS_RESOURCE\0SYS_TIME\0SYS_TTY_CONFIG\0MKNOD\0LEASE\0AUDIT_WRITE\0"
 	"AUDIT_CONTROL\0SETFCAP\0MAC_OVERRIDE\0MAC_ADMIN\0SYSLOG\0WAKE_ALARM\0"
 	"BLOCK_SUSPEND\0AUDIT_READ\0PERFMON\0BPF\0CHECKPOINT_RESTORE\0";
-enum { CAP_MKNOD_NR = 27 };
+enum { CAP_ADMIN_NR = 21, CAP_MKNOD_NR = 27 };
 
 /* The number of a name, -1 if there is none such. */
 static int cap_find(const char *name)
@@ -3335,7 +3339,6 @@ struct cg_dir {
 
 struct cg_write {
 	unsigned	dir;		/* index */
-	bool		optional;	/* the file may not exist */
 	const char	*file, *value, *key;	/* key: of config.json */
 };
 
@@ -3365,12 +3368,13 @@ static const char *cg_own(const char *text, struct arena *mem,
 			  const char *ctrls, bool v2, const char *mount_root)
 {
 	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
-		const char *list = text + strcspn(text, ":\n") + 1;
+		const char *colon = text + strcspn(text, ":\n");
+		const char *list = colon + (*colon == ':');
 		size_t n = strcspn(list, ":\n");
 		const char *path = list + n + 1, *up;
 		char one[256];
 
-		if (list[-1] != ':' || list[n] != ':' ||
+		if (*colon != ':' || list[n] != ':' ||
 		    !text_to(one, sizeof one, "%.*s", (int)n, list) ||
 		    (v2 ? n != 0 : !n || !cg_has(ctrls, one)))
 			continue;
@@ -3606,7 +3610,8 @@ static bool put_swap(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 	const struct opt *v = limit;
 
 	if (v->set && v->v > 0)
-		return text_to(buf, CG_VALUE_MAX, "%lld", v->v - r->memory.limit.v);
+		return text_to(buf, CG_VALUE_MAX, "%lld",
+			       v->v - r->memory.limit.v);
 	return put_max(buf, r, limit);
 }
 
@@ -3616,7 +3621,8 @@ static bool put_weight(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 	const struct opt *v = limit;
 
 	(void)r;
-	return v->set && v->v && text_to(buf, CG_VALUE_MAX, "%u", cg_weight(v->v));
+	return v->set && v->v &&
+	       text_to(buf, CG_VALUE_MAX, "%u", cg_weight(v->v));
 }
 
 static bool put_cpu_max(char buf[CG_VALUE_MAX], const struct spec_resources *r,
@@ -3634,9 +3640,8 @@ static bool put_cpu_max(char buf[CG_VALUE_MAX], const struct spec_resources *r,
 		       c->period.v ? c->period.v : 100000LL);
 }
 
-/* A leading ? on the file: it may not exist. */
 struct cg_knob {
-	const char	*ctrl;		/* NULL: not in this version */
+	const char	*ctrl;
 	const char	*file;
 	cg_put		*put;
 	unsigned short	off;		/* in struct spec_resources */
@@ -3699,8 +3704,7 @@ static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 	struct cg_write *w = &p->w[p->nw++];
 
 	w->dir = (unsigned)dir;
-	w->optional = *file == '?';
-	w->file = file + w->optional;
+	w->file = file;
 	w->value = mem_text(mem, "%s", value);
 	w->key = key;
 	return w->value != NULL;
@@ -3741,18 +3745,36 @@ static const char *const cg_default_devices[] = {
 	"c 136:* rwm", "c 10:200 rwm",
 };
 
-/* Does a allow more than what b, which is of one device or several, denies? */
+static bool cg_same_number(const struct opt *a, const struct opt *b)
+{
+	return (a->set ? a->v : -1) == (b->set ? b->v : -1);
+}
+
+static bool cg_meets_number(const struct opt *a, const struct opt *b)
+{
+	return !a->set || a->v < 0 || !b->set || b->v < 0 || a->v == b->v;
+}
+
+static bool cg_is_all(const struct spec_device_rule *r)
+{
+	const char *a = r->access;
+
+	return !r->type.v && (!r->major.set || r->major.v < 0) &&
+	       (!r->minor.set || r->minor.v < 0) &&
+	       (!a || !*a || strspn(a, "rwm") >= 3);
+}
+
+/* Does b deny a part of what a allows? A list of v1 forgets an entry only if it
+ * is told the same numbers again. */
 static bool cg_is_hole(const struct spec_device_rule *a,
 		       const struct spec_device_rule *b)
 {
-	bool major = a->major.v < 0 || !a->major.set;
-	bool minor = a->minor.v < 0 || !a->minor.set;
-
-	return a->allow && !b->allow && b->type.v && a->type.v == b->type.v &&
-	       (major || a->major.v == b->major.v) &&
-	       (minor || a->minor.v == b->minor.v) &&
-	       ((major && b->major.set && b->major.v >= 0) ||
-		(minor && b->minor.set && b->minor.v >= 0));
+	return a->allow && !b->allow && !cg_is_all(a) && !cg_is_all(b) &&
+	       (!a->type.v || !b->type.v || a->type.v == b->type.v) &&
+	       cg_meets_number(&a->major, &b->major) &&
+	       cg_meets_number(&a->minor, &b->minor) &&
+	       !(cg_same_number(&a->major, &b->major) &&
+		 cg_same_number(&a->minor, &b->minor));
 }
 
 /* v1: the rules in order, then what every container may use. A list of v1
@@ -3787,7 +3809,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 		if (type == 'a' && *n[0] == '*' && *n[1] == '*' &&
 		    strspn(access, "rwm") >= 3)
 			kinds = "a";
-		else	/* the kernel takes "a" for everything, whatever follows */
+		else	/* to the kernel "a" is everything, whatever follows */
 			kinds = type == 'a' ? "cb" : type == 'c' ? "c" : "b";
 		for (; *kinds; kinds++) {
 			text_to(buf, sizeof buf, *kinds == 'a' ? "a" :
@@ -3839,6 +3861,10 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 		d->path = cg_path(mem, d->h, asked, id);
 		if (!d->path)
 			return fail(e, "linux.cgroupsPath: is too long");
+		if (strlen(d->path) == strlen(d->h->mount))
+			return fail(e, "linux.cgroupsPath: leads to the top of "
+				    "%s, which is not the container's",
+				    d->h->mount);
 		if (d->h->v2)
 			v2 = (int)i;
 	}
@@ -3954,6 +3980,8 @@ static bool cg_make_dir(struct cg_dir *d, struct err *e)
 				return sysfail(e, "make cgroup %s", path);
 			n = strlen(d->h->mount);
 			continue;
+		} else if (!tries) {	/* somebody else's, since cg_probe() */
+			d->keep = next;
 		}
 		n = next;
 	}
@@ -4005,8 +4033,7 @@ static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
 		text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
 		*fd = io_open(buf, O_WRONLY);
 		if (*fd < 0)
-			return (w->optional && errno == ENOENT) ||
-			       cg_limit_failed(d, w, w->value, e);
+			return cg_limit_failed(d, w, w->value, e);
 	}
 	while (*line) {		/* the kernel takes one line a write */
 		size_t n = strcspn(line, "\n");
@@ -4022,7 +4049,7 @@ static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
 /* Removes the groups below one, which its processes may have made. */
 static void cg_drop_below(int dir, int depth)
 {
-	char buf[1024];
+	_Alignas(struct k_dirent) char buf[1024];
 	long n, off;
 
 	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
@@ -4101,6 +4128,8 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
+		if (d->ours)		/* made for a clone that failed */
+			continue;
 		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
 		if (!d->ours && !cg_refused(p, i, e->num))
 			return wrap(e, "linux.cgroupsPath");
@@ -4497,7 +4526,7 @@ struct mnt {
 	const char	*dest;		/* clean, below the root */
 	const char	*src, *type, *data;
 	unsigned char	kind;
-	bool		rec, copy_up, remount, late_ro, plain;
+	bool		rec, copy_up, remount, late_ro;
 	bool		src_nofollow, dest_nofollow, copy_symlink;
 	unsigned char	idmap;		/* 1: this mount, 2: the tree */
 	unsigned	set, clr, rset, rclr;	/* attributes */
@@ -4669,7 +4698,9 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	m->gid_map = ns_map_text(mem, &s->gids);
 	if (!data || !m->uid_map || !m->gid_map)
 		return no_memory(e);
-	m->plain = m->set || m->clr;
+	if (m->remount && (*data || m->sb))
+		return fail(e, "options: a remount changes attributes only, "
+			    "not \"%s\"", *data ? data : "sync and such");
 	if (m->kind == MNT_BIND) {
 		if (*data)
 			return fail(e, "options: \"%s\" is no option of a "
@@ -4685,8 +4716,12 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 		return fail(e, "type: is missing, and the options do not say "
 			    "bind");
 	}
-	if (str_eq(type, "cgroup") && m->kind != MNT_BIND)
+	if (str_eq(type, "cgroup") && m->kind != MNT_BIND) {
 		m->kind = MNT_CGROUP;
+		if (*data)
+			return fail(e, "options: \"%s\" is no option of a "
+				    "cgroup mount", data);
+	}
 	if ((s->uids.n || s->gids.n) && !m->idmap)
 		m->idmap = 1;
 	if (m->idmap && m->kind != MNT_BIND)
@@ -4719,6 +4754,22 @@ struct mnt_list {
 	size_t		n;
 };
 
+/* Nothing on it may open as a device, but in the container's own /dev. */
+static bool mnt_nodev(struct mnt *m, struct err *e)
+{
+	bool tree = m->kind == MNT_BIND && m->rec;
+
+	if (str_eq(m->type, "devpts"))
+		return true;
+	if (str_eq(m->dest, "/dev") && str_eq(m->type, "tmpfs"))
+		return !m->copy_up || fail(e, "options: no tmpcopyup here, "
+			"where no cgroup can enforce linux.resources.devices");
+	*(tree ? &m->rset : &m->set) |= K_ATTR_NODEV;
+	m->clr &= ~(unsigned)K_ATTR_NODEV;
+	m->rclr &= ~(unsigned)K_ATTR_NODEV;
+	return true;
+}
+
 static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 		     const char *bundle, bool nodev, struct arena *mem,
 		     struct err *e)
@@ -4736,8 +4787,9 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 				  s->linux.mount_label, mem, e))
 			return wrap(e, "mounts[%u] (%s)", (unsigned)i,
 				    s->mounts.v[i].destination);
-		if (nodev && m->kind == MNT_BIND && !(m->clr & K_ATTR_NODEV))
-			*(m->rec ? &m->rset : &m->set) |= K_ATTR_NODEV;
+		if (nodev && !mnt_nodev(m, e))
+			return wrap(e, "mounts[%u] (%s)", (unsigned)i,
+				    s->mounts.v[i].destination);
 	}
 	l->n = s->mounts.n;
 	return true;
@@ -4753,6 +4805,7 @@ struct inside {
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
 	bool		nodev;		/* see DEV */
+	bool		root_ro;	/* a mount on / asks for it */
 	int		late[32];	/* mounts to become read-only, O_PATH */
 	size_t		nlate;
 	/* P's help for what needs the host's privileges: the bind source of
@@ -5018,7 +5071,7 @@ static void copy_xattrs(int from, int to)
  * only a hostile image exceeds. */
 static bool copy_tree(int from, int to, int depth)
 {
-	char buf[2048];
+	_Alignas(struct k_dirent) char buf[2048];
 	long n, off;
 
 	if (depth > 64) {
@@ -5139,9 +5192,10 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 	for (i = 0; i < m->nprop; i++)
 		if (!mnt_propagate(in, *fd, m->prop[i], e))
 			return false;
-	if (str_eq(m->dest, "/"))
+	if (str_eq(m->dest, "/")) {
 		mnt_replace_root(in, m, fd);
-	else if (m->late_ro && in->nlate < COUNT(in->late))
+		in->root_ro |= m->late_ro;
+	} else if (m->late_ro && in->nlate < COUNT(in->late))
 		in->late[in->nlate++] = fd_take(fd);
 	else if (m->late_ro)
 		return mnt_set(in, *fd, K_ATTR_RDONLY, 0, false, e);
@@ -5220,8 +5274,7 @@ static bool mnt_bind(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &tree, e);
 }
 
-/* A device node that nodev must not stop is left out of it: the policy is
- * about what an image may bring. */
+/* Why a user namespace may not mount it. */
 static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 			   struct err *e)
 {
@@ -5386,8 +5439,12 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	if (only) {
 		int done = mnt_cgroup_one(in, m, only, target, m->dest, e);
 
-		if (done)
-			return done > 0;
+		if (done < 0)
+			return false;
+		if (done) {
+			fd = mnt_top(in, m->dest, e);
+			return fd >= 0 && mnt_finish(in, m, &fd, e);
+		}
 	}
 	if (!mnt_fs(in, &t, attr, "", NULL, target, e))
 		return false;
@@ -5489,8 +5546,7 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
 		bool first = false;
 		struct stat st;
 
-		if (at < 0 && (errno == ENOENT || errno == ENOTDIR ||
-			       errno == EACCES))
+		if (at < 0 && (errno == ENOENT || errno == ENOTDIR))
 			continue;
 		if (at < 0 || fstat(at, &st) < 0)
 			return sysfail(e, "linux.maskedPaths[%u]: open %s",
@@ -5748,8 +5804,12 @@ static bool root_private(struct inside *in, int propagation, struct err *e)
 
 static bool root_bind(struct inside *in, const char *path, struct err *e)
 {
+	struct k_attr none = { 0, 0, 0, 0 };
+	/* nodev must hold for all of the tree, or it is not all taken */
+	bool tree = !in->nodev || sys_mount_setattr(-1, 0, &none) == 0 ||
+		    !no_syscall(errno);
 	int fd = sys_open_tree(in->root, "", K_TREE_CLONE | K_AT_EMPTY_PATH |
-			       K_AT_RECURSIVE);
+			       (tree ? K_AT_RECURSIVE : 0));
 	struct stat a, b;
 
 	if (fd >= 0) {
@@ -5758,7 +5818,8 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 			return sysfail(e, "bind the root onto itself");
 		}
 	} else if (no_syscall(errno) && fchdir(in->root) == 0 &&
-		   mount(".", ".", NULL, MS_BIND | MS_REC, NULL) == 0) {
+		   mount(".", ".", NULL, MS_BIND | (tree ? MS_REC : 0),
+			 NULL) == 0) {
 		fd = io_open(path, O_PATH | O_DIRECTORY);
 		if (fd >= 0 && (fstat(fd, &a) < 0 || fstat(in->root, &b) < 0))
 			fd_close(&fd);
@@ -5771,7 +5832,7 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 		return sysfail(e, "bind the root onto itself");
 	fd_close(&in->root);
 	in->root = fd;
-	return !in->nodev || mnt_set(in, fd, K_ATTR_NODEV, 0, false, e);
+	return !in->nodev || mnt_set(in, fd, K_ATTR_NODEV, 0, tree, e);
 }
 
 /* Detaches the mounts on the bottom file system; those that hold others take
@@ -6343,9 +6404,10 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 
 /* HOME, if it is unset or empty, from the container's own /etc/passwd, which
  * may be anything: only a regular file of sane size is read. */
-static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
-		      size_t size, struct err *e)
+static bool proc_home(struct proc_plan *p, uid_t uid, int root, int proc,
+		      char *buf, size_t size, struct err *e)
 {
+	char path[32];
 	autofd at = root_open(root, "/etc/passwd", 0), fd = -1;
 	const char *home = proc_getenv(p, "HOME");
 	struct stat st;
@@ -6359,7 +6421,9 @@ static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
 	if (at >= 0 && fstat(at, &st) < 0)
 		return sysfail(e, "stat /etc/passwd");
 	if (at >= 0 && S_ISREG(st.st_mode) && st.st_size < 1 << 20) {
-		fd = io_open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+		text_to(path, sizeof path, "self/fd/%d", at);
+		fd = openat(proc, path, O_RDONLY | O_NONBLOCK | O_NOCTTY |
+			    O_CLOEXEC);
 		if (fd < 0 ? !is_absent(errno) :
 			     !proc_passwd(fd, uid, buf, size))
 			return sysfail(e, "read /etc/passwd");
@@ -6746,6 +6810,8 @@ static bool plan_make(struct plan *p, const struct host *h,
 		      const char *bundle, struct arena *mem, struct err *e)
 {
 	uint64_t grant = h->cap_last >= 63 ? ~0ULL : (2ULL << h->cap_last) - 1;
+	uint64_t caps;
+	int memory;
 
 	if (!spec_has_ns(s, CLONE_NEWUSER))
 		grant &= h->caps;
@@ -6767,15 +6833,26 @@ static bool plan_make(struct plan *p, const struct host *h,
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
 	    !proc_plan(&p->proc, o, s, mem, e))
 		return wrap(e, "config.json");
-	if (p->nodev && p->cred.bounding >> CAP_MKNOD_NR & 1)
+	caps = p->cred.bounding | p->cred.permitted | p->cred.inheritable;
+	if (p->nodev && (caps >> CAP_MKNOD_NR & 1 || caps >> CAP_ADMIN_NR & 1))
 		return fail(e, "config.json: linux.resources.devices: no "
-			    "cgroup here can enforce it, and the process may make "
-			    "nodes (take CAP_MKNOD out of the bounding set, "
-			    "then the mounts are made nodev instead)");
+			    "cgroup here can enforce it, and the process may "
+			    "make nodes or mounts (without CAP_MKNOD and "
+			    "CAP_SYS_ADMIN in all sets, mounts are made nodev "
+			    "instead)");
+	if (p->nodev && !spec_has_ns(s, CLONE_NEWNS))
+		return fail(e, "config.json: linux.resources.devices: no "
+			    "cgroup here can enforce it, and there is no mount "
+			    "namespace");
+	memory = cg_find(&h->cg, "memory");
+	if (memory >= 0 && h->cg.h[memory].v2 &&
+	    (s->linux.resources.memory.swappiness.set ||
+	     s->linux.resources.memory.no_oom_killer))
+		log_note(o, NSRUN_WARNING, "linux.resources.memory: cgroup v2 "
+			 "has no swappiness and no disableOOMKiller");
 	if (p->nodev)
 		log_note(o, NSRUN_WARNING, "linux.resources.devices: no cgroup "
-			 "here can enforce it; the root and the bind mounts "
-			 "are nodev instead");
+			 "here can enforce it; all mounts are nodev instead");
 	if (!mnt_plan(&p->mounts, s, bundle, p->nodev, mem, e) ||
 	    !dev_plan(&p->devs, s, &p->mounts, p->nodev, mem, e))
 		return wrap(e, "config.json");
@@ -7075,7 +7152,9 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		return sysfail(e, "root.path: enter %s", p->root);
 	}
 	/* the cwd moves along into the new mount namespace */
-	if (ns_makes(&p->ns, CLONE_NEWNS) && unshare(CLONE_NEWNS) < 0)
+	/* of one that is joined a copy: the pivot must not be everybody's */
+	if ((ns_makes(&p->ns, CLONE_NEWNS) || ns_joins(&p->ns, CLONE_NEWNS)) &&
+	    unshare(CLONE_NEWNS) < 0)
 		return sysfail(e, "make the mount namespace");
 	fd_close(&c->root);
 	*in = (struct inside){
@@ -7099,6 +7178,8 @@ static int init_source(struct inside *in, size_t index, struct err *e)
 		return sysfail(e, "ask the parent for the source"), -1;
 	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
 		in->gos++;		/* it was on its way already */
+	if (m.kind == MSG_SOURCE && fd < 0)
+		fail(e, "the source was lost on its way: too many open files");
 	if (m.kind == MSG_SOURCE)
 		return fd;
 	if (m.kind == MSG_ERR)
@@ -7141,7 +7222,8 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 
 	in->source = init_source;
 	in->placed = init_placed;
-	if (in->user_ns && !init_placed(in, e))
+	/* in a user namespace for the maps; behind a stage, P knows us by then */
+	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
 	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0))
 		return sysfail(e, "become id 0 of the user namespace (is it "
@@ -7197,7 +7279,7 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 
 	if (p->propagation & MS_UNBINDABLE && !init_propagate(p, in, e))
 		return false;
-	if (!p->root_ro)
+	if (!p->root_ro && !in->root_ro)
 		return true;
 	/* a root that its own mount makes read-only may be locked so */
 	return mnt_set(in, in->root, K_ATTR_RDONLY, 0, false, &ignored) ||
@@ -7209,13 +7291,13 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 			 struct err *e)
 {
 	const struct plan *p = &c->plan;
-	bool own = ns_makes(&p->ns, CLONE_NEWNS);
-	bool mounts = own || ns_joins(&p->ns, CLONE_NEWNS);
+	bool mounts = ns_makes(&p->ns, CLONE_NEWNS) ||
+		      ns_joins(&p->ns, CLONE_NEWNS);
 
 	return init_begin(c, in, e) &&
 	       init_become(c, in, e) &&
 	       (!ns_makes(&p->ns, CLONE_NEWNET) || net_lo_up(e)) &&
-	       (!own || root_private(in, p->propagation, e)) &&
+	       (!mounts || root_private(in, p->propagation, e)) &&
 	       (!mounts || root_bind(in, p->root, e)) &&
 	       (!p->propagation || p->propagation & MS_UNBINDABLE ||
 		init_propagate(p, in, e)) &&
@@ -7250,7 +7332,8 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 	struct pollfd gone = { c->peer, 0, 0 };
 	int num;
 
-	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
+	if (!proc_home(&p->proc, p->cred.uid, in->root, in->proc, home,
+		       home_size, e))
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
 	if (!proc_schedule(&p->proc, e) || !proc_label(&p->proc,
@@ -7467,7 +7550,6 @@ static bool spawn_map_one(struct ctr *c, int pid, bool gid, struct err *e)
 			return sysfail(e, "write deny to %s", deny);
 		if (self && io_put(c->host.proc, path, text))
 			return true;
-		errno = EPERM;
 	}
 	return sysfail(e, "linux.%sMappings: write %s", gid ? "gid" : "uid",
 		       path);
@@ -7496,9 +7578,13 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 				       -1);
 	}
 	pid = spawn_clone(CLONE_NEWUSER, -1, NULL);
-	if (pid == 0)
-		for (;;)
-			pause();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (fd_keep_only(c->host.proc, NULL, 0, e))
+			for (;;)
+				pause();
+		_exit(1);
+	}
 	if (pid < 0)
 		return sysfail(e, "make a user namespace for the idmap"), -1;
 	text_to(path, sizeof path, "%d/uid_map", pid);
@@ -7521,9 +7607,13 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 {
 	autofd user = -1, ns = -1, tree = -1;
 	struct k_attr a = { K_ATTR_IDMAP, 0, 0, 0 };
+	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 	char path[32];
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (!fd_keep_only(c->host.proc, keep, 2, &e))
+		init_die(c->sock, &e);
 	text_to(path, sizeof path, "%d/ns/mnt", c->pid);
 	ns = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
 	if (m->idmap) {
@@ -7741,7 +7831,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	if (into)
 		group = io_open(c->plan.cg.d[0].path, O_PATH | O_DIRECTORY);
 	c->pid = spawn_clone(p->stage ? 0 : flags, group, &c->pidfd);
-	placed = into && c->pid >= 0;
+	placed = group >= 0 && c->pid >= 0;
 	if (c->pid < 0 && into)		/* before 5.7, or a filter */
 		c->pid = spawn_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
@@ -8043,8 +8133,7 @@ static bool verb_load(struct ctr *c, struct err *e)
 	c->spec = spec_parse(&c->mem, c->o, text, len, e);
 	return c->spec &&
 	       plan_make(&c->plan, &c->host, c->o, c->spec, bundle, &c->mem,
-			 e) &&
-	       (mem_reserve(&c->mem, ARENA_RESERVE) || no_memory(e));
+			 e);
 }
 
 /* Nothing of the container that the state speaks of lives any more. */
@@ -8221,6 +8310,9 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 {
 	int i;
 
+	for (i = -3; i < 0; i++)
+		if (sys_fcntl(3 + i, F_GETFD, 0) < 0)
+			return sysfail(e, "fd %d must be open", 3 + i);
 	for (i = 0; i < o->preserve_fds + o->listen_fds; i++)
 		if (sys_fcntl(3 + i, F_GETFD, 0) < 0)
 			return sysfail(e, "--preserve-fds: fd %d", 3 + i);
@@ -8245,6 +8337,9 @@ static bool verb_create(struct ctr *c, struct err *e)
 			return fail(e, "linux.sysctl.%s: the namespace that is "
 				    "joined is the host's",
 				    p->proc.sysctls[i].key);
+	if ((p->hostname || p->domainname) && ns_is_own(&p->ns, CLONE_NEWUTS))
+		return fail(e, "%s: the uts namespace that is joined is the "
+			    "host's", p->hostname ? "hostname" : "domainname");
 	if (!verb_claim(c, e))
 		return false;
 	return spawn_init(c, e) && verb_pid_file(c, e) && spawn_start(c, e);
@@ -8921,8 +9016,8 @@ static void cli_own_process(void)
 	for (fd = 0; fd < 3; fd++)
 		while (sys_fcntl(fd, F_GETFD, 0) < 0 && errno == EBADF)
 			if (open("/dev/null", O_RDWR) < 0 &&
-			    open("/", O_PATH) < 0)
-				break;
+			    syscall(SYS_memfd_create, "null", 0) < 0)
+				return;		/* verb_check_fds() refuses */
 	sys_default_signal(SIGCHLD);
 }
 

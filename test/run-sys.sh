@@ -16,7 +16,7 @@ for script; do
 	[ -f "$script" ] || script=$dir/sys/${script%.sh}.sh
 	echo "== $script"
 	sh "$script" </dev/null || echo "status $script $?"
-done 2>&1 | tee "$log" | grep -v '^status '
+done 2>&1 | tee "$log" | awk '!/^status /'
 
 awk '
 /^== /		{ script = $2 }

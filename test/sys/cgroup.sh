@@ -107,6 +107,10 @@ config args='"show","cgroup"'
 run
 check_is "without one the id names the cgroup" \
 	"$status$(strangers ".*/([^/]*[-.])?$ID([.].*)?")" 0
+config linux='"cgroupsPath":"/"' ns="mount"
+run
+ours "the top as a cgroupsPath" &&
+	refused "the top of the hierarchies is not the container's" cgroupsPath
 config linux="\"cgroupsPath\":\"/$TAG-a//./b/\"" args='"show","cgroup"'
 run
 check_is "superfluous slashes and dots do not count" \

@@ -292,4 +292,15 @@ an unknown type|"allow":true,"type":"q","access":"r"
 an unknown access|"allow":true,"type":"c","access":"rx"
 END
 
+if ours "holes between kinds" && has cgroup1:devices; then
+	policy "$deny"',{"allow":true,"major":10},
+		{"allow":false,"type":"c","major":10,"minor":229}' true
+	refused "a denial of a part of what a rule without a type allows" \
+		"linux\.resources\.devices\[2\]"
+	policy "$deny"',{"allow":true,"type":"c","minor":229},
+		{"allow":false,"type":"c","major":10}' true
+	refused "or of more than an allowance that it meets" \
+		"linux\.resources\.devices\[2\]"
+fi
+
 done_testing

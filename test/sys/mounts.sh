@@ -140,6 +140,7 @@ add /data/re tmpfs tmpfs size=64k
 add /data/re tmpfs tmpfs remount,ro,size=64k
 try_mounts
 check "remount changes the mount that is there" shows /data/re ro
+
 check_is "remount adds no mount" \
 	"$(printf '%s\n' "$out" | grep -c ' /data/re ')" 1
 

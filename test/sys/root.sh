@@ -351,6 +351,32 @@ odd_host()
 	NSRUN=$real
 }
 
+# Closed stdio on a host without /dev/null: what stands in for it must lead
+# nowhere.
+ours "closed stdio without /dev/null" && {
+	config args='"try","ls","/proc/self/fd/0/",":","echo","alive"'
+	odd_host 'mount -t tmpfs none /dev; exec 0<&-'
+	check_out "closed stdio is not the host's root" \
+		"^error ls /proc/self/fd/0/: Not a directory"
+}
+
+# A mount namespace that is joined keeps its own root.
+ours "a joined mount namespace" && {
+	config ns="pid mount:/proc/self/ns/mnt" args='"echo","alive"'
+	cat >"$T/nsrun-odd" <<-END
+	#!/bin/sh
+	exec unshare -m sh -c '"$NSRUN" "\$@"; ls / >"$T/root-after"' sh "\$@"
+	END
+	chmod 755 "$T/nsrun-odd"
+	ls / >"$T/root-before"
+	real=$NSRUN
+	NSRUN=$T/nsrun-odd
+	run
+	NSRUN=$real
+	check_out "a mount namespace can be joined" "^alive\$"
+	check "it keeps its root" cmp -s "$T/root-before" "$T/root-after"
+}
+
 config args='"echo","alive"'
 # Before 5.12 the program could not protect itself there.
 ours "a host without /proc" &&

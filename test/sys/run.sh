@@ -64,6 +64,12 @@ check_is "TERM is forwarded to pid 1" "$status" 55
 config args='"write","/data/ran","yes"'
 run --pid-file "$T/none/pid"
 refused "a pid file that cannot be written is an error" "$T/none"
+mkdir "$T/piddir"
+run --pid-file "$T/piddir"
+ours "a directory as pid file" && {
+	refused "nor can it take the place of a directory" "$T/piddir"
+	check "which stays one" [ -d "$T/piddir" ]
+}
 check "and the process does not run then" [ ! -e "$B/rootfs/data/ran" ]
 
 made data
