@@ -5581,8 +5581,8 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
  * business and left alone.
  *
  * nodev: the config asks for a device policy and there is no cgroup to enforce
- * it, but the container cannot make nodes. Then what it brings along must not
- * open: the root and the bind mounts are nodev, and /dev is a tmpfs of ours.
+ * it, but the container can make neither nodes nor mounts. Then what it brings
+ * along must not open: all is nodev but devpts and a tmpfs on /dev.
  */
 
 struct dev {
@@ -5776,7 +5776,8 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
  * the way out is a stepping stone: a tmpfs over the host's root, onto which
  * the container's root is moved; from that tmpfs pivot_root works. What was
  * mounted on the initramfs is detached, so that no unmasked /proc stays in the
- * namespace. The initramfs itself cannot be: it lies below all mounts.
+ * namespace. The initramfs itself cannot be: it lies below all mounts, and who
+ * has CAP_SYS_ADMIN can dig down to it (README).
  */
 
 /* Slaves: what the host mounts later may arrive, nothing of ours leaves. With
