@@ -4379,6 +4379,13 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
 			fd_close(&j->fd);
+		/* pivot_root changes the root of all who are in it */
+		if (j->type == CLONE_NEWNS &&
+		    (j->fd < 0 || (fstatat(proc, "1/ns/mnt", &b, 0) == 0 &&
+				   a.st_ino == b.st_ino)))
+			return fail(e, "linux.namespaces: the mount namespace "
+				    "%s is the host's, whose root would be "
+				    "replaced", j->path);
 	}
 	return true;
 }
@@ -4698,9 +4705,6 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	m->gid_map = ns_map_text(mem, &s->gids);
 	if (!data || !m->uid_map || !m->gid_map)
 		return no_memory(e);
-	if (m->remount && (*data || m->sb))
-		return fail(e, "options: a remount changes attributes only, "
-			    "not \"%s\"", *data ? data : "sync and such");
 	if (m->kind == MNT_BIND) {
 		if (*data)
 			return fail(e, "options: \"%s\" is no option of a "
@@ -4846,13 +4850,27 @@ static bool mnt_old(struct inside *in, int src, int target, const char *type,
 	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
 }
 
-/* The attributes of the mount at fd (and below it, if rec). What is not named
+/* What attributes the mount at fd has. */
+static bool mnt_attributes(int fd, unsigned *now, struct err *e)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return sysfail(e, "statfs");
+	*now = (unsigned)(fs.f_flags & 15) |
+	       (fs.f_flags & K_ST_NOATIME ? K_ATTR_NOATIME :
+		fs.f_flags & K_ST_RELATIME ? K_ATTR_RELATIME :
+		K_ATTR_STRICTATIME) |
+	       (fs.f_flags & K_ST_NODIRATIME ? K_ATTR_NODIRATIME : 0);
+	return true;
+}
+
+/* Sets attributes of the mount at fd (and below it, if rec). What is not named
  * stays: flags that a user namespace has locked, too. */
 static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 		    bool rec, struct err *e)
 {
 	struct k_attr a = { set, clr, 0, 0 };
-	struct statfs fs;
 	unsigned now;
 
 	if (!set && !clr)
@@ -4864,13 +4882,8 @@ static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 	if (rec)
 		return sysfail(e, "set mount attributes recursively, which "
 			       "needs Linux 5.12");
-	if (fstatfs(fd, &fs) < 0)
-		return sysfail(e, "statfs");
-	now = (unsigned)(fs.f_flags & 15) |
-	      (fs.f_flags & K_ST_NOATIME ? K_ATTR_NOATIME :
-	       fs.f_flags & K_ST_RELATIME ? K_ATTR_RELATIME :
-	       K_ATTR_STRICTATIME) |
-	      (fs.f_flags & K_ST_NODIRATIME ? K_ATTR_NODIRATIME : 0);
+	if (!mnt_attributes(fd, &now, e))
+		return false;
 	now = (now & ~clr) | set;
 	if (mnt_old(in, -1, fd, NULL, MS_BIND | MS_REMOUNT | mnt_flags(now),
 		    NULL))
@@ -5332,14 +5345,28 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &fd, e);
 }
 
-/* A plain `remount`: the mount that is there gets other attributes. */
+/* Other options for the file system at fd, which keeps its attributes. */
+static bool mnt_options(struct inside *in, const struct mnt *m, int fd,
+			struct err *e)
+{
+	unsigned now;
+
+	if (!*m->data && !m->sb)
+		return true;
+	return mnt_attributes(fd, &now, e) &&
+	       (mnt_old(in, -1, fd, m->type, MS_REMOUNT | mnt_flags(now) |
+			m->sb, m->data) ||
+		sysfail(e, "remount with \"%s\"", m->data));
+}
+
+/* A plain `remount`: what is mounted there gets other options. */
 static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 {
 	autofd fd = root_open(in->root, m->dest, 0);
 
 	if (fd < 0)
 		return sysfail(e, "open the mount");
-	return mnt_guard(m, fd, e) &&
+	return mnt_guard(m, fd, e) && mnt_options(in, m, fd, e) &&
 	       mnt_set(in, fd, m->set, m->clr, false, e) &&
 	       mnt_finish(in, m, &fd, e);
 }
@@ -7153,9 +7180,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		return sysfail(e, "root.path: enter %s", p->root);
 	}
 	/* the cwd moves along into the new mount namespace */
-	/* of one that is joined a copy: the pivot must not be everybody's */
-	if ((ns_makes(&p->ns, CLONE_NEWNS) || ns_joins(&p->ns, CLONE_NEWNS)) &&
-	    unshare(CLONE_NEWNS) < 0)
+	if (ns_makes(&p->ns, CLONE_NEWNS) && unshare(CLONE_NEWNS) < 0)
 		return sysfail(e, "make the mount namespace");
 	fd_close(&c->root);
 	*in = (struct inside){
@@ -7292,13 +7317,13 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 			 struct err *e)
 {
 	const struct plan *p = &c->plan;
-	bool mounts = ns_makes(&p->ns, CLONE_NEWNS) ||
-		      ns_joins(&p->ns, CLONE_NEWNS);
+	bool own = ns_makes(&p->ns, CLONE_NEWNS);
+	bool mounts = own || ns_joins(&p->ns, CLONE_NEWNS);
 
 	return init_begin(c, in, e) &&
 	       init_become(c, in, e) &&
 	       (!ns_makes(&p->ns, CLONE_NEWNET) || net_lo_up(e)) &&
-	       (!mounts || root_private(in, p->propagation, e)) &&
+	       (!own || root_private(in, p->propagation, e)) &&
 	       (!mounts || root_bind(in, p->root, e)) &&
 	       (!p->propagation || p->propagation & MS_UNBINDABLE ||
 		init_propagate(p, in, e)) &&
