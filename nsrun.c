@@ -32,7 +32,7 @@
  *		(a SOURCE or TTY message may come)		names, sysctls,
  *								masks, cwd, look up
  *	<------------------------------------------------ READY argv[0], ro
- *	memory cgroup		(only with a memory limit)
+ *	memory cgroup		(if there is a limit)
  *	GO ---------------------------------------------------> rlimits, labels,
  *								ids, caps
  *	<------------------------------------- EXEC, then the end of the socket
@@ -7845,7 +7845,8 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	autofd group = -1;
 	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
 
-	c->hold = cg_is_late(&c->plan.cg);
+	/* the size of a terminal is set before the process can ask for it */
+	c->hold = cg_is_late(&c->plan.cg) || c->plan.proc.terminal;
 	c->made |= MADE_CGROUP;
 	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
 		     !cg_limit(&c->plan.cg, e)))
