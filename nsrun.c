@@ -4128,8 +4128,6 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		if (d->ours)		/* made for a clone that failed */
-			continue;
 		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
 		if (!d->ours && !cg_refused(p, i, e->num))
 			return wrap(e, "linux.cgroupsPath");
@@ -7823,13 +7821,13 @@ static bool spawn_join(struct ctr *c, bool all, struct err *e)
 /* Makes the cgroups while init mounts. A cgroup namespace begins where its maker
  * is, so with one init must be in all of them before the GO; otherwise it only
  * needs the directories to be there. */
-static bool spawn_place(struct ctr *c, bool placed, struct err *e)
+static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 {
 	bool all = ns_makes(&c->plan.ns, K_NEWCGROUP);
 
 	if (placed)
 		return sync_go(c->sock, e);
-	if (!cg_make(&c->plan.cg, c->o, e))
+	if (!made && !cg_make(&c->plan.cg, c->o, e))
 		return false;
 	return all ? spawn_join(c, true, e) && sync_go(c->sock, e) :
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
@@ -7883,7 +7881,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			return false;
 		spawn_raise_limits(c);
 	}
-	return spawn_oom_score(c, e) && spawn_place(c, placed, e);
+	return spawn_oom_score(c, e) && spawn_place(c, into, placed, e);
 }
 
 /* From init's arranging to its execve. */
