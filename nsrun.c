@@ -28,9 +28,10 @@
  *	id maps			spawn_map()			new mount ns
  *	make cgroups		cg_make()			lo up, mounts
  *	GO ---------------------------------------------------> cgroup ns, its
- *	limits, place I		cg_limit(), cg_join()		mount; /dev; pivot,
- *		(a SOURCE or TTY message may come)		names, sysctls,
- *								masks, cwd, look up
+ *	limits, place I		cg_limit(), cg_join()		mount, /dev,
+ *		(a SOURCE or TTY message may come)		pivot, names,
+ *								masks, cwd,
+ *								look up
  *	<------------------------------------------------ READY argv[0], ro
  *	memory cgroup		(if there is a limit)
  *	GO ---------------------------------------------------> rlimits, labels,
@@ -7236,7 +7237,8 @@ static bool init_placed(struct inside *in, struct err *e)
 	if (unshare(K_NEWCGROUP) < 0)
 		return sysfail(e, "make the cgroup namespace");
 	return !cg_is_late(in->cg) ||
-	       sync_send(in->sock, MSG_CGROUP_NS, 0, -1) || sysfail(e, "report to the parent");
+	       sync_send(in->sock, MSG_CGROUP_NS, 0, -1) ||
+	       sysfail(e, "report to the parent");
 }
 
 /* Id 0 of the user namespace owns what is made. */
@@ -7246,7 +7248,7 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 
 	in->source = init_source;
 	in->placed = init_placed;
-	/* in a user namespace for the maps; behind a stage, P knows us by then */
+	/* for the maps; and behind a stage P knows us only by then */
 	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
 	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0))
