@@ -176,7 +176,6 @@ enum {
 	K_TREE_CLONE		= 1,
 	K_AT_EMPTY_PATH		= 0x1000,
 	K_AT_RECURSIVE		= 0x8000,
-	K_AT_NO_AUTOMOUNT	= 0x800,
 	K_MOVE_F_EMPTY		= 4,
 	K_MOVE_T_EMPTY		= 0x40,
 	K_FSOPEN_CLOEXEC	= 1,
@@ -4356,6 +4355,14 @@ static bool ns_plan(struct ns_plan *p, const struct spec *s,
 	return p->time_offsets || no_memory(e);
 }
 
+/* The file of our own namespace of a type, below a procfs. */
+static void ns_self(char buf[32], int type)
+{
+	text_to(buf, 32, "self/ns/%s", type == CLONE_NEWNET ? "net" :
+		type == CLONE_NEWNS ? "mnt" :
+		name_of(ns_names, COUNT(ns_names), type));
+}
+
 /* Opens all that will be joined. One that we are in already is left out: for
  * a user namespace the kernel would refuse it. */
 static bool ns_open(struct ns_plan *p, int proc, struct err *e)
@@ -4372,9 +4379,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 		if (j->fd < 0 || fstat(j->fd, &a) < 0)
 			return sysfail(e, "linux.namespaces: open the %s "
 				       "namespace %s", name, j->path);
-		text_to(own, sizeof own, "self/ns/%s",
-			j->type == CLONE_NEWNET ? "net" :
-			j->type == CLONE_NEWNS ? "mnt" : name);
+		ns_self(own, j->type);
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
 			fd_close(&j->fd);
@@ -4445,9 +4450,7 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 
 		if (!ns_makes(p, ns_names[i].value))
 			continue;
-		text_to(buf, sizeof buf, "self/ns/%s",
-			str_eq(name, "network") ? "net" :
-			str_eq(name, "mount") ? "mnt" : name);
+		ns_self(buf, ns_names[i].value);
 		if (fstatat(proc, buf, &st, 0) < 0)
 			return hint(e, "this kernel has no %s namespaces",
 				    name);
@@ -5185,15 +5188,6 @@ static int mnt_target(struct inside *in, const struct mnt *m, bool dir,
 	return -1;
 }
 
-/* A mount over the root itself replaces it. */
-static void mnt_replace_root(struct inside *in, const struct mnt *m, int *fd)
-{
-	if (str_eq(m->dest, "/")) {
-		fd_close(&in->root);
-		in->root = fd_take(fd);
-	}
-}
-
 static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 		       struct err *e)
 {
@@ -5204,13 +5198,15 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 	for (i = 0; i < m->nprop; i++)
 		if (!mnt_propagate(in, *fd, m->prop[i], e))
 			return false;
-	if (str_eq(m->dest, "/")) {
-		mnt_replace_root(in, m, fd);
+	if (str_eq(m->dest, "/")) {	/* it replaces the root */
+		fd_close(&in->root);
+		in->root = fd_take(fd);
 		in->root_ro |= m->late_ro;
-	} else if (m->late_ro && in->nlate < COUNT(in->late))
+	} else if (m->late_ro && in->nlate < COUNT(in->late)) {
 		in->late[in->nlate++] = fd_take(fd);
-	else if (m->late_ro)
+	} else if (m->late_ro) {
 		return mnt_set(in, *fd, K_ATTR_RDONLY, 0, false, e);
+	}
 	return true;
 }
 

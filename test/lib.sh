@@ -273,6 +273,24 @@ ours()
 	}
 }
 
+# ---- odd hosts ------------------------------------------------------------
+
+# COMMAND [OPTION..]: runs nsrun after COMMAND in a mount namespace of its own.
+odd_host()
+{
+	real=$NSRUN before=$1
+	shift
+	cat >"$T/nsrun-odd" <<-END
+	#!/bin/sh
+	exec unshare -m sh -c '$before
+	exec "$real" "\$@"' sh "\$@"
+	END
+	chmod 755 "$T/nsrun-odd"
+	NSRUN=$T/nsrun-odd
+	run "$@"
+	NSRUN=$real
+}
+
 # ---- the bundle -----------------------------------------------------------
 
 bundle()

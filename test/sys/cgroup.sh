@@ -500,20 +500,6 @@ controller "/sys/fs/cgroup" pids && {
 
 # ---- hosts without --------------------------------------------------------
 
-# Runs nsrun after COMMAND in a mount namespace of its own.
-odd_host()
-{
-	real=$NSRUN
-	cat >"$T/nsrun-odd" <<-END
-	#!/bin/sh
-	exec unshare -m sh -c '$1
-	exec "$real" "\$@"' sh "\$@"
-	END
-	chmod 755 "$T/nsrun-odd"
-	NSRUN=$T/nsrun-odd
-	run
-	NSRUN=$real
-}
 all_gone='sed -n "/ - cgroup2* /p" /proc/self/mountinfo | cut -d " " -f 5 |
 	sort -r | xargs -n 1 umount -l; umount -l /sys/fs/cgroup 2>/dev/null'
 

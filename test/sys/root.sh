@@ -336,21 +336,6 @@ umount "$T/shared"
 
 # ---- odd hosts ------------------------------------------------------------
 
-# Runs nsrun after COMMAND in a mount namespace of its own.
-odd_host()
-{
-	real=$NSRUN
-	cat >"$T/nsrun-odd" <<-END
-	#!/bin/sh
-	exec unshare -m sh -c '$1
-	exec "$real" "\$@"' sh "\$@"
-	END
-	chmod 755 "$T/nsrun-odd"
-	NSRUN=$T/nsrun-odd
-	run
-	NSRUN=$real
-}
-
 # Closed stdio on a host without /dev/null: what stands in for it must lead
 # nowhere.
 ours "closed stdio without /dev/null" && {
