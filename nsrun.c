@@ -874,6 +874,16 @@ static bool wrap(struct err *e, const char *f, ...)
 	return false;
 }
 
+/* What somebody else said about it, as one line, at the end. */
+static bool err_add(struct err *e, const char *said)
+{
+	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
+
+	text_put(&t, ": ", 2);
+	text_escape(&t, said, false);
+	return false;
+}
+
 /* More about the cause, at the end: a likely reason, a remedy. */
 __attribute__((format(printf, 2, 3)))
 static bool hint(struct err *e, const char *f, ...)
@@ -1533,6 +1543,179 @@ static bool fd_keep_only(int proc, int *keep, size_t n, struct err *e)
 	return true;
 }
 
+/* Default dispositions and no blocked signal; handlers go by themselves. */
+static bool sig_reset(struct err *e)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < _NSIG; sig++)
+		if (sys_default_signal(sig) < 0 && errno != EINVAL)
+			return sysfail(e, "reset signal %d", sig);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return true;
+}
+
+/* A child, in new namespaces, in the cgroup open at cgroup unless -1. Returns
+ * the pid, 0 in the child. */
+static int io_clone(unsigned flags, int cgroup, int *pidfd)
+{
+	int fd = -1, pid;
+	struct k_clone a = {
+		.flags = flags | (pidfd ? K_CLONE_PIDFD : 0) |
+			 (cgroup >= 0 ? K_CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&fd,
+		/* a CLONE_PARENT child has its maker's */
+		.exit_signal = flags & K_CLONE_PARENT ? 0 : SIGCHLD,
+		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+	};
+
+	pid = (int)sys_clone3(&a);
+	if (pid < 0 && cgroup < 0 && (no_syscall(errno) || errno == EINVAL ||
+				      errno == E2BIG))
+		pid = (int)sys_clone(flags | SIGCHLD);
+	if (pid > 0 && pidfd)
+		*pidfd = fd;
+	return pid;
+}
+
+static int io_reap(int pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+/* A program of the host's or of the container's, run beside a container. */
+struct run {
+	char	*const *argv, *const *env;
+	const char	*path;
+	const char	*dir;		/* its cwd; NULL: as we are */
+	int		in;		/* its stdin; -1: nothing */
+	long long	seconds;	/* it may take; 0: for ever */
+	int		proc;
+};
+
+static _Noreturn void run_child(const struct run *r, int said)
+{
+	autofd null = io_open("/dev/null", O_RDONLY);
+	struct text t = { (char *)"", 0, 1, -1, false };
+	char buf[64], why[128];
+	struct err e;
+
+	/* it is a group of its own, and does not outlive us */
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if ((r->in >= 0 || null >= 0) &&
+	    dup2(r->in >= 0 ? r->in : null, 0) == 0 &&
+	    dup2(said, 1) == 1 && dup2(said, 2) == 2 &&
+	    (!r->dir || chdir(r->dir) == 0) &&
+	    fd_keep_only(r->proc, NULL, 0, &e) && sig_reset(&e))
+		execve(r->path, r->argv, r->env);
+	text_to(why, sizeof why, "%s", err_text(errno, buf));
+	t = (struct text){ why, strlen(why), sizeof why, 2, false };
+	text_flush(&t);
+	_exit(127);
+}
+
+/* Waits for the group's leader; after the time the whole group is killed. */
+static bool run_wait(int pid, int pidfd, long long seconds, int *status)
+{
+	struct pollfd p = { pidfd, POLLIN, 0 };
+	long long left = seconds > INT_MAX / 1000 ? INT_MAX : seconds * 1000;
+	bool ended = false, timed = seconds > 0;
+
+	while (timed && !ended && left > 0) {
+		siginfo_t i = { 0 };
+		int step = pidfd >= 0 ? (int)left : 10;
+
+		if (poll(&p, pidfd >= 0, step) < 0 && errno == EINTR)
+			continue;
+		left -= step;
+		ended = waitid(P_PID, (id_t)pid, &i, WEXITED | WNOWAIT |
+			       WNOHANG) == 0 && i.si_pid == pid;
+	}
+	if (timed && !ended)
+		kill(-pid, SIGKILL);
+	*status = io_reap(pid);
+	return !timed || ended;
+}
+
+/* Runs it to its end. What it says goes into a file in memory, so that nobody
+ * who keeps it open can stop us, and becomes the error. */
+static bool io_run(const struct run *r, struct err *e)
+{
+	autofd said = sys_memfd("output"), pidfd = -1;
+	char buf[300] = "";
+	int pid, status;
+	bool in_time;
+	ssize_t n;
+	off_t end;
+
+	if (said < 0)
+		return sysfail(e, "make a file in memory");
+	pid = io_clone(0, -1, &pidfd);
+	if (pid == 0)
+		run_child(r, said);
+	if (pid < 0)
+		return sysfail(e, "start %s", r->path);
+	setpgid(pid, pid);	/* it may not have come to it yet */
+	in_time = run_wait(pid, pidfd, r->seconds, &status);
+	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	if (!in_time)
+		fail(e, "%s was killed: it took more than %lld seconds",
+		     r->path, r->seconds);
+	else if (WIFSIGNALED(status))
+		fail(e, "%s was ended by signal %d", r->path,
+		     WTERMSIG(status));
+	else
+		fail(e, "%s exited with status %d", r->path,
+		     WEXITSTATUS(status));
+	/* the end of what it said: the cause stands there */
+	end = lseek(said, 0, SEEK_END);
+	n = pread(said, buf, sizeof buf - 1,
+		  end > (off_t)sizeof buf - 1 ? end - (off_t)sizeof buf + 1 :
+		  0);
+	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
+		n--;
+	buf[n > 0 ? n : 0] = 0;
+	return *buf ? err_add(e, buf) : false;
+}
+
+/* A path longer than a socket's name can be is reached from its directory, in
+ * a child, because the cwd is the caller's. */
+static bool io_socket(int sock, const char *path, bool listens)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const char *slash = strrchr(path, '/');
+	int status, pid;
+	char dir[PATH_MAX];
+
+	if (text_to(a.sun_path, sizeof a.sun_path, "%s", path))
+		return (listens ? bind : connect)
+			(sock, (struct sockaddr *)&a, sizeof a) == 0;
+	if (!slash || !text_to(dir, sizeof dir, "%.*s", (int)(slash - path) + 1,
+			       path) ||
+	    !text_to(a.sun_path, sizeof a.sun_path, "%s", slash + 1)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	pid = io_clone(0, -1, NULL);
+	if (pid == 0)
+		_exit(chdir(dir) == 0 && (listens ? bind : connect)
+		      (sock, (struct sockaddr *)&a, sizeof a) == 0 ? 0 :
+		      errno);
+	if (pid < 0)
+		return false;
+	status = io_reap(pid);
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return errno == 0;
+}
+
 /* ===== JSON ==============================================================
  *
  * RFC 8259 with no extension, into a tree of nodes that point into the text:
@@ -1902,25 +2085,35 @@ static bool json_asks(const struct json *n)
 	return true;
 }
 
-/* The writer: members and elements in order, two blanks a level. */
+/* The writer: members and elements in order, two blanks a level, or all in one
+ * line. */
 struct json_out {
 	struct text	*t;
 	int		depth;
-	bool		first;
+	bool		first, line;
 };
 
-static void json_put_key(struct json_out *o, const char *key)
+static void json_put_end(struct json_out *o)
 {
 	int i;
 
-	if (o->depth)
-		text_put(o->t, o->first ? "\n" : ",\n", o->first ? 1 : 2);
+	if (o->line)
+		return;
+	text_put(o->t, "\n", 1);
 	for (i = 0; i < o->depth; i++)
 		text_put(o->t, "  ", 2);
+}
+
+static void json_put_key(struct json_out *o, const char *key)
+{
+	if (!o->first)
+		text_put(o->t, ",", o->depth != 0);
+	if (o->depth)
+		json_put_end(o);
 	if (key) {
 		text_put(o->t, "\"", 1);
 		text_escape(o->t, key, true);
-		text_put(o->t, "\": ", 3);
+		text_put(o->t, "\": ", o->line ? 2 : 3);
 	}
 	o->first = false;
 }
@@ -1935,14 +2128,9 @@ static void json_put_open(struct json_out *o, const char *key, char open)
 
 static void json_put_close(struct json_out *o, char close)
 {
-	int i;
-
 	o->depth--;
-	if (!o->first) {
-		text_put(o->t, "\n", 1);
-		for (i = 0; i < o->depth; i++)
-			text_put(o->t, "  ", 2);
-	}
+	if (!o->first)
+		json_put_end(o);
 	text_put(o->t, &close, 1);
 	o->first = false;
 }
@@ -1953,6 +2141,12 @@ static void json_put_str(struct json_out *o, const char *key, const char *s)
 	text_put(o->t, "\"", 1);
 	text_escape(o->t, s, true);
 	text_put(o->t, "\"", 1);
+}
+
+static void json_put_bool(struct json_out *o, const char *key, bool v)
+{
+	json_put_key(o, key);
+	text_add(o->t, "%s", v ? "true" : "false");
 }
 
 static void json_put_num(struct json_out *o, const char *key, long long v)
@@ -2022,6 +2216,23 @@ static const struct name rlimit_names[] = {
 	{ "RLIMIT_NPROC", RLIMIT_NPROC },	{ "RLIMIT_RSS", RLIMIT_RSS },
 	{ "RLIMIT_RTPRIO", 14 },		{ "RLIMIT_RTTIME", 15 },
 	{ "RLIMIT_SIGPENDING", 11 },	{ "RLIMIT_STACK", RLIMIT_STACK },
+};
+
+static const struct name signal_names[] = {
+	{ "HUP", SIGHUP },	{ "INT", SIGINT },	{ "QUIT", SIGQUIT },
+	{ "ILL", SIGILL },	{ "TRAP", SIGTRAP },	{ "ABRT", SIGABRT },
+	{ "IOT", SIGABRT },	{ "BUS", SIGBUS },	{ "FPE", SIGFPE },
+	{ "KILL", SIGKILL },	{ "USR1", SIGUSR1 },	{ "SEGV", SIGSEGV },
+	{ "USR2", SIGUSR2 },	{ "PIPE", SIGPIPE },	{ "ALRM", SIGALRM },
+	{ "TERM", SIGTERM },	{ "CHLD", SIGCHLD },	{ "CONT", SIGCONT },
+	{ "STOP", SIGSTOP },	{ "TSTP", SIGTSTP },	{ "TTIN", SIGTTIN },
+	{ "TTOU", SIGTTOU },	{ "URG", SIGURG },	{ "XCPU", SIGXCPU },
+	{ "XFSZ", SIGXFSZ },	{ "VTALRM", SIGVTALRM },
+	{ "PROF", SIGPROF },	{ "WINCH", SIGWINCH },	{ "IO", SIGIO },
+	{ "POLL", SIGIO },	{ "PWR", SIGPWR },	{ "SYS", SIGSYS },
+#ifdef SIGSTKFLT
+	{ "STKFLT", SIGSTKFLT },
+#endif
 };
 
 /* In the order in which a stage joins them; values are clone flags. */
@@ -2099,10 +2310,6 @@ struct opt {			/* an integer that may be absent */
 struct strs {			/* v[n] is NULL, and one more slot is spare */
 	char		**v;
 	size_t		n;
-};
-
-struct pair {
-	const char	*key, *value;
 };
 
 #define LIST_OF(type) struct { type *v; size_t n; }
@@ -2204,7 +2411,7 @@ struct spec_resources {
 	struct spec_memory memory;
 	struct spec_cpu	cpu;
 	struct opt	pids;
-	LIST_OF(struct pair) unified;
+	LIST_OF(struct nsrun_pair) unified;
 };
 
 struct spec_personality {
@@ -2219,11 +2426,22 @@ struct spec_linux {
 	LIST_OF(struct spec_device) devices;
 	const char	*cgroups_path, *mount_label;
 	struct spec_resources resources;
-	LIST_OF(struct pair) sysctl;
+	LIST_OF(struct nsrun_pair) sysctl;
 	struct opt	propagation;
 	struct strs	masked, readonly;
 	struct spec_personality *personality;
 };
+
+struct spec_hook {
+	const char	*path;
+	struct strs	args, env;	/* env.v NULL: that of the runtime */
+	struct opt	timeout;	/* seconds */
+};
+
+typedef LIST_OF(struct spec_hook) spec_hooks;
+
+enum hook { HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER,
+	    HOOK_START_CONTAINER, HOOK_POSTSTART, HOOK_POSTSTOP, HOOK_COUNT };
 
 struct spec {
 	const char	*version, *hostname, *domainname;
@@ -2231,7 +2449,8 @@ struct spec {
 	struct spec_root *root;
 	LIST_OF(struct spec_mount) mounts;
 	struct spec_linux linux;
-	LIST_OF(struct pair) annotations;
+	LIST_OF(struct nsrun_pair) annotations;
+	spec_hooks	hooks[HOOK_COUNT];
 };
 
 enum field_kind {
@@ -2244,7 +2463,7 @@ enum field_kind {
 	T_CAPS,		/* uint64_t: a bit for each; unknown ones warn */
 	T_STRS,		/* struct strs */
 	T_INTS,		/* a LIST_OF struct opt, from min to max */
-	T_MAP,		/* a LIST_OF struct pair */
+	T_MAP,		/* a LIST_OF struct nsrun_pair */
 	T_OBJ,		/* the struct itself */
 	T_PTR,		/* a pointer to it, NULL when absent */
 	T_LIST,		/* a LIST_OF it */
@@ -2519,6 +2738,27 @@ static const struct field linux_fields[] = {
 	F_END
 };
 
+static const struct field hook_fields[] = {
+	F_DUE(spec_hook, T_STR, "path", path),
+	F(spec_hook, T_STRS, "args", args),
+	F(spec_hook, T_STRS, "env", env),
+	F_INT(spec_hook, "timeout", timeout, R_COUNT),
+	F_END
+};
+
+/* In the order of enum hook, which is an index here. */
+static const struct field hooks_fields[] = {
+#define HOOK(n, kind) F_SUB(spec, T_LIST, n, hooks[kind], spec_hook, hook_fields)
+	HOOK("prestart", HOOK_PRESTART),
+	HOOK("createRuntime", HOOK_CREATE_RUNTIME),
+	HOOK("createContainer", HOOK_CREATE_CONTAINER),
+	HOOK("startContainer", HOOK_START_CONTAINER),
+	HOOK("poststart", HOOK_POSTSTART),
+	HOOK("poststop", HOOK_POSTSTOP),
+#undef HOOK
+	F_END
+};
+
 static const struct field spec_fields[] = {
 	F(spec, T_STR, "ociVersion", version),
 	F(spec, T_STR, "hostname", hostname),
@@ -2528,7 +2768,7 @@ static const struct field spec_fields[] = {
 	F_SUB(spec, T_LIST, "mounts", mounts, spec_mount, mount_fields),
 	F_SUB(spec, T_OBJ, "linux", linux, spec_linux, linux_fields),
 	F(spec, T_MAP, "annotations", annotations),
-	F_LATER("hooks"),
+	F_PART("hooks", spec, hooks_fields),
 	F_END
 };
 
@@ -2667,8 +2907,8 @@ static bool spec_element(struct walker *k, const struct where *w,
 	case T_INTS:
 		return spec_int(k, w, j, f, p);
 	case T_MAP:
-		((struct pair *)p)->key = j->key;
-		return spec_str(k, w, j, &((struct pair *)p)->value);
+		((struct nsrun_pair *)p)->key = j->key;
+		return spec_str(k, w, j, &((struct nsrun_pair *)p)->value);
 	case T_CAPS:
 		return spec_cap(k, w, j, p);
 	case T_BITS:
@@ -2690,7 +2930,7 @@ static bool spec_list(struct walker *k, const struct where *w,
 	bool bits = f->kind == T_CAPS || f->kind == T_BITS;
 	size_t size = f->kind == T_STRS ? sizeof(char *) :
 		      f->kind == T_INTS ? sizeof(struct opt) :
-		      map ? sizeof(struct pair) : f->size;
+		      map ? sizeof(struct nsrun_pair) : f->size;
 	struct { char *v; size_t n; } *list = p;
 	struct where at = { w, NULL, 0 };
 	char *v;
@@ -2980,6 +3220,20 @@ static bool spec_check_absolute(const struct strs *l, const char *name,
 	return true;
 }
 
+static bool spec_check_hooks(const struct spec *s, struct err *e)
+{
+	size_t i, k;
+
+	for (k = 0; k < HOOK_COUNT; k++)
+		for (i = 0; i < s->hooks[k].n; i++)
+			if (*s->hooks[k].v[i].path != '/')
+				return fail(e, "hooks.%s[%u].path: \"%s\" is "
+					    "not an absolute path",
+					    hooks_fields[k].name, (unsigned)i,
+					    s->hooks[k].v[i].path);
+	return true;
+}
+
 /* The rules between members. */
 static bool spec_check(const struct spec *s, struct err *e)
 {
@@ -3008,6 +3262,7 @@ static bool spec_check(const struct spec *s, struct err *e)
 	       (!s->process->scheduler ||
 		spec_check_scheduler(s->process->scheduler, e)) &&
 	       spec_check_ns(s, e) &&
+	       spec_check_hooks(s, e) &&
 	       spec_check_resources(&s->linux.resources, e);
 }
 
@@ -3053,10 +3308,12 @@ struct state_cgroup {
 
 struct state {
 	const char	*version, *id, *status, *bundle, *rootfs, *created;
+	const char	*freezer;	/* the file that says whether it is
+					   paused; NULL: none */
 	struct opt	pid, start;	/* init; start time in clock ticks */
 	struct opt	runner, runner_start;	/* nsrun in the foreground */
 	LIST_OF(struct state_cgroup) cgroups;
-	LIST_OF(struct pair) annotations;
+	LIST_OF(struct nsrun_pair) annotations;
 };
 
 static const struct field state_cgroup_fields[] = {
@@ -3076,6 +3333,7 @@ static const struct field state_fields[] = {
 	F_INT(state, "pidStart", start, R_POSITIVE),
 	F_INT(state, "runner", runner, R_PID),
 	F_INT(state, "runnerStart", runner_start, R_POSITIVE),
+	F(state, T_STR, "freezer", freezer),
 	F_SUB(state, T_LIST, "cgroups", cgroups, state_cgroup,
 	      state_cgroup_fields),
 	F(state, T_MAP, "annotations", annotations),
@@ -3206,6 +3464,28 @@ static int state_open_root(char *path)
 	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
+/* The members of runtime.md, "State", and what other runtimes add. */
+static void state_put(struct json_out *o, const struct state *s,
+		      const char *status, int pid)
+{
+	size_t i;
+
+	json_put_str(o, "ociVersion", s->version);
+	json_put_str(o, "id", s->id);
+	json_put_str(o, "status", status);
+	json_put_num(o, "pid", pid);
+	json_put_str(o, "bundle", s->bundle);
+	json_put_str(o, "rootfs", s->rootfs);
+	json_put_str(o, "created", s->created);
+	if (s->annotations.n) {
+		json_put_open(o, "annotations", '{');
+		for (i = 0; i < s->annotations.n; i++)
+			json_put_str(o, s->annotations.v[i].key,
+				     s->annotations.v[i].value);
+		json_put_close(o, '}');
+	}
+}
+
 static bool state_save(int dir, const struct state *s, struct arena *mem,
 		       struct err *e)
 {
@@ -3218,22 +3498,19 @@ static bool state_save(int dir, const struct state *s, struct arena *mem,
 			    strlen(s->annotations.v[i].value)) + 16;
 	for (i = 0; i < s->cgroups.n; i++)
 		cap += 6 * strlen(s->cgroups.v[i].path) + 64;
-	cap += 6 * (strlen(s->bundle) + strlen(s->rootfs));
+	cap += 6 * (strlen(s->bundle) + strlen(s->rootfs) +
+		    (s->freezer ? strlen(s->freezer) : 0));
 	t = (struct text){ mem_new(mem, cap), 0, cap, -1, false };
 	if (!t.p)
 		return no_memory(e);
-	o = (struct json_out){ &t, 0, true };
+	o = (struct json_out){ &t, 0, true, false };
 	json_put_open(&o, NULL, '{');
-	json_put_str(&o, "ociVersion", s->version);
-	json_put_str(&o, "id", s->id);
-	json_put_str(&o, "status", s->status);
-	json_put_num(&o, "pid", s->pid.v);
-	json_put_str(&o, "bundle", s->bundle);
-	json_put_str(&o, "rootfs", s->rootfs);
-	json_put_str(&o, "created", s->created);
+	state_put(&o, s, s->status, (int)s->pid.v);
 	json_put_num(&o, "pidStart", s->start.v);
 	json_put_num(&o, "runner", s->runner.v);
 	json_put_num(&o, "runnerStart", s->runner_start.v);
+	if (s->freezer)
+		json_put_str(&o, "freezer", s->freezer);
 	json_put_open(&o, "cgroups", '[');
 	for (i = 0; i < s->cgroups.n; i++) {
 		json_put_open(&o, NULL, '{');
@@ -3242,11 +3519,6 @@ static bool state_save(int dir, const struct state *s, struct arena *mem,
 		json_put_close(&o, '}');
 	}
 	json_put_close(&o, ']');
-	json_put_open(&o, "annotations", '{');
-	for (i = 0; i < s->annotations.n; i++)
-		json_put_str(&o, s->annotations.v[i].key,
-			     s->annotations.v[i].value);
-	json_put_close(&o, '}');
 	json_put_close(&o, '}');
 	text_put(&t, "\n", 1);
 	if (t.bad)
@@ -3297,9 +3569,34 @@ static bool state_same(int root, const char *id, int dir)
 /* Empties and removes the container's directory. */
 static void state_drop(int root, const char *id, int dir)
 {
-	unlinkat(dir, "state.json", 0);
-	unlinkat(dir, ".state.json.tmp", 0);
+	static const char *const files[] = { "state.json", ".state.json.tmp",
+		"config.json", ".config.json.tmp", "start" };
+	size_t i;
+
+	for (i = 0; i < COUNT(files); i++)
+		unlinkat(dir, files[i], 0);
 	unlinkat(root, id, AT_REMOVEDIR);
+}
+
+/* Its processes are stopped by the freezer. */
+static bool state_is_paused(const struct state *s)
+{
+	char buf[32];
+
+	/* v1: FROZEN, FREEZING, THAWED; v2: 1, 0 */
+	return s->freezer && io_get(AT_FDCWD, s->freezer, buf, sizeof buf) >
+	       0 && (*buf == 'F' || *buf == '1');
+}
+
+/* What a caller is told (runtime.md), by the state and by what lives. */
+static const char *state_status(const struct state *s, int proc)
+{
+	if (!s->status || str_eq(s->status, "creating"))
+		return state_alive(proc, s->runner, s->runner_start) ?
+		       "creating" : "stopped";
+	if (!state_alive(proc, s->pid, s->start))
+		return "stopped";
+	return state_is_paused(s) ? "paused" : s->status;
 }
 
 /* ===== CGROUP ============================================================
@@ -4046,12 +4343,30 @@ static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
 	return true;
 }
 
-/* Removes the groups below one, which its processes may have made. */
+/* Sends the processes of one group a signal. */
+static void cg_signal(int dir, int sig)
+{
+	struct lines l = { .fd = -1 };
+	autofd fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	char *s;
+
+	l.fd = fd;
+	while (fd >= 0 && (s = io_line(&l))) {
+		long long pid;
+
+		if (num_signed(s, strlen(s), &pid) && pid > 1)
+			kill((pid_t)pid, sig);	/* 0: not of our pid ns */
+	}
+}
+
+/* Ends what lives in a group, and removes those below it, which its processes
+ * may have made. */
 static void cg_drop_below(int dir, int depth)
 {
 	_Alignas(struct k_dirent) char buf[1024];
 	long n, off;
 
+	cg_signal(dir, SIGKILL);
 	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
 		for (off = 0; off < n; ) {
 			struct k_dirent *d = (struct k_dirent *)(buf + off);
@@ -4072,17 +4387,18 @@ static void cg_drop_below(int dir, int depth)
 		}
 }
 
-/* rmdir from the leaf up to what existed; a busy one is waited for. */
+/* rmdir from the leaf up to what existed. The leaf is the container's, and all
+ * in it ends; above it others may live, who keep what they use. */
 static void cg_drop_path(const char *full, size_t keep)
 {
 	char path[PATH_MAX];
-	size_t n = strlen(full);
+	size_t len = strlen(full), n = len;
 	int tries = 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
 		if (rmdir(path) < 0) {
-			if (errno == EBUSY && tries++ < 100) {
+			if (errno == EBUSY && n == len && tries++ < 1000) {
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
@@ -4098,14 +4414,6 @@ static void cg_drop_path(const char *full, size_t keep)
 			;
 		path[n] = 0;
 	}
-}
-
-static void cg_drop(struct cg_plan *p)
-{
-	size_t i;
-
-	for (i = p->n; i--; )
-		cg_drop_path(p->d[i].path, p->d[i].keep);
 }
 
 /* Where nothing is to be written, a host that gives no cgroup is no failure. */
@@ -4214,35 +4522,6 @@ static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* Ends what is left in the container's groups: without a pid namespace of its
- * own, the processes outlive init. Forks are overtaken by repetition. */
-static void cg_kill(const char *group)
-{
-	char path[PATH_MAX];
-	int round;
-
-	text_to(path, sizeof path, "%s/cgroup.procs", group);
-	for (round = 0; round < 1000; round++) {
-		struct lines l = { .fd = -1 };
-		autofd fd = io_open(path, O_RDONLY);
-		bool any = false;
-		char *s;
-
-		l.fd = fd;
-		while (fd >= 0 && (s = io_line(&l))) {
-			long long pid;
-
-			if (!num_signed(s, strlen(s), &pid) || pid <= 1)
-				continue;	/* 0: outside our pid ns */
-			any = true;
-			kill((pid_t)pid, SIGKILL);
-		}
-		if (!any)
-			return;
-		poll(NULL, 0, 1);
-	}
-}
-
 /* ===== NS ================================================================
  *
  * Which namespaces are made and which are joined. All but mount, cgroup and
@@ -4266,6 +4545,7 @@ struct ns_plan {
 	struct ns_join	join[NS_COUNT];	/* in the order of joining */
 	size_t		n;
 	bool		stage;		/* J is needed */
+	bool		enter;		/* exec: those of a container */
 	const char	*uid_map, *gid_map;	/* text of the kernel's files */
 	const char	*time_offsets;
 	char		**newuidmap, **newgidmap;	/* argv; [1]: the pid */
@@ -4355,12 +4635,32 @@ static bool ns_plan(struct ns_plan *p, const struct spec *s,
 	return p->time_offsets || no_memory(e);
 }
 
-/* The file of our own namespace of a type, below a procfs. */
-static void ns_self(char buf[32], int type)
+/* The file of a process's namespace of a type, below a procfs. */
+static void ns_file(char buf[32], const char *pid, int type)
 {
-	text_to(buf, 32, "self/ns/%s", type == CLONE_NEWNET ? "net" :
+	text_to(buf, 32, "%s/ns/%s", pid, type == CLONE_NEWNET ? "net" :
 		type == CLONE_NEWNS ? "mnt" :
 		name_of(ns_names, COUNT(ns_names), type));
+}
+
+/* All namespaces of a process, to be entered. */
+static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
+			  struct err *e)
+{
+	char number[16], *path;
+	size_t i;
+
+	text_to(number, sizeof number, "%d", pid);
+	for (i = 0; i < COUNT(ns_names); i++) {
+		path = mem_new(mem, 32);
+		if (!path)
+			return no_memory(e);
+		ns_file(path, number, ns_names[i].value);
+		p->join[p->n++] = (struct ns_join){ ns_names[i].value, path,
+						    -1 };
+	}
+	p->stage = p->enter = true;
+	return true;
 }
 
 /* Opens all that will be joined. One that we are in already is left out: for
@@ -4368,28 +4668,36 @@ static void ns_self(char buf[32], int type)
 static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 {
 	char own[32];
-	size_t i;
+	size_t i, n;
 
 	for (i = 0; i < p->n; i++) {
 		struct ns_join *j = &p->join[i];
 		const char *name = name_of(ns_names, COUNT(ns_names), j->type);
 		struct stat a, b;
 
-		j->fd = io_open(j->path, O_RDONLY);
+		j->fd = openat(proc, j->path, O_RDONLY | O_CLOEXEC);
+		if (j->fd < 0 && p->enter && errno == ENOENT)
+			continue;	/* the kernel has none of this type */
 		if (j->fd < 0 || fstat(j->fd, &a) < 0)
 			return sysfail(e, "linux.namespaces: open the %s "
 				       "namespace %s", name, j->path);
-		ns_self(own, j->type);
+		ns_file(own, "self", j->type);
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
 			fd_close(&j->fd);
 		/* pivot_root changes the root of all who are in it */
-		if (j->type == CLONE_NEWNS &&
+		if (j->type == CLONE_NEWNS && !p->enter &&
 		    (j->fd < 0 || (fstatat(proc, "1/ns/mnt", &b, 0) == 0 &&
 				   a.st_ino == b.st_ino)))
 			return fail(e, "linux.namespaces: the mount namespace "
 				    "%s is the host's, whose root would be "
 				    "replaced", j->path);
+	}
+	if (p->enter) {		/* what it shares with us is none of its own */
+		for (i = n = 0; i < p->n; i++)
+			if (p->join[i].fd >= 0)
+				p->join[n++] = p->join[i];
+		p->n = n;
 	}
 	return true;
 }
@@ -4450,7 +4758,7 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 
 		if (!ns_makes(p, ns_names[i].value))
 			continue;
-		ns_self(buf, ns_names[i].value);
+		ns_file(buf, "self", ns_names[i].value);
 		if (fstatat(proc, buf, &st, 0) < 0)
 			return hint(e, "this kernel has no %s namespaces",
 				    name);
@@ -6240,7 +6548,7 @@ static int proc_sysctl_ns(const char *path)
 
 /* net.ipv4.conf.eth0/100.x is net/ipv4/conf/eth0.100/x: the first separator
  * says which of the two it is. */
-static bool proc_plan_sysctl(struct sysctl *y, const struct pair *s,
+static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 			     const struct spec *spec, struct arena *mem,
 			     struct err *e)
 {
@@ -6768,20 +7076,6 @@ static void proc_own_stdio(uid_t uid, bool terminal)
 			(void)!fchown(fd, uid, (gid_t)K_NO_ID);
 }
 
-/* Default dispositions and no blocked signal; handlers go by themselves. */
-static bool proc_reset_signals(struct err *e)
-{
-	sigset_t none;
-	int sig;
-
-	for (sig = 1; sig < _NSIG; sig++)
-		if (sys_default_signal(sig) < 0 && errno != EINVAL)
-			return sysfail(e, "reset signal %d", sig);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	return true;
-}
-
 /* The fds that the caller gave along lose their close-on-exec. */
 static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 {
@@ -6795,8 +7089,71 @@ static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 
 /* ===== HOOK ==============================================================
  *
- * hooks are refused by name (SPEC).
+ * hooks (config.md, "POSIX-platform Hooks"): programs that are told of the
+ * container's state on stdin. The first two kinds run in P, once the mounts
+ * are made and before the pivot; createContainer in I at the same place;
+ * startContainer in I as the process itself will be; poststart and poststop
+ * in P. One that fails ends what is going on, but for poststop, which is only
+ * logged.
  */
+
+static const char *hook_name(enum hook kind)
+{
+	return hooks_fields[kind].name;
+}
+
+/* The state as the stdin of a hook: a file, so that one who does not read it
+ * hurts nobody. */
+static int hook_stdin(const struct state *s, const char *status, int pid,
+		      struct err *e)
+{
+	char buf[1024];
+	struct text t = { buf, 0, sizeof buf, sys_memfd("state"), false };
+	struct json_out o = { &t, 0, true, true };
+
+	if (t.fd < 0)
+		return sysfail(e, "make a file in memory"), -1;
+	json_put_open(&o, NULL, '{');
+	state_put(&o, s, status, pid);
+	json_put_close(&o, '}');
+	text_put(&t, "\n", 1);
+	text_flush(&t);
+	if (t.bad || lseek(t.fd, 0, SEEK_SET) != 0) {
+		sysfail(e, "write the state for a hook");
+		fd_close(&t.fd);
+	}
+	return t.fd;
+}
+
+/* env is for hooks that name none; dir is their cwd. */
+static bool hook_run(const struct spec_hook *h, const struct state *s,
+		     const char *status, int pid, char *const *env,
+		     const char *dir, int proc, struct err *e)
+{
+	char *argv[] = { (char *)h->path, NULL };
+	autofd in = hook_stdin(s, status, pid, e);
+	struct run r = { h->args.n ? h->args.v : argv,
+			 h->env.v ? h->env.v : env, h->path, dir, in,
+			 h->timeout.v, proc };
+
+	return in >= 0 && io_run(&r, e);
+}
+
+/* In order, to the first that fails. */
+static bool hook_all(const spec_hooks *hooks, enum hook kind,
+		     const struct state *s, const char *status, int pid,
+		     char *const *env, const char *dir, int proc,
+		     struct err *e)
+{
+	const spec_hooks *l = &hooks[kind];
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (!hook_run(&l->v[i], s, status, pid, env, dir, proc, e))
+			return wrap(e, "hooks.%s: hook #%u", hook_name(kind),
+				    (unsigned)i);
+	return true;
+}
 
 /* ===== PLAN ==============================================================
  *
@@ -6823,6 +7180,7 @@ struct plan {
 	struct dev_list	devs;
 	struct cred_plan cred;
 	struct proc_plan proc;
+	const spec_hooks *hooks;	/* by enum hook */
 	struct strs	masked, readonly;
 	int		propagation;	/* of the root, 0: as it is */
 	bool		nodev, root_ro, rootless;
@@ -6845,6 +7203,7 @@ static bool plan_make(struct plan *p, const struct host *h,
 		  mem_text(mem, "%s/%s", bundle, s->root->path);
 	p->hostname = s->hostname && *s->hostname ? s->hostname : NULL;
 	p->domainname = s->domainname && *s->domainname ? s->domainname : NULL;
+	p->hooks = s->hooks;
 	p->masked = s->linux.masked;
 	p->readonly = s->linux.readonly;
 	p->propagation = (int)s->linux.propagation.v;
@@ -6968,6 +7327,18 @@ static void plan_put_caps(struct text *t, const struct cred_plan *c)
 	}
 }
 
+static void plan_put_hooks(struct text *t, const struct plan *p,
+			   enum hook from, enum hook to)
+{
+	size_t i;
+	int k;
+
+	for (k = from; k <= (int)to; k++)
+		for (i = 0; i < p->hooks[k].n; i++)
+			text_add(t, "hook        %s %s\n", hook_name(k),
+				 p->hooks[k].v[i].path);
+}
+
 static void plan_put_proc(struct text *t, const struct plan *p)
 {
 	const struct proc_plan *r = &p->proc;
@@ -7008,6 +7379,7 @@ static void plan_put_proc(struct text *t, const struct plan *p)
 	text_add(t, "cwd         %s\n", r->cwd);
 	for (i = 0; i < r->nenv; i++)
 		text_add(t, "env         %s\n", r->env[i]);
+	plan_put_hooks(t, p, HOOK_START_CONTAINER, HOOK_START_CONTAINER);
 	text_add(t, "exec       ");
 	for (i = 0; r->argv[i]; i++)
 		text_add(t, " %s", r->argv[i]);
@@ -7037,6 +7409,7 @@ static void plan_print(struct text *t, const struct plan *p)
 			 'b' : 'p', major(d->rdev), minor(d->rdev),
 			 d->mode & 07777, d->uid, d->gid);
 	}
+	plan_put_hooks(t, p, HOOK_PRESTART, HOOK_CREATE_CONTAINER);
 	text_add(t, "%s\n", ns_makes(&p->ns, CLONE_NEWNS) ||
 		 ns_joins(&p->ns, CLONE_NEWNS) ? "pivot_root" : "chroot");
 	if (p->propagation)
@@ -7055,6 +7428,7 @@ static void plan_print(struct text *t, const struct plan *p)
 	if (p->root_ro)
 		text_add(t, "root read-only\n");
 	plan_put_proc(t, p);
+	plan_put_hooks(t, p, HOOK_POSTSTART, HOOK_POSTSTOP);
 }
 
 /* ===== SYNC ==============================================================
@@ -7072,6 +7446,8 @@ enum msg_kind {
 	MSG_CGROUP_NS,	/* I: my cgroup namespace is made */
 	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, an fd */
 	MSG_TTY,	/* I: the master of the pty, an fd */
+	MSG_MOUNTED,	/* I: before the pivot, where hooks are run */
+	MSG_HOOKED,	/* P: they were */
 	MSG_READY,	/* I: all is arranged */
 	MSG_EXEC,	/* I: about to execve */
 	MSG_ERR,	/* any: text and errno, the last message */
@@ -7129,7 +7505,15 @@ static bool sync_wait_go(int sock, struct err *e)
 }
 
 /* Everything about one container while a verb works on it. */
-enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8 };
+enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8,
+	    MADE_POSTSTOP = 16 /* its hooks are due */ };
+
+/* What init does once it is arranged. */
+enum mode {
+	MODE_RUN,	/* execute, and die with P */
+	MODE_DETACH,	/* execute */
+	MODE_CREATE,	/* wait for a start */
+};
 
 struct ctr {
 	const struct nsrun_options *o;
@@ -7138,12 +7522,27 @@ struct ctr {
 	struct spec	*spec;
 	struct plan	plan;
 	struct state	state;
+	char		*dir;		/* path of the state directory */
 	int		state_root, state_dir, root;
 	int		sock, peer;	/* P's end, and I's until the clone */
+	int		start;		/* the start socket, of I */
+	int		console;	/* where the terminal is wanted */
 	int		pid, pidfd, tty;
 	unsigned	made;
+	enum mode	mode;
+	bool		exec;	/* one more process for a container */
 	bool		hold;	/* P acts between READY and the start */
+	const char	*config;	/* its text, to be kept */
+	size_t		config_len;
 };
+
+/* Are there hooks between the mounts and the pivot? */
+static bool ctr_is_hooked(const struct ctr *c)
+{
+	return c->plan.hooks[HOOK_PRESTART].n ||
+	       c->plan.hooks[HOOK_CREATE_RUNTIME].n ||
+	       c->plan.hooks[HOOK_CREATE_CONTAINER].n;
+}
 
 /* ===== INIT ==============================================================
  *
@@ -7155,10 +7554,11 @@ struct ctr {
 static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
-	int keep[3 + 128], n = 0, i;
+	int keep[4 + 128], n = 0, i;
 
 	keep[n++] = c->peer;
 	keep[n++] = c->root;
+	keep[n++] = c->start;
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
 		keep[n++] = 3 + i;
@@ -7247,7 +7647,8 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	/* for the maps; and behind a stage P knows us only by then */
 	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
-	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0))
+	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0) &&
+	    !(c->exec && errno == EINVAL))	/* it need not have an id 0 */
 		return sysfail(e, "become id 0 of the user namespace (is it "
 			       "mapped?)");
 	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
@@ -7295,6 +7696,25 @@ static bool init_propagate(const struct plan *p, struct inside *in,
 	       wrap(e, "linux.rootfsPropagation");
 }
 
+/* The hooks before the pivot: P's, then ours, in the host's tree of mounts. */
+static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
+{
+	struct msg m;
+	int fd;
+
+	if (!ctr_is_hooked(c))
+		return true;
+	if (!sync_send(in->sock, MSG_MOUNTED, 0, -1))
+		return sysfail(e, "report to the parent");
+	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
+		in->gos++;
+	if (m.kind != MSG_HOOKED)
+		_exit(1);		/* P has the reason */
+	return hook_all(c->plan.hooks, HOOK_CREATE_CONTAINER, &c->state,
+			"creating", getpid(), environ, c->plan.bundle,
+			c->host.proc, e);
+}
+
 static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 {
 	struct err ignored;
@@ -7306,6 +7726,14 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 	/* a root that its own mount makes read-only may be locked so */
 	return mnt_set(in, in->root, K_ATTR_RDONLY, 0, false, &ignored) ||
 	       (*e = ignored, wrap(e, "root.readonly"));
+}
+
+/* What only its user may see is looked for again as that user. */
+static bool init_look_up(const struct plan *p, char *path, struct err *e)
+{
+	return proc_find(&p->proc, path) ||
+	       (p->cred.uid && errno == EACCES) ||
+	       proc_fail(&p->proc, path, e);
 }
 
 /* From the clone to READY. */
@@ -7326,6 +7754,7 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       mnt_all(in, &p->mounts, e) &&	/* later covers earlier */
 	       dev_all(in, &p->devs, e) &&
 	       init_placed(in, e) &&
+	       init_hooks(c, in, e) &&
 	       (!(p->propagation & MS_SHARED) ||
 		mnt_propagate(in, in->root, MS_PRIVATE, e)) && /* for pivot */
 	       root_enter(in, mounts, e) &&
@@ -7341,9 +7770,22 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       init_last(p, in, e) &&		/* nothing is made any more */
 	       /* again: mount(2) by fd needs the cwd for itself */
 	       proc_cwd(&p->proc, in->root, false, e) &&
-	       (proc_find(&p->proc, path) || (p->cred.uid &&
-					      errno == EACCES) ||
-		proc_fail(&p->proc, path, e));
+	       init_look_up(p, path, e);
+}
+
+/* The same for one more process of a container that is there. Its init may be
+ * hostile: nothing of it is used but the namespaces. */
+static bool init_enter(struct ctr *c, struct inside *in, char *path,
+		       struct err *e)
+{
+	const struct plan *p = &c->plan;
+
+	return init_begin(c, in, e) &&
+	       init_become(c, in, e) &&
+	       (ns_joins(&p->ns, CLONE_NEWNS) || root_enter(in, false, e)) &&
+	       init_console(c, in, e) &&
+	       proc_cwd(&p->proc, in->root, false, e) &&
+	       init_look_up(p, path, e);
 }
 
 /* From GO to execve: what cannot be taken back. */
@@ -7361,18 +7803,23 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 	if (!proc_schedule(&p->proc, e) || !proc_label(&p->proc,
 						       c->host.proc, e) ||
 	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
-	    !cred_apply(&p->cred, in, e))
+	    !cred_apply(&p->cred, in, e) ||
+	    (!c->exec &&
+	     !hook_all(p->hooks, HOOK_START_CONTAINER, &c->state, "created",
+		       getpid(), p->proc.env, NULL, in->proc, e)))
 		return false;
-	/* the change of ids took it away, and P may be gone since */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	poll(&gone, 1, 0);
-	if (gone.revents)
-		_exit(1);
+	if (c->mode == MODE_RUN) {
+		/* the change of ids took it away, and P may be gone since */
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		poll(&gone, 1, 0);
+		if (gone.revents)
+			_exit(1);
+	}
 	if (!proc_find(&p->proc, path))
 		return proc_fail(&p->proc, path, e);
-	if (!proc_reset_signals(e))
+	if (!sig_reset(e))
 		return false;
-	if (!sync_send(c->peer, MSG_EXEC, 0, -1))
+	if (!sync_send(c->peer, MSG_EXEC, 0, -1) && c->mode == MODE_RUN)
 		return sysfail(e, "report to the parent");
 	execve(path, p->proc.argv, p->proc.env);
 	num = errno;
@@ -7387,16 +7834,81 @@ static _Noreturn void init_die(int sock, const struct err *e)
 	_exit(1);
 }
 
+/* Nothing is missing but P's GO: from here on one that outlives P ends by the
+ * end of the socket if P does not come to it. */
+static bool init_ready(struct ctr *c, struct err *e)
+{
+	if (c->mode != MODE_RUN)
+		prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (c->mode == MODE_CREATE && listen(c->start, 16) < 0)
+		return sysfail(e, "listen on the start socket");
+	return !c->hold || sync_send(c->peer, MSG_READY, 0, -1) ||
+	       sysfail(e, "report to the parent");
+}
+
+/* Would it end a process that does nothing about it? */
+static bool init_is_fatal(unsigned sig)
+{
+	return sig != SIGCHLD && sig != SIGCONT && sig != SIGURG &&
+	       sig != SIGWINCH && sig != SIGTSTP && sig != SIGTTIN &&
+	       sig != SIGTTOU;
+}
+
+/* A created container waits for `start`, whose connection takes P's place.
+ * Pid 1 ignores what it has no handler for, so signals are read instead. */
+static bool init_await(struct ctr *c, struct inside *in, struct err *e)
+{
+	struct pollfd p[2] = { { c->start, POLLIN, 0 }, { -1, POLLIN, 0 } };
+	struct ucred creator, caller;
+	socklen_t size = sizeof creator;
+	struct signalfd_siginfo sig;
+	autofd signals = -1;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0 || getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED,
+				      &creator, &size) < 0)
+		return sysfail(e, "wait for the start");
+	p[1].fd = signals;
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return sysfail(e, "wait for the start");
+		while (read(signals, &sig, sizeof sig) == sizeof sig)
+			if (init_is_fatal(sig.ssi_signo))
+				_exit(128 + (int)sig.ssi_signo);
+		if (!p[0].revents)
+			continue;
+		fd_close(&c->peer);
+		c->peer = in->sock = accept4(c->start, NULL, NULL,
+					     SOCK_CLOEXEC);
+		size = sizeof caller;
+		if (c->peer >= 0 &&
+		    getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED, &caller,
+			       &size) == 0 && caller.uid == creator.uid) {
+			struct msg m;
+			int fd;
+
+			if (sync_recv(c->peer, &m, &fd) == MSG_GO)
+				break;
+		}
+	}
+	/* who connects now finds nobody: it is running */
+	fd_close(&c->start);
+	return true;
+}
+
 static _Noreturn void init_main(struct ctr *c)
 {
 	char path[PATH_MAX], home[512];
 	struct inside in;
 	struct err e = { 0, "" };
 
-	if (init_arrange(c, &in, path, &e) &&
-	    (!c->hold || sync_send(c->peer, MSG_READY, 0, -1) ||
-	     sysfail(&e, "report to the parent")) &&
-	    init_wait_go(&in, 2, &e))
+	if ((c->exec ? init_enter(c, &in, path, &e) :
+		       init_arrange(c, &in, path, &e)) &&
+	    init_ready(c, &e) && init_wait_go(&in, 2, &e) &&
+	    (c->mode != MODE_CREATE || init_await(c, &in, &e)))
 		init_start(c, &in, path, home, sizeof home, &e);
 	init_die(c->peer, &e);
 }
@@ -7407,50 +7919,19 @@ static _Noreturn void init_main(struct ctr *c)
  * arranges itself, and the reading of its messages.
  */
 
-/* A child, in new namespaces, in the cgroup open at cgroup unless -1. Returns
- * the pid, 0 in the child. */
-static int spawn_clone(unsigned flags, int cgroup, int *pidfd)
-{
-	int fd = -1, pid;
-	struct k_clone a = {
-		.flags = flags | (pidfd ? K_CLONE_PIDFD : 0) |
-			 (cgroup >= 0 ? K_CLONE_INTO_CGROUP : 0),
-		.pidfd = (uint64_t)(uintptr_t)&fd,
-		/* a CLONE_PARENT child has its maker's */
-		.exit_signal = flags & K_CLONE_PARENT ? 0 : SIGCHLD,
-		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
-	};
-
-	pid = (int)sys_clone3(&a);
-	if (pid < 0 && cgroup < 0 && (no_syscall(errno) || errno == EINVAL ||
-				      errno == E2BIG))
-		pid = (int)sys_clone(flags | SIGCHLD);
-	if (pid > 0 && pidfd)
-		*pidfd = fd;
-	return pid;
-}
-
-static int spawn_reap(int pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
 /* J: joins, makes the time namespace, clones init as P's child. */
 static _Noreturn void spawn_stage(struct ctr *c)
 {
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
 					       K_NEWTIME);
-	int keep[3 + NS_COUNT + 128], n = 0, pid;
+	int keep[4 + NS_COUNT + 128], n = 0, pid;
 	struct err e = { 0, "" };
 	size_t i;
 
 	keep[n++] = c->peer;
 	keep[n++] = c->root;
+	keep[n++] = c->start;
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->n; i++)
 		keep[n++] = p->join[i].fd;
@@ -7487,7 +7968,7 @@ static _Noreturn void spawn_stage(struct ctr *c)
 			init_die(c->peer, &e);
 		}
 	}
-	pid = spawn_clone(flags | K_CLONE_PARENT, -1, NULL);
+	pid = io_clone(flags | K_CLONE_PARENT, -1, NULL);
 	if (pid == 0)
 		init_main(c);
 	if (pid < 0) {
@@ -7502,49 +7983,29 @@ static _Noreturn void spawn_stage(struct ctr *c)
 	init_die(c->peer, &e);
 }
 
-/* newuidmap or newgidmap, which is set-user-id root; what it says on stderr
- * becomes the error. */
-static bool spawn_run_map(char **argv, int pid, struct err *e)
+/* newuidmap or newgidmap, which is set-user-id root. */
+static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 {
 	static const char *const dirs[] = { "/usr/bin", "/usr/local/bin",
 					    "/bin" };
 	char *env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
-	char number[16], path[64], said[256] = "";
-	int pipe_fd[2], child, status;
-	ssize_t n;
+	char number[16], path[64];
+	struct run r = { argv, env, path, NULL, -1, 0, c->host.proc };
 	size_t i;
+	bool ok;
 
 	text_to(number, sizeof number, "%d", pid);
-	argv[1] = number;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe_fd) < 0)
-		return sysfail(e, "make a socket pair");
-	child = spawn_clone(0, -1, NULL);
-	if (child == 0) {
-		dup2(pipe_fd[1], 2);	/* all else is close-on-exec */
-		for (i = 0; i < COUNT(dirs); i++) {
-			text_to(path, sizeof path, "%s/%s", dirs[i], argv[0]);
-			execve(path, argv, env);
-		}
-		_exit(127);
+	for (i = 0; i < COUNT(dirs); i++) {
+		text_to(path, sizeof path, "%s/%s", dirs[i], argv[0]);
+		if (access(path, X_OK) < 0)
+			continue;
+		argv[1] = number;
+		ok = io_run(&r, e);
+		argv[1] = NULL;
+		return ok;
 	}
-	close(pipe_fd[1]);
-	if (child < 0) {
-		close(pipe_fd[0]);
-		return sysfail(e, "start %s", argv[0]);
-	}
-	n = read(pipe_fd[0], said, sizeof said - 1);
-	said[n > 0 ? n : 0] = 0;
-	said[strcspn(said, "\n")] = 0;
-	close(pipe_fd[0]);
-	status = spawn_reap(child);
-	argv[1] = NULL;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return true;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return fail(e, "a map that is not only the user's own id needs "
-			    "the program %s (package uidmap or shadow)",
-			    argv[0]);
-	return fail(e, "%s failed: %s", argv[0], said);
+	return fail(e, "a map that is not only the user's own id needs the "
+		    "program %s (package uidmap or shadow)", argv[0]);
 }
 
 /* One of the two maps of pid. A user may map nothing but itself. */
@@ -7560,7 +8021,7 @@ static bool spawn_map_one(struct ctr *c, int pid, bool gid, struct err *e)
 
 	text_to(path, sizeof path, "%d/%s", pid, gid ? "gid_map" : "uid_map");
 	if (c->host.euid != 0 && !self)
-		return spawn_run_map(gid ? p->newgidmap : p->newuidmap, pid,
+		return spawn_run_map(c, gid ? p->newgidmap : p->newuidmap, pid,
 				     e);
 	if (io_put(c->host.proc, path, text))
 		return true;
@@ -7599,7 +8060,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 		return fd >= 0 ? fd : (sysfail(e, "open the user namespace"),
 				       -1);
 	}
-	pid = spawn_clone(CLONE_NEWUSER, -1, NULL);
+	pid = io_clone(CLONE_NEWUSER, -1, NULL);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		if (fd_keep_only(c->host.proc, NULL, 0, e))
@@ -7620,7 +8081,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	if (fd < 0)
 		sysfail(e, "write the idmap");
 	kill(pid, SIGKILL);
-	spawn_reap(pid);
+	io_reap(pid);
 	return fd;
 }
 
@@ -7670,12 +8131,12 @@ static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
 
 	if (index >= c->plan.mounts.n)
 		return fail(e, "init asked for mounts[%u]", index);
-	pid = spawn_clone(0, -1, NULL);
+	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
 		spawn_source_main(c, &c->plan.mounts.v[index]);
 	if (pid < 0)
 		return sysfail(e, "clone");
-	spawn_reap(pid);
+	io_reap(pid);
 	return true;
 }
 
@@ -7686,8 +8147,10 @@ static bool spawn_died(struct ctr *c, struct err *e)
 
 	if (c->pid <= 0)
 		return fail(e, "the first stage died");
+	if (!(c->made & MADE_INIT))	/* not our child */
+		return fail(e, "init ended before it executed the program");
 	kill(c->pid, SIGKILL);	/* it cannot be waited for in vain */
-	status = spawn_reap(c->pid);
+	status = io_reap(c->pid);
 	c->made &= ~(unsigned)MADE_INIT;
 	if (!WIFSIGNALED(status))
 		return fail(e, "init ended with status %d before it executed "
@@ -7696,6 +8159,23 @@ static bool spawn_died(struct ctr *c, struct err *e)
 	     WTERMSIG(status));
 	return WTERMSIG(status) == SIGKILL && c->plan.cg.limits ?
 	       hint(e, "is linux.resources.memory.limit too low?") : false;
+}
+
+/* The terminal goes to whoever asked for it. */
+static bool spawn_give_tty(struct ctr *c, struct err *e)
+{
+	static const char name[] = "/dev/ptmx";	/* receivers want a name */
+
+	if (c->console < 0) {
+		if (c->o->console)
+			c->o->console(c->o->data, c->tty);
+		return true;
+	}
+	if (!io_send(c->console, name, sizeof name - 1, c->tty))
+		return sysfail(e, "--console-socket: send the terminal");
+	fd_close(&c->tty);
+	fd_close(&c->console);
+	return true;
 }
 
 /* Reads messages and serves them until one of the kind comes. */
@@ -7735,8 +8215,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			break;
 		case MSG_TTY:
 			c->tty = fd_take(&fd);
-			if (c->o->console)
-				c->o->console(c->o->data, c->tty);
+			if (!spawn_give_tty(c, e))
+				return false;
 			break;
 		case MSG_ERR:
 			*e = m.err;
@@ -7750,7 +8230,7 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			return (want == MSG_END && exec) || (!failed &&
 							     spawn_died(c, e));
 		case MSG_HELLO:
-			spawn_reap(c->pid);		/* J */
+			io_reap(c->pid);		/* J */
 			c->pid = (int)m.index;
 			return !failed;
 		default:
@@ -7842,8 +8322,9 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
 
 	/* the size of a terminal is set before the process can ask for it */
-	c->hold = cg_is_late(&c->plan.cg) || c->plan.proc.terminal;
-	c->made |= MADE_CGROUP;
+	c->hold = cg_is_late(&c->plan.cg) || c->plan.proc.terminal ||
+		  c->mode != MODE_RUN;
+	c->made |= c->exec ? 0 : MADE_CGROUP;
 	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
 		     !cg_limit(&c->plan.cg, e)))
 		return false;
@@ -7853,10 +8334,10 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	c->peer = pair[1];
 	if (into)
 		group = io_open(c->plan.cg.d[0].path, O_PATH | O_DIRECTORY);
-	c->pid = spawn_clone(p->stage ? 0 : flags, group, &c->pidfd);
+	c->pid = io_clone(p->stage ? 0 : flags, group, &c->pidfd);
 	placed = group >= 0 && c->pid >= 0;
 	if (c->pid < 0 && into)		/* before 5.7, or a filter */
-		c->pid = spawn_clone(flags, -1, &c->pidfd);
+		c->pid = io_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
 		if (p->stage)
 			spawn_stage(c);
@@ -7866,8 +8347,9 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		sysfail(e, "make the namespaces");
 		return ns_explain(p, c->host.proc, e);
 	}
-	c->made |= MADE_INIT;
+	c->made |= MADE_INIT | (c->exec ? 0 : MADE_POSTSTOP);
 	fd_close(&c->peer);
+	fd_close(&c->start);
 	if (p->stage) {
 		if (!spawn_wait(c, MSG_HELLO, e))
 			return ns_explain(p, c->host.proc, e);
@@ -7879,16 +8361,36 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			return false;
 		spawn_raise_limits(c);
 	}
-	return spawn_oom_score(c, e) && spawn_place(c, into, placed, e);
+	return spawn_oom_score(c, e) &&
+	       (c->exec ? sync_go(c->sock, e) :
+			  spawn_place(c, into, placed, e));
 }
 
-/* From init's arranging to its execve. */
+static bool spawn_hook(struct ctr *c, enum hook kind, const char *status,
+		       struct err *e)
+{
+	return hook_all(c->plan.hooks, kind, &c->state, status, c->pid,
+			environ, c->plan.bundle, c->host.proc, e);
+}
+
+/* From init's arranging to where it only waits for a GO. */
+static bool spawn_ready(struct ctr *c, struct err *e)
+{
+	if (!c->exec && ctr_is_hooked(c) &&
+	    !(spawn_wait(c, MSG_MOUNTED, e) &&
+	      spawn_hook(c, HOOK_PRESTART, "creating", e) &&
+	      spawn_hook(c, HOOK_CREATE_RUNTIME, "creating", e) &&
+	      (sync_send(c->sock, MSG_HOOKED, 0, -1) ||
+	       sysfail(e, "let init go on"))))
+		return false;
+	/* the memory cgroup comes last, the setup is not charged to it */
+	return !c->hold || (spawn_wait(c, MSG_READY, e) &&
+			    cg_join(&c->plan.cg, c->pid, true, e));
+}
+
+/* To its execve. */
 static bool spawn_start(struct ctr *c, struct err *e)
 {
-	/* the memory cgroup comes last, the setup is not charged to it */
-	if (c->hold && (!spawn_wait(c, MSG_READY, e) ||
-			!cg_join(&c->plan.cg, c->pid, true, e)))
-		return false;
 	return sync_go(c->sock, e) && spawn_wait(c, MSG_END, e);
 }
 
@@ -8074,11 +8576,19 @@ static int verb_end(struct ctr *c, bool ok, const char *what, struct err *e,
 {
 	fd_close(&c->host.proc);
 	fd_close(&c->root);
+	fd_close(&c->sock);
+	fd_close(&c->start);
+	fd_close(&c->console);
+	fd_close(&c->tty);
+	fd_close(&c->pidfd);
 	fd_close(&c->state_dir);
 	fd_close(&c->state_root);
 	mem_free(&c->mem);
 	if (!ok) {
-		wrap(e, "cannot %s", what);
+		if (c->o->id)
+			wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
+		else
+			wrap(e, "cannot %s", what);
 		out->errnum = e->num;
 		text_to(out->text, sizeof out->text, "%s", e->text);
 	}
@@ -8090,7 +8600,8 @@ static void verb_begin(struct ctr *c, const struct nsrun_options *o,
 {
 	*c = (struct ctr){ .o = o, .state_root = -1, .state_dir = -1,
 			   .root = -1, .sock = -1, .peer = -1, .pidfd = -1,
-			   .tty = -1, .host.proc = -1 };
+			   .tty = -1, .start = -1, .console = -1,
+			   .host.proc = -1 };
 	out->errnum = 0;
 	out->text[0] = 0;
 }
@@ -8111,7 +8622,8 @@ static int host_proc(void)
 	return sys_fsmount(fs, 0);
 }
 
-static bool host_gather(struct host *h, struct arena *mem, struct err *e)
+static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
+			struct err *e)
 {
 	struct k_capset set[2];
 
@@ -8127,12 +8639,12 @@ static bool host_gather(struct host *h, struct arena *mem, struct err *e)
 	if (h->proc < 0)
 		return fail(e, "there is no proc file system on /proc: mount "
 			    "one");
-	return cg_discover(&h->cg, h->proc, mem) ||
+	return !cgroups || cg_discover(&h->cg, h->proc, mem) ||
 	       sysfail(e, "find the cgroups of this machine");
 }
 
 /* Load and plan: nothing on the host is touched. */
-static bool verb_load(struct ctr *c, struct err *e)
+static bool verb_load(struct ctr *c, bool keep, struct err *e)
 {
 	const char *name = c->o->bundle ? c->o->bundle : ".";
 	autofd dir = -1;
@@ -8143,20 +8655,81 @@ static bool verb_load(struct ctr *c, struct err *e)
 	bundle = mem_new(&c->mem, PATH_MAX);
 	if (!bundle)
 		return no_memory(e);
-	if (!host_gather(&c->host, &c->mem, e))
+	if (!host_gather(&c->host, !(c->o->flags & NSRUN_NO_CGROUPS), &c->mem,
+			 e))
 		return false;
 	dir = io_open(name, O_RDONLY | O_DIRECTORY);
 	text_to(path, sizeof path, "self/fd/%d", dir);
 	n = dir < 0 ? -1 : readlinkat(c->host.proc, path, bundle, PATH_MAX - 1);
 	if (n < 0)
 		return sysfail(e, "open the bundle %s", name);
-	text = io_load(&c->mem, dir, "config.json", CONFIG_MAX, &len, e);
+	text = c->o->config ?
+	       io_load(&c->mem, AT_FDCWD, c->o->config, CONFIG_MAX, &len, e) :
+	       io_load(&c->mem, dir, "config.json", CONFIG_MAX, &len, e);
 	if (!text)
 		return wrap(e, "bundle %s", bundle);
+	if (keep) {		/* parsing overwrites it */
+		c->config = mem_new(&c->mem, len);
+		c->config_len = len;
+		if (!c->config)
+			return no_memory(e);
+		memcpy((char *)c->config, text, len);
+	}
 	c->spec = spec_parse(&c->mem, c->o, text, len, e);
 	return c->spec &&
 	       plan_make(&c->plan, &c->host, c->o, c->spec, bundle, &c->mem,
 			 e);
+}
+
+/* The config that a container was made of. */
+static bool verb_load_kept(struct ctr *c, struct err *e)
+{
+	size_t len;
+	char *text = io_load(&c->mem, c->state_dir, "config.json", CONFIG_MAX,
+			     &len, e);
+
+	c->spec = text ? spec_parse(&c->mem, c->o, text, len, e) : NULL;
+	if (!c->spec)
+		return wrap(e, "the config of the container");
+	c->plan.hooks = c->spec->hooks;
+	c->plan.bundle = c->state.bundle;
+	return true;
+}
+
+/* In reverse, whatever of it was made (rule 6). */
+static void verb_undo(struct ctr *c)
+{
+	struct err e = { 0, "" };
+	size_t i;
+
+	fd_close(&c->sock);
+	fd_close(&c->peer);
+	fd_close(&c->tty);
+	if (c->made & MADE_INIT && c->pid > 0) {
+		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
+		io_reap(c->pid);
+	}
+	fd_close(&c->pidfd);
+	/* a delete may have been faster: then nothing is ours any more */
+	if (c->made & MADE_STATE &&
+	    (flock(c->state_dir, LOCK_EX) < 0 ||
+	     !state_same(c->state_root, c->o->id, c->state_dir)))
+		c->made = 0;
+	if (c->made & MADE_PIDFILE)
+		unlink(c->o->pid_file);
+	for (i = c->state.cgroups.n; c->made & MADE_CGROUP && i--; ) {
+		const struct state_cgroup *g = &c->state.cgroups.v[i];
+
+		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
+			cg_drop_path(g->path, (size_t)g->keep.v);
+	}
+	if (c->made & MADE_STATE)
+		state_drop(c->state_root, c->o->id, c->state_dir);
+	c->pid = 0;
+	if (c->made & MADE_POSTSTOP && c->plan.hooks &&
+	    !spawn_hook(c, HOOK_POSTSTOP, "stopped", &e))
+		log_note(c->o, NSRUN_WARNING, "%s", e.text);
+	c->made = 0;
 }
 
 /* Nothing of the container that the state speaks of lives any more. */
@@ -8169,19 +8742,22 @@ static bool verb_is_stale(const struct ctr *c, const struct state *s)
 		!state_alive(c->host.proc, s->runner, s->runner_start));
 }
 
-/* Undoes what a dead nsrun left, by its state. */
-static void verb_reclaim(const struct state *s)
+/* Undoes what a dead nsrun left in the directory open at dir, by its state. */
+static void verb_reclaim(const struct ctr *c, int dir, const struct state *s)
 {
-	size_t i;
+	struct ctr dead = { .o = c->o, .state_root = c->state_root,
+			    .state_dir = dir, .host = c->host, .sock = -1,
+			    .peer = -1, .tty = -1, .pidfd = -1,
+			    .made = MADE_STATE };
+	struct err ignored;
 
-	for (i = 0; i < s->cgroups.n; i++) {
-		const struct state_cgroup *g = &s->cgroups.v[i];
-
-		if (*g->path != '/' || (size_t)g->keep.v >= strlen(g->path))
-			continue;
-		cg_kill(g->path);
-		cg_drop_path(g->path, (size_t)g->keep.v);
+	if (s) {
+		dead.state = *s;
+		dead.made |= MADE_CGROUP | MADE_POSTSTOP;
+		verb_load_kept(&dead, &ignored);
 	}
+	verb_undo(&dead);
+	mem_free(&dead.mem);
 }
 
 /* The directory of an id that exists: ours if its container is gone. */
@@ -8203,9 +8779,7 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 			return false;
 		s = state_load(dir, &c->mem, c->o, e);
 		if (s ? verb_is_stale(c, s) : !*e->text) {
-			if (s)
-				verb_reclaim(s);
-			state_drop(c->state_root, id, dir);
+			verb_reclaim(c, dir, s);
 			*again = true;
 			return false;
 		}
@@ -8221,8 +8795,11 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	if (!state_root(c->o, path, e))
 		return e->num = EACCES, false;	/* a user without a place */
 	c->state_root = state_open_root(path);
+	c->dir = mem_text(&c->mem, "%s/%s", path, c->o->id);
 	if (c->state_root < 0)
 		return sysfail(e, "make the state root %s", path);
+	if (!c->dir)
+		return no_memory(e);
 	for (tries = 0; tries < 100; tries++) {
 		bool again;
 
@@ -8248,6 +8825,19 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	return fail(e, "container with given ID already exists");
 }
 
+/* Where `start` will connect; init listens. */
+static bool verb_start_socket(struct ctr *c, struct err *e)
+{
+	char path[PATH_MAX];
+
+	c->start = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (c->start < 0 ||
+	    !text_to(path, sizeof path, "%s/start", c->dir) ||
+	    !io_socket(c->start, path, true))
+		return sysfail(e, "make the start socket");
+	return true;
+}
+
 /* Takes the id and writes down what will be made. A foreground run can do
  * without, on a host that has no place to write. */
 static bool verb_claim(struct ctr *c, struct err *e)
@@ -8270,17 +8860,32 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	s->runner_start = (struct opt){ state_pid_start(c->host.proc,
 							getpid()), true };
 	if (!verb_claim_dir(c, e)) {
-		if (*e->text && e->num != EROFS && e->num != EACCES &&
-		    e->num != ENOSPC)
+		if (c->mode != MODE_RUN || (*e->text && e->num != EROFS && e->num != EACCES &&
+		    e->num != ENOSPC))
 			return false;
 		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
 		*e->text = 0;
 	}
 	cg_probe(cg);		/* after what a dead one left was removed */
-	for (i = 0; i < cg->n; i++)
+	for (i = 0; i < cg->n; i++) {
 		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
 			cg->d[i].path, { (long long)cg->d[i].keep, true } };
-	return c->state_dir < 0 || state_save(c->state_dir, s, &c->mem, e);
+		if (!cg_has(cg->d[i].h->ctrls, "freezer") &&
+		    (!cg->d[i].h->v2 || s->freezer))
+			continue;
+		s->freezer = mem_text(&c->mem, "%s/%s", cg->d[i].path,
+				      cg->d[i].h->v2 ? "cgroup.freeze" :
+				      "freezer.state");
+		if (!s->freezer)
+			return no_memory(e);
+	}
+	if (c->state_dir < 0)
+		return true;
+	if (!io_replace(c->state_dir, "config.json", c->config, c->config_len,
+			0600))
+		return sysfail(e, "keep config.json");
+	return state_save(c->state_dir, s, &c->mem, e) &&
+	       (c->mode != MODE_CREATE || verb_start_socket(c, e));
 }
 
 static bool verb_pid_file(struct ctr *c, struct err *e)
@@ -8303,30 +8908,6 @@ static bool verb_pid_file(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* In reverse, whatever of it was made (rule 6). */
-static void verb_undo(struct ctr *c)
-{
-	fd_close(&c->sock);
-	fd_close(&c->peer);
-	fd_close(&c->tty);
-	if (c->made & MADE_INIT && c->pid > 0) {
-		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
-		spawn_reap(c->pid);
-	}
-	fd_close(&c->pidfd);
-	if (c->made & MADE_PIDFILE)
-		unlink(c->o->pid_file);
-	if (c->made & MADE_CGROUP) {
-		if (c->plan.cg.n && c->plan.cg.d[0].ours &&
-		    !ns_makes(&c->plan.ns, CLONE_NEWPID))
-			cg_kill(c->plan.cg.d[0].path);
-		cg_drop(&c->plan.cg);
-	}
-	if (c->made & MADE_STATE)
-		state_drop(c->state_root, c->o->id, c->state_dir);
-	c->made = 0;
-}
-
 /* Before anything is opened, or a free number among them would become one of
  * ours, and be given away. */
 static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
@@ -8342,13 +8923,64 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 	return true;
 }
 
-/* Everything up to the execve. */
+/* A caller's socket, for what is sent there as a file descriptor. */
+static int verb_connect(const char *path, const char *option, struct err *e)
+{
+	autofd s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (s < 0 || !io_socket(s, path, false))
+		return sysfail(e, "--%s: connect to %s", option, path), -1;
+	return fd_take(&s);
+}
+
+/* Who is there to hold the terminal? */
+static bool verb_console(struct ctr *c, struct err *e)
+{
+	const char *path = c->o->console_socket;
+	bool wanted = c->plan.proc.terminal && c->mode != MODE_RUN;
+
+	if (wanted && !path)
+		return fail(e, "cannot allocate tty if nsrun will detach "
+			    "without setting console socket: process.terminal "
+			    "is true, give --console-socket");
+	if (!wanted && path)
+		return fail(e, "cannot use console socket if nsrun will not "
+			    "detach or allocate tty: --console-socket is for "
+			    "process.terminal true and a detached process");
+	if (path)
+		c->console = verb_connect(path, "console-socket", e);
+	return !path || c->console >= 0;
+}
+
+static bool verb_pidfd_socket(struct ctr *c, struct err *e)
+{
+	const char *path = c->o->pidfd_socket;
+	autofd sock = -1;
+
+	if (!path)
+		return true;
+	if (c->pidfd < 0)
+		return fail(e, "--pidfd-socket: this kernel has no pidfds");
+	sock = verb_connect(path, "pidfd-socket", e);
+	return sock >= 0 && (io_send(sock, "pidfd", 5, c->pidfd) ||
+			     sysfail(e, "--pidfd-socket: send the pidfd"));
+}
+
+static void verb_close_joined(struct ctr *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->plan.ns.n; i++)
+		fd_close(&c->plan.ns.join[i].fd);
+}
+
+/* Everything up to where init waits for its last GO. */
 static bool verb_create(struct ctr *c, struct err *e)
 {
 	const struct plan *p = &c->plan;
 	size_t i;
 
-	if (!verb_load(c, e))
+	if (!verb_load(c, true, e))
 		return false;
 	c->root = io_open(p->root, O_PATH | O_DIRECTORY);
 	if (c->root < 0)
@@ -8363,64 +8995,666 @@ static bool verb_create(struct ctr *c, struct err *e)
 	if ((p->hostname || p->domainname) && ns_is_own(&p->ns, CLONE_NEWUTS))
 		return fail(e, "%s: the uts namespace that is joined is the "
 			    "host's", p->hostname ? "hostname" : "domainname");
-	if (!verb_claim(c, e))
-		return false;
-	return spawn_init(c, e) && verb_pid_file(c, e) && spawn_start(c, e);
+	return verb_console(c, e) && verb_claim(c, e) && spawn_init(c, e) &&
+	       spawn_ready(c, e) && verb_pid_file(c, e) &&
+	       verb_pidfd_socket(c, e);
 }
 
-/* The state of a container that runs; the lock is free from here on. */
-static bool verb_running(struct ctr *c, struct err *e)
+/* The state of a container whose init outlives us, or runs. */
+static bool verb_save(struct ctr *c, const char *status, struct err *e)
 {
-	bool ok;
+	struct state *s = &c->state;
+	size_t i, n = 0;
 
 	if (c->state_dir < 0)
 		return true;
-	c->state.pid = (struct opt){ c->pid, true };
-	c->state.start = (struct opt){ state_pid_start(c->host.proc, c->pid),
-				       true };
-	c->state.status = "running";
-	ok = state_save(c->state_dir, &c->state, &c->mem, e);
-	flock(c->state_dir, LOCK_UN);
-	return ok;
+	for (i = 0; i < s->cgroups.n; i++)
+		if (c->plan.cg.d[i].ours)
+			s->cgroups.v[n++] = s->cgroups.v[i];
+	s->cgroups.n = n;
+	s->pid = (struct opt){ c->pid, true };
+	s->start = (struct opt){ state_pid_start(c->host.proc, c->pid), true };
+	s->status = status;
+	if (c->mode != MODE_RUN)
+		s->runner = s->runner_start = (struct opt){ 0, true };
+	return state_save(c->state_dir, s, &c->mem, e);
 }
 
-static void verb_close_joined(struct ctr *c)
+static bool verb_poststart(struct ctr *c, struct err *e)
 {
-	size_t i;
+	return spawn_hook(c, HOOK_POSTSTART, "running", e);
+}
 
-	for (i = 0; i < c->plan.ns.n; i++)
-		fd_close(&c->plan.ns.join[i].fd);
+/* Waits for the process in the foreground. */
+static int verb_attend(struct ctr *c)
+{
+	struct nsrun_process p = { c->pid, c->pidfd, c->tty };
+	int status;
+
+	if (c->o->attend)
+		c->o->attend(c->o->data, &p);
+	status = io_reap(c->pid);
+	c->made &= ~(unsigned)(MADE_INIT | MADE_PIDFILE);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+	       WEXITSTATUS(status);
+}
+
+int nsrun_create(const struct nsrun_options *o, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	c.mode = MODE_CREATE;
+	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
+	     verb_create(&c, &e) && verb_save(&c, "created", &e) &&
+	     sync_go(c.sock, &e);
+	verb_close_joined(&c);
+	if (ok)
+		c.made = 0;
+	verb_undo(&c);
+	return verb_end(&c, ok, "create", &e, out);
 }
 
 int nsrun_run(const struct nsrun_options *o, int *status,
 	      struct nsrun_error *out)
 {
 	struct err e = { 0, "" };
-	char what[ID_MAX + 16];
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
+	c.mode = o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
+	/* in the foreground init dies with us, so it need not be known before
+	 * it runs */
 	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
 	     verb_create(&c, &e) &&
-	     verb_running(&c, &e);
+	     (c.mode == MODE_RUN || verb_save(&c, "running", &e)) &&
+	     spawn_start(&c, &e) &&
+	     (c.mode != MODE_RUN || verb_save(&c, "running", &e)) &&
+	     verb_poststart(&c, &e);
 	verb_close_joined(&c);
-	if (ok) {
-		struct nsrun_process p = { c.pid, c.pidfd, c.tty };
-		int st;
-
-		if (o->attend)
-			o->attend(o->data, &p);
-		st = spawn_reap(c.pid);
-		c.made &= ~(unsigned)(MADE_INIT | MADE_PIDFILE);
-		*status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) :
-			  WEXITSTATUS(st);
+	if (ok && c.mode == MODE_DETACH) {
+		c.made = 0;
+	} else if (ok) {
+		if (c.state_dir >= 0)
+			flock(c.state_dir, LOCK_UN);
+		*status = verb_attend(&c);
 		if (o->flags & NSRUN_KEEP_ON_EXIT)
 			c.made = 0;
 	}
 	verb_undo(&c);
-	text_to(what, sizeof what, "run '%.*s'", ID_MAX, o->id ? o->id : "");
-	return verb_end(&c, ok, what, &e, out);
+	return verb_end(&c, ok, "run", &e, out);
+}
+
+/* Opens the state of an id that is there. */
+static bool verb_find(struct ctr *c, struct err *e)
+{
+	char path[PATH_MAX];
+	struct state *s;
+
+	if (!state_check_id(c->o->id, e) || !state_root(c->o, path, e))
+		return false;
+	c->dir = mem_text(&c->mem, "%s/%s", path, c->o->id);
+	c->host.proc = host_proc();
+	if (!c->dir || c->host.proc < 0)
+		return fail(e, "there is no proc file system on /proc");
+	c->state_root = io_open(path, O_PATH | O_DIRECTORY);
+	c->state_dir = openat(c->state_root, c->o->id, O_RDONLY | O_DIRECTORY |
+			      O_NOFOLLOW | O_CLOEXEC);
+	if (c->state_dir < 0 && (errno == ENOENT || errno == EBADF)) {
+		fail(e, "container does not exist");
+		return e->num = ENOENT, false;
+	}
+	if (c->state_dir < 0)
+		return sysfail(e, "open %s", c->dir);
+	s = state_load(c->state_dir, &c->mem, c->o, e);
+	if (s)
+		c->state = *s;
+	else if (*e->text)
+		return false;
+	c->pid = (int)c->state.pid.v;
+	return true;
+}
+
+/* The same, and nobody else changes it meanwhile. */
+static bool verb_find_locked(struct ctr *c, struct err *e)
+{
+	struct state *s;
+
+	if (!verb_find(c, e))
+		return false;
+	while (flock(c->state_dir, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return sysfail(e, "lock %s", c->dir);
+	if (!state_same(c->state_root, c->o->id, c->state_dir)) {
+		fail(e, "container does not exist");
+		return e->num = ENOENT, false;
+	}
+	s = state_load(c->state_dir, &c->mem, c->o, e);
+	if (s)
+		c->state = *s;
+	c->pid = (int)c->state.pid.v;
+	return s || !*e->text;
+}
+
+/* A hold on init that no reuse of its pid can deceive. */
+static bool verb_hold_init(struct ctr *c, struct err *e)
+{
+	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+		return fail(e, "container not running");
+	c->pidfd = sys_pidfd_open(c->pid);
+	return state_alive(c->host.proc, c->state.pid, c->state.start) ||
+	       fail(e, "container not running");
+}
+
+static bool verb_signal(const struct ctr *c, int sig)
+{
+	return (c->pidfd >= 0 ? sys_pidfd_send_signal(c->pidfd, sig) :
+		kill(c->pid, sig)) == 0;
+}
+
+/* Ends init, which is not our child, and waits for it. */
+static bool verb_end_init(struct ctr *c, struct err *e)
+{
+	const struct state *s = &c->state;
+	struct pollfd p = { c->pidfd, POLLIN, 0 };
+	struct err ignored;
+	int tries;
+
+	if (!verb_hold_init(c, &ignored))
+		return true;
+	if (!verb_signal(c, SIGKILL) && errno != ESRCH)
+		return sysfail(e, "kill process %d", c->pid);
+	if (s->freezer)		/* what is frozen does not die, on v1 */
+		io_put(AT_FDCWD, s->freezer, str_find(s->freezer, ".state") ?
+		       "THAWED" : "0");
+	p.fd = c->pidfd;
+	for (tries = 0; state_alive(c->host.proc, s->pid, s->start); tries++) {
+		if (tries == 1000)
+			return fail(e, "process %d does not end", c->pid);
+		poll(&p, c->pidfd >= 0, 10);
+	}
+	return true;
+}
+
+/* Connects to an init that waits for its start. */
+static bool verb_knock(struct ctr *c, struct err *e)
+{
+	char path[PATH_MAX];
+	struct ucred who;
+	socklen_t size = sizeof who;
+
+	c->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (c->sock < 0 || !text_to(path, sizeof path, "%s/start", c->dir))
+		return sysfail(e, "make a socket");
+	if (!io_socket(c->sock, path, false))
+		return errno == ECONNREFUSED || errno == ENOENT ?
+		       fail(e, "cannot start an already running container") :
+		       sysfail(e, "connect to %s", path);
+	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 ||
+	    who.pid != c->pid)
+		return fail(e, "%s is not held by init", path);
+	return true;
+}
+
+static bool verb_start(struct ctr *c, struct err *e)
+{
+	const char *status;
+
+	if (!verb_find_locked(c, e))
+		return false;
+	status = state_status(&c->state, c->host.proc);
+	if (str_eq(status, "stopped"))
+		return fail(e, "cannot start a container that has stopped");
+	if (str_eq(status, "paused"))
+		return fail(e, "cannot start a container in the paused state");
+	/* saved first: if we die in between it is too much that is said, and
+	 * a delete without force keeps its hands off */
+	c->state.status = "running";
+	return verb_hold_init(c, e) && verb_load_kept(c, e) &&
+	       verb_knock(c, e) &&
+	       state_save(c->state_dir, &c->state, &c->mem, e) &&
+	       spawn_start(c, e) &&
+	       (verb_poststart(c, e) || (verb_signal(c, SIGKILL), false));
+}
+
+int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_start(&c, &e);
+	return verb_end(&c, ok, "start", &e, out);
+}
+
+/* Without a pid namespace of its own, the rest does not die with init. */
+static bool verb_shares_pids(const struct ctr *c)
+{
+	struct stat a, b;
+	char path[32], pid[16];
+
+	text_to(pid, sizeof pid, "%d", c->pid);
+	ns_file(path, pid, CLONE_NEWPID);
+	return fstatat(c->host.proc, path, &a, 0) == 0 &&
+	       fstatat(c->host.proc, "self/ns/pid", &b, 0) == 0 &&
+	       a.st_ino == b.st_ino;
+}
+
+static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
+{
+	size_t i;
+
+	if (!verb_find(c, e) || !verb_hold_init(c, e))
+		return false;
+	all |= sig == SIGKILL && verb_shares_pids(c);
+	for (i = 0; all && i < c->state.cgroups.n; i++) {
+		autofd dir = io_open(c->state.cgroups.v[i].path,
+				     O_RDONLY | O_DIRECTORY);
+
+		if (dir >= 0) {
+			cg_signal(dir, sig);
+			break;		/* they are in all of them */
+		}
+	}
+	return verb_signal(c, sig) || (errno == ESRCH && all) ||
+	       (errno == ESRCH ? fail(e, "container not running") :
+		sysfail(e, "send signal %d", sig));
+}
+
+int nsrun_kill(const struct nsrun_options *o, int sig, int all,
+	       struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_kill(&c, sig, all, &e);
+	return verb_end(&c, ok, "kill", &e, out);
+}
+
+static bool verb_delete(struct ctr *c, bool force, struct err *e)
+{
+	const char *status;
+	struct err ignored = { 0, "" };
+
+	/* it may be held by a start that waits for what is to be ended */
+	if (force && (!verb_find(c, e) || !verb_end_init(c, e)))
+		return false;
+	fd_close(&c->pidfd);
+	fd_close(&c->host.proc);
+	fd_close(&c->state_root);
+	fd_close(&c->state_dir);
+	if (!verb_find_locked(c, e))
+		return false;
+	status = state_status(&c->state, c->host.proc);
+	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
+		return fail(e, "cannot delete container %s that is not "
+			    "stopped: %s", c->o->id, status);
+	if (!verb_end_init(c, e))
+		return false;
+	c->made = MADE_STATE | MADE_CGROUP;
+	if (c->state.status && verb_load_kept(c, &ignored))
+		c->made |= MADE_POSTSTOP;
+	verb_undo(c);
+	return true;
+}
+
+int nsrun_delete(const struct nsrun_options *o, int force,
+		 struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_delete(&c, force, &e) || (force && e.num == ENOENT);
+	return verb_end(&c, ok, "delete", &e, out);
+}
+
+static void verb_tell(const struct ctr *c, const struct state *s,
+		      nsrun_each *each, void *data)
+{
+	const char *status = state_status(s, c->host.proc);
+	struct stat st = { .st_uid = 0 };
+	struct nsrun_state n = {
+		.version = s->version ? s->version : "", .id = s->id,
+		.status = status, .bundle = s->bundle ? s->bundle : "",
+		.rootfs = s->rootfs ? s->rootfs : "",
+		.created = s->created ? s->created : "",
+		.pid = str_eq(status, "stopped") ? 0 : (int)s->pid.v,
+		.annotations = s->annotations.v,
+		.annotation_count = s->annotations.n,
+	};
+
+	fstat(c->state_dir, &st);
+	n.owner = st.st_uid;
+	each(data, &n);
+}
+
+int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
+		struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_find(&c, &e);
+	if (ok) {
+		c.state.id = o->id;
+		verb_tell(&c, &c.state, each, data);
+	}
+	return verb_end(&c, ok, "show the state of", &e, out);
+}
+
+/* One entry of the state root; one that is being deleted is none. */
+static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
+			  void *data)
+{
+	struct arena mark = c->mem;
+	struct err e = { 0, "" };
+	struct state *s;
+
+	c->state_dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
+			      O_NOFOLLOW | O_CLOEXEC);
+	s = c->state_dir < 0 ? NULL : state_load(c->state_dir, &c->mem, c->o,
+						 &e);
+	if (s) {
+		s->id = id;
+		verb_tell(c, s, each, data);
+	} else if (*e.text) {
+		log_note(c->o, NSRUN_WARNING, "%s is skipped: %s", id, e.text);
+	}
+	fd_close(&c->state_dir);
+	if (c->mem.chunks == mark.chunks)	/* for the next one */
+		c->mem = mark;
+}
+
+int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
+	       struct nsrun_error *out)
+{
+	_Alignas(struct k_dirent) char buf[4096];
+	struct err e = { 0, "" };
+	char path[PATH_MAX];
+	struct ctr c;
+	long n = 0, off;
+	autofd dir = -1;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	c.host.proc = host_proc();
+	ok = state_root(o, path, &e) && (mem_reserve(&c.mem, 1) ||
+					 no_memory(&e));
+	dir = ok ? io_open(path, O_RDONLY | O_DIRECTORY) : -1;
+	c.state_root = dir;
+	if (ok && dir < 0 && errno != ENOENT)
+		ok = sysfail(&e, "open %s", path);
+	while (dir >= 0 && (n = sys_getdents(dir, buf, sizeof buf)) > 0)
+		for (off = 0; off < n; ) {
+			struct k_dirent *d = (struct k_dirent *)(buf + off);
+			struct err ignored;
+
+			off += d->len;
+			if (state_check_id(d->name, &ignored))
+				verb_list_one(&c, d->name, each, data);
+		}
+	if (n < 0)
+		ok = sysfail(&e, "read %s", path);
+	c.state_root = -1;
+	return verb_end(&c, ok, "list containers", &e, out);
+}
+
+/* UID[:GID], and nothing else: a name or a sign must not become a 0. */
+static bool exec_user(struct spec_user *u, const char *s, struct err *e)
+{
+	size_t n = strcspn(s, ":");
+	unsigned long long uid, gid = 0;
+
+	if (!num_unsigned(s, n, &uid) || uid > 4294967294U ||
+	    (s[n] && (!num_unsigned(s + n + 1, strlen(s + n + 1), &gid) ||
+		      gid > 4294967294U)))
+		return fail(e, "--user wants UID or UID:GID in digits, not %s",
+			    s);
+	u->uid = (struct opt){ (long long)uid, true };
+	u->gid = (struct opt){ (long long)gid, true };
+	return true;
+}
+
+/* One more string at the end of a list that has room for it. */
+static bool exec_add_strs(struct arena *mem, struct strs *l, char **more)
+{
+	size_t n = 0;
+	char **v;
+
+	while (more && more[n])
+		n++;
+	v = mem_new(mem, (l->n + n + 2) * sizeof *v);
+	if (!v)
+		return false;
+	if (l->n)
+		memcpy(v, l->v, l->n * sizeof *v);
+	if (n)
+		memcpy(v + l->n, more, n * sizeof *v);
+	l->v = v;
+	l->n += n;
+	return true;
+}
+
+/* Capabilities into those sets that can harm nobody else: an inheritable one
+ * would reach programs that were not asked for (CVE-2022-29162). */
+static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
+		      struct err *e)
+{
+	int n;
+
+	if (!names || !*names)
+		return true;
+	if (!p->caps)
+		p->caps = mem_new(&c->mem, sizeof *p->caps);
+	if (!p->caps)
+		return no_memory(e);
+	for (; *names; names++) {
+		n = cap_find(*names);
+		if (n < 0)
+			return fail(e, "--cap: there is no capability %s",
+				    *names);
+		p->caps->bounding |= 1ULL << n;
+		p->caps->effective |= 1ULL << n;
+		p->caps->permitted |= 1ULL << n;
+	}
+	return true;
+}
+
+static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
+			struct err *e)
+{
+	unsigned long long id;
+	size_t n = 0;
+
+	while (ids && ids[n])
+		n++;
+	if (!n)
+		return true;
+	u->groups.v = mem_new(&c->mem, n * sizeof *u->groups.v);
+	if (!u->groups.v)
+		return no_memory(e);
+	for (u->groups.n = 0; u->groups.n < n; u->groups.n++) {
+		const char *s = ids[u->groups.n];
+
+		if (!num_unsigned(s, strlen(s), &id) || id > 4294967294U)
+			return fail(e, "--additional-gids wants an id in "
+				    "digits, not %s", s);
+		u->groups.v[u->groups.n] = (struct opt){ (long long)id, true };
+	}
+	return true;
+}
+
+/* The process of --process, or the container's with what the flags change. */
+static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
+			 struct err *e)
+{
+	struct walker k = { &c->mem, c->o, e };
+	struct where top = { NULL, NULL, 0 };
+	struct spec_process *p = c->spec->process;
+	struct json *j;
+	size_t len;
+	char *text;
+
+	if (x->process) {
+		text = io_load(&c->mem, AT_FDCWD, x->process, CONFIG_MAX, &len,
+			       e);
+		j = text ? json_parse(&c->mem, x->process, text, len, e) :
+			   NULL;
+		p = mem_new(&c->mem, sizeof *p);
+		if (!j || !p)
+			return j ? no_memory(e) : false;
+		if (!spec_due(&k, &top, j, JSON_OBJ) ||
+		    !spec_object(&k, &top, j, process_fields, p))
+			return wrap(e, "%s", x->process);
+		c->spec->process = p;
+	} else {
+		p->terminal = false;
+		p->size = NULL;
+		p->args = (struct strs){ NULL, 0 };
+	}
+	p->terminal |= (x->flags & NSRUN_EXEC_TTY) != 0;
+	p->no_new_privs |= (x->flags & NSRUN_EXEC_NO_NEW_PRIVS) != 0;
+	p->cwd = x->cwd ? x->cwd : p->cwd;
+	p->apparmor = x->apparmor ? x->apparmor : p->apparmor;
+	p->selinux = x->selinux ? x->selinux : p->selinux;
+	if (x->argv && *x->argv && p->args.n)
+		return fail(e, "a command is given, and --process too");
+	if (!exec_add_strs(&c->mem, &p->args, x->argv) ||
+	    !exec_add_strs(&c->mem, &p->env, x->env))
+		return no_memory(e);
+	return (!x->user || exec_user(&p->user, x->user, e)) &&
+	       exec_groups(c, &p->user, x->groups, e) &&
+	       exec_caps(c, p, x->caps, e) &&
+	       spec_check_process(p, e) &&
+	       (!p->scheduler || spec_check_scheduler(p->scheduler, e));
+}
+
+/* The groups of the container, all to be entered last. --cgroup names one
+ * below them, for all or for some controllers. */
+static bool exec_cgroups(struct ctr *c, const char *below, struct err *e)
+{
+	const char *colon = below ? strchr(below, ':') : NULL;
+	const char *sub = colon ? colon + 1 : below;
+	struct cg_plan *p = &c->plan.cg;
+	char *clean = mem_text(&c->mem, "/%s", sub ? sub : ""), *s;
+	bool found = !colon;
+	size_t i, k;
+
+	for (s = clean; s && *s; s += strcspn(s, "/"), s += *s == '/')
+		if (str_after(s, "..") && (!s[2] || s[2] == '/'))
+			return fail(e, "--cgroup: %s leads out of the "
+				    "container's cgroup", sub);
+	if (clean)
+		path_clean(clean);
+	for (i = 0; clean && i < c->state.cgroups.n && i < CG_HIER_MAX; i++) {
+		const char *path = c->state.cgroups.v[i].path;
+		bool takes = !colon;
+
+		for (k = 0; colon && k < c->host.cg.n; k++) {
+			const struct cg_hier *h = &c->host.cg.h[k];
+			const char *rest = str_after(path, h->mount);
+			char *list = mem_text(&c->mem, "%.*s",
+					      (int)(colon - below), below);
+			char *one, *save;
+
+			if (!rest || *rest != '/' || !list)
+				continue;
+			for (one = strtok_r(list, ",", &save); one;
+			     one = strtok_r(NULL, ",", &save))
+				takes |= cg_has(h->ctrls, one);
+		}
+		found |= takes;
+		p->d[p->n++] = (struct cg_dir){
+			.path = takes ? mem_text(&c->mem, "%s%s", path, clean) :
+				path, .late = true, .ours = true };
+	}
+	return found || fail(e, "--cgroup: %.*s is no controller of the "
+			     "container", (int)(colon - below), below);
+}
+
+static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
+		      struct err *e)
+{
+	struct plan *p = &c->plan;
+	uint64_t grant;
+	struct stat st;
+
+	if (!host_gather(&c->host, x->cgroup && strchr(x->cgroup, ':'),
+			 &c->mem, e) ||
+	    !verb_load_kept(c, e) || !exec_process(c, x, e))
+		return false;
+	c->spec->linux.sysctl.n = 0;	/* they are set */
+	grant = c->host.cap_last >= 63 ? ~0ULL :
+		(2ULL << c->host.cap_last) - 1;
+	p->id = c->o->id;
+	p->rootless = c->host.euid != 0;
+	p->devs.skip = true;		/* no console of its own */
+	if (!ns_plan_enter(&p->ns, c->pid, &c->mem, e) ||
+	    !ns_open(&p->ns, c->host.proc, e))
+		return false;
+	/* still the one whose namespaces we wanted? */
+	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+		return fail(e, "cannot exec in a stopped container");
+	if (!ns_joins(&p->ns, CLONE_NEWUSER))
+		grant &= c->host.caps;
+	p->root = ns_joins(&p->ns, CLONE_NEWNS) ? "/" : c->state.rootfs;
+	c->root = io_open(p->root, O_PATH | O_DIRECTORY);
+	if (c->root < 0 || fstat(c->root, &st) < 0)
+		return sysfail(e, "open the root %s", p->root);
+	return cred_plan(&p->cred, c->o, c->spec->process, grant, &c->mem,
+			 e) &&
+	       proc_plan(&p->proc, c->o, c->spec, &c->mem, e) &&
+	       exec_cgroups(c, x->cgroup, e);
+}
+
+static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
+		      struct err *e)
+{
+	const char *status;
+
+	if (!verb_find(c, e))
+		return false;
+	status = state_status(&c->state, c->host.proc);
+	if (str_eq(status, "stopped") || str_eq(status, "creating"))
+		return fail(e, "cannot exec in a %s container", status);
+	if (str_eq(status, "paused") &&
+	    !(x->flags & NSRUN_EXEC_IGNORE_PAUSED))
+		return fail(e, "cannot exec in a paused container (use "
+			    "--ignore-paused to override)");
+	fd_close(&c->host.proc);
+	c->exec = true;
+	c->mode = c->o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
+	return exec_plan(c, x, e) && verb_console(c, e) && spawn_init(c, e) &&
+	       spawn_ready(c, e) && verb_pid_file(c, e) &&
+	       verb_pidfd_socket(c, e) && spawn_start(c, e);
+}
+
+int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
+	       int *status, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_check_fds(o, &e) && verb_exec(&c, x, &e);
+	verb_close_joined(&c);
+	if (ok && c.mode == MODE_RUN)
+		*status = verb_attend(&c);
+	if (ok)
+		c.made = 0;
+	verb_undo(&c);
+	return verb_end(&c, ok, "exec in", &e, out);
 }
 
 int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
@@ -8435,12 +9669,13 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 	if (!o->id)
 		with_id.id = "ID";
 	verb_begin(&c, &with_id, out);
-	ok = verb_load(&c, &e);
+	ok = verb_load(&c, false, &e);
 	if (ok) {
 		plan_print(&t, &c.plan);
 		text_flush(&t);
 		ok = !t.bad || sysfail(&e, "write the plan");
 	}
+	c.o = o;
 	return verb_end(&c, ok, "plan", &e, out);
 }
 
@@ -8541,12 +9776,13 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 	char path[PATH_MAX], buf[4096];
 	struct text t = { buf, 0, sizeof buf, -1, false };
 	struct statfs fs;
+	struct nsrun_options no_id = { .bundle = o->bundle };
 	struct ctr c;
 	int depth = 0;
 	bool ok;
 	size_t i;
 
-	verb_begin(&c, o, out);
+	verb_begin(&c, &no_id, out);
 	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
 	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)
 		have |= SPEC_V2;
@@ -8657,57 +9893,113 @@ out:
 
 struct cli {
 	struct nsrun_options o;
-	const char	*log, *log_format, *preserve;
+	struct nsrun_exec x;
+	const char	*log, *log_format, *preserve, *manager, *format;
 	bool		debug, systemd, rootless, keep, no_keyring, ignored,
-			help, version;
+			detach, tty, no_new_privs, ignore_paused, all, force,
+			quiet, help, version;
 	int		log_fd;
 	char		**argv;
 	const struct command *cmd;
 	char		**args;
 	int		nargs;
+	struct arena	mem;		/* of lists */
 	struct watch	watch;
+	size_t		listed;
+	struct text	*out;
 };
 
-enum { IN_GLOBAL = 1, IN_RUN = 2, IN_SPEC = 4, IN_PLAN = 8 };
+struct command {
+	const char	*name, *args, *help;
+	short		least, most;	/* arguments; most -1: any number */
+	unsigned	where;		/* its options */
+	int		(*run)(struct cli *);
+};
+
+enum { IN_GLOBAL = 1, IN_RUN = 2, IN_CREATE = 4, IN_EXEC = 8, IN_KILL = 16,
+       IN_DELETE = 32, IN_LIST = 64, IN_SPEC = 128, IN_PLAN = 256,
+       IN_PLAIN = 512, IN_MAKE = IN_RUN | IN_CREATE };
 
 static const struct cli_option {
 	const char	*name;
 	char		letter;
-	unsigned char	where;
+	bool		list;		/* each use adds a value */
+	unsigned short	where;
 	unsigned short	off;
 	const char	*arg;		/* NULL: a switch */
 	const char	*help;
 } cli_options[] = {
 #define C(m) (unsigned short)offsetof(struct cli, m)
-	{ "root", 0, IN_GLOBAL, C(o.root), "DIR",
+	{ "root", 0, false, IN_GLOBAL, C(o.root), "DIR",
 	  "where the state of containers lives (/run/nsrun)" },
-	{ "log", 0, IN_GLOBAL, C(log), "FILE", "append errors to FILE too" },
-	{ "log-format", 0, IN_GLOBAL, C(log_format), "text|json",
+	{ "log", 0, false, IN_GLOBAL, C(log), "FILE",
+	  "append errors to FILE too" },
+	{ "log-format", 0, false, IN_GLOBAL, C(log_format), "text|json",
 	  "format of that file" },
-	{ "debug", 0, IN_GLOBAL, C(debug), NULL,
+	{ "debug", 0, false, IN_GLOBAL, C(debug), NULL,
 	  "log warnings and details as well" },
-	{ "systemd-cgroup", 0, IN_GLOBAL, C(systemd), NULL,
+	{ "log-level", 0, false, IN_GLOBAL, C(ignored), "LEVEL",
+	  "taken and ignored: see --debug" },
+	{ "cgroup-manager", 0, false, IN_GLOBAL, C(manager),
+	  "cgroupfs|disabled", "disabled: as on a host without cgroups" },
+	{ "systemd-cgroup", 0, false, IN_GLOBAL, C(systemd), NULL,
 	  "refused: nsrun writes the cgroup files itself" },
-	{ "rootless", 0, IN_GLOBAL, C(ignored), "auto|true|false",
+	{ "rootless", 0, false, IN_GLOBAL, C(ignored), "auto|true|false",
 	  "taken and ignored: nsrun sees for itself" },
-	{ "version", 'v', IN_GLOBAL, C(version), NULL, "print the version" },
-	{ "help", 'h', IN_GLOBAL | IN_RUN | IN_SPEC | IN_PLAN, C(help), NULL,
-	  "print this" },
-	{ "bundle", 'b', IN_RUN | IN_SPEC | IN_PLAN, C(o.bundle), "DIR",
-	  "the directory of config.json (.)" },
-	{ "pid-file", 0, IN_RUN, C(o.pid_file), "FILE",
+	{ "version", 'v', false, IN_GLOBAL, C(version), NULL,
+	  "print the version" },
+	{ "help", 'h', false, 0xffff, C(help), NULL, "print this" },
+	{ "bundle", 'b', false, IN_MAKE | IN_SPEC | IN_PLAN, C(o.bundle),
+	  "DIR", "the directory of config.json (.)" },
+	{ "config", 'f', false, IN_MAKE | IN_PLAN, C(o.config), "FILE",
+	  "read FILE in place of config.json" },
+	{ "pid-file", 0, false, IN_MAKE | IN_EXEC, C(o.pid_file), "FILE",
 	  "write the pid of the process to FILE" },
-	{ "preserve-fds", 0, IN_RUN, C(preserve), "N",
+	{ "console-socket", 0, false, IN_MAKE | IN_EXEC, C(o.console_socket),
+	  "SOCKET", "send the master of the terminal there" },
+	{ "pidfd-socket", 0, false, IN_MAKE | IN_EXEC, C(o.pidfd_socket),
+	  "SOCKET", "send a pidfd of the process there" },
+	{ "preserve-fds", 0, false, IN_MAKE | IN_EXEC, C(preserve), "N",
 	  "leave N fds open, from 3 on" },
-	{ "no-new-keyring", 0, IN_RUN, C(no_keyring), NULL,
+	{ "detach", 'd', false, IN_RUN | IN_EXEC, C(detach), NULL,
+	  "do not wait for the end of the process" },
+	{ "no-new-keyring", 0, false, IN_MAKE, C(no_keyring), NULL,
 	  "keep the session keyring" },
-	{ "keep", 0, IN_RUN, C(keep), NULL,
+	{ "keep", 0, false, IN_RUN, C(keep), NULL,
 	  "leave cgroups and state when the process has ended" },
-	{ "no-pivot", 0, IN_RUN, C(ignored), NULL,
+	{ "no-pivot", 0, false, IN_MAKE, C(ignored), NULL,
 	  "taken and ignored: an initramfs is recognised" },
-	{ "no-subreaper", 0, IN_RUN, C(ignored), NULL,
+	{ "no-subreaper", 0, false, IN_MAKE, C(ignored), NULL,
 	  "taken and ignored: nsrun is none" },
-	{ "rootless", 0, IN_SPEC, C(rootless), NULL,
+	{ "process", 'p', false, IN_EXEC, C(x.process), "FILE",
+	  "read the whole process from FILE" },
+	{ "tty", 't', false, IN_EXEC, C(tty), NULL, "on a new terminal" },
+	{ "cwd", 0, false, IN_EXEC, C(x.cwd), "DIR", "working directory" },
+	{ "env", 'e', true, IN_EXEC, C(x.env), "NAME=VALUE",
+	  "one more variable" },
+	{ "user", 'u', false, IN_EXEC, C(x.user), "UID[:GID]", "ids" },
+	{ "additional-gids", 'g', true, IN_EXEC, C(x.groups), "GID",
+	  "one more group" },
+	{ "cap", 'c', true, IN_EXEC, C(x.caps), "CAP_NAME",
+	  "one more capability" },
+	{ "process-label", 0, false, IN_EXEC, C(x.selinux), "LABEL",
+	  "SELinux label" },
+	{ "apparmor", 0, false, IN_EXEC, C(x.apparmor), "PROFILE",
+	  "AppArmor profile" },
+	{ "no-new-privs", 0, false, IN_EXEC, C(no_new_privs), NULL,
+	  "no new privileges by execve" },
+	{ "cgroup", 0, false, IN_EXEC, C(x.cgroup), "[CTRL,..:]PATH",
+	  "a cgroup below the container's" },
+	{ "ignore-paused", 0, false, IN_EXEC, C(ignore_paused), NULL,
+	  "wait for a resume" },
+	{ "all", 'a', false, IN_KILL, C(all), NULL,
+	  "signal all processes of the container" },
+	{ "force", 'f', false, IN_DELETE, C(force), NULL,
+	  "kill it first if it runs" },
+	{ "format", 'f', false, IN_LIST, C(format), "table|json",
+	  "of the list" },
+	{ "quiet", 'q', false, IN_LIST, C(quiet), NULL, "ids only" },
+	{ "rootless", 0, false, IN_SPEC, C(rootless), NULL,
 	  "a config for a user who is not root" },
 #undef C
 };
@@ -8792,54 +10084,328 @@ static void cli_console(void *data, int master)
 	watch_console(&((struct cli *)data)->watch, master);
 }
 
-/* SIGTERM and such while the container is being made: undo, and die of it. */
-static int cli_run(struct cli *c)
+/* Before a process is made: the program file is protected, and signals are
+ * read. SIGTERM and such mean to give up while it is being made. False after
+ * an error was told. */
+static bool cli_prepare(struct cli *c, struct watch *stop)
 {
-	struct watch stop = { .signals = -1 };
 	struct nsrun_error e;
 	sigset_t set;
-	int status, sig, failed;
 
-	if (c->nargs != 1)
-		return cli_failf(c, "run takes one container ID");
-	if (nsrun_protect(c->argv, &e) < 0)
-		return cli_failf(c, "cannot run '%s': protect the program "
-				 "file: %s", c->args[0], e.text);
+	if (nsrun_protect(c->argv, &e) < 0) {
+		cli_failf(c, "cannot %s '%s': protect the program file: %s",
+			  c->cmd->name, c->args[0], e.text);
+		return false;
+	}
 	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
-	stop.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	stop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	sigfillset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (stop.signals < 0 || c->watch.signals < 0)
-		return cli_failf(c, "cannot run '%s': this kernel has no "
-				 "signalfd", c->args[0]);
+	if (stop->signals < 0 || c->watch.signals < 0) {
+		cli_failf(c, "cannot %s '%s': this kernel has no signalfd",
+			  c->cmd->name, c->args[0]);
+		return false;
+	}
 	c->o.id = c->args[0];
-	c->o.cancel_fd = stop.signals;
+	c->o.cancel_fd = stop->signals;
 	c->o.console = cli_console;
 	c->o.attend = cli_attend;
 	c->watch.tty = -1;
-	c->o.flags = (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
-		     (c->keep ? NSRUN_KEEP_ON_EXIT : 0);
-	failed = nsrun_run(&c->o, &status, &e);
+	c->o.flags |= (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
+		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
+		      (c->detach ? NSRUN_DETACH : 0);
+	return true;
+}
+
+/* The terminal back to what it was; who was told to give up dies of it. */
+static int cli_finish(struct cli *c, struct watch *stop, bool failed,
+		      int otherwise, const struct nsrun_error *e)
+{
+	int sig;
+
 	watch_restore(&c->watch);
 	if (!failed)
-		return status;
-	sig = watch_signal(&stop);
-	cli_fail(c, e.text);
-	return sig ? 128 + sig : 1;
+		return c->detach ? 0 : otherwise;
+	sig = watch_signal(stop);
+	cli_fail(c, e->text);
+	return sig ? 128 + sig : c->cmd->where == IN_EXEC ? 255 : 1;
+}
+
+static int cli_create(struct cli *c)
+{
+	struct watch stop = { .signals = -1 };
+	struct nsrun_error e;
+
+	if (!cli_prepare(c, &stop))
+		return 1;
+	return cli_finish(c, &stop, nsrun_create(&c->o, &e) < 0, 0, &e);
+}
+
+static int cli_run(struct cli *c)
+{
+	struct watch stop = { .signals = -1 };
+	struct nsrun_error e;
+	int status = 0, failed;
+
+	if (!cli_prepare(c, &stop))
+		return 1;
+	failed = nsrun_run(&c->o, &status, &e);
+	return cli_finish(c, &stop, failed < 0, status, &e);
+}
+
+static int cli_exec(struct cli *c)
+{
+	struct watch stop = { .signals = -1 };
+	struct nsrun_error e;
+	int status = 0, failed;
+
+	if (!cli_prepare(c, &stop))
+		return 255;
+	c->x.argv = c->args + 1;
+	c->x.flags = (c->tty ? NSRUN_EXEC_TTY : 0) |
+		     (c->no_new_privs ? NSRUN_EXEC_NO_NEW_PRIVS : 0) |
+		     (c->ignore_paused ? NSRUN_EXEC_IGNORE_PAUSED : 0);
+	failed = nsrun_exec(&c->o, &c->x, &status, &e);
+	return cli_finish(c, &stop, failed < 0, status, &e);
+}
+
+static int cli_start(struct cli *c)
+{
+	struct nsrun_error e;
+
+	c->o.id = c->args[0];
+	return nsrun_start(&c->o, &e) ? cli_fail(c, e.text) : 0;
+}
+
+static int cli_delete(struct cli *c)
+{
+	struct nsrun_error e;
+
+	c->o.id = c->args[0];
+	return nsrun_delete(&c->o, c->force, &e) ? cli_fail(c, e.text) : 0;
+}
+
+/* 9, KILL, SIGKILL, sigkill, RTMIN+3; 0: none. */
+static int cli_signal(const char *s)
+{
+	unsigned long long n;
+	char name[16];
+	size_t i;
+
+	if (num_unsigned(s, strlen(s), &n))
+		return n < _NSIG ? (int)n : 0;
+	for (i = 0; s[i] && i < sizeof name - 1; i++)
+		name[i] = (char)(s[i] >= 'a' && s[i] <= 'z' ? s[i] - 32 : s[i]);
+	name[i] = 0;
+	s = str_after(name, "SIG") ? name + 3 : name;
+	for (i = 0; i < COUNT(signal_names); i++)
+		if (str_eq(s, signal_names[i].name))
+			return signal_names[i].value;
+	if (str_after(s, "RTMIN+") &&
+	    num_unsigned(s + 6, strlen(s + 6), &n) && 34 + n < _NSIG)
+		return 34 + (int)n;
+	if (str_after(s, "RTMAX-") &&
+	    num_unsigned(s + 6, strlen(s + 6), &n) && n < 31)
+		return _NSIG - 1 - (int)n;
+	return 0;
+}
+
+static int cli_kill(struct cli *c)
+{
+	const char *name = c->nargs > 1 ? c->args[1] : "TERM";
+	int sig = cli_signal(name);
+	struct nsrun_error e;
+
+	if (!sig)
+		return cli_failf(c, "unknown signal \"%s\"", name);
+	c->o.id = c->args[0];
+	return nsrun_kill(&c->o, sig, c->all, &e) ? cli_fail(c, e.text) : 0;
+}
+
+static void cli_put_state(struct json_out *o, const struct nsrun_state *s)
+{
+	size_t i;
+
+	json_put_open(o, NULL, '{');
+	json_put_str(o, "ociVersion", s->version);
+	json_put_str(o, "id", s->id);
+	json_put_num(o, "pid", s->pid);
+	json_put_str(o, "status", s->status);
+	json_put_str(o, "bundle", s->bundle);
+	json_put_str(o, "rootfs", s->rootfs);
+	json_put_str(o, "created", s->created);
+	if (s->annotation_count) {
+		json_put_open(o, "annotations", '{');
+		for (i = 0; i < s->annotation_count; i++)
+			json_put_str(o, s->annotations[i].key,
+				     s->annotations[i].value);
+		json_put_close(o, '}');
+	}
+	json_put_str(o, "owner", s->owner ? "" : "root");
+	json_put_close(o, '}');
+}
+
+static void cli_each_state(void *data, const struct nsrun_state *s)
+{
+	struct json_out o = { data, 0, true, false };
+
+	cli_put_state(&o, s);
+}
+
+static int cli_state(struct cli *c)
+{
+	char buf[1024];
+	struct text t = { buf, 0, sizeof buf, 1, false };
+	struct nsrun_error e;
+
+	c->o.id = c->args[0];
+	if (nsrun_state(&c->o, cli_each_state, &t, &e))
+		return cli_fail(c, e.text);
+	text_put(&t, "\n", 1);
+	text_flush(&t);
+	return t.bad;
+}
+
+/* A column of a table. */
+static void cli_column(struct text *t, const char *s, size_t width)
+{
+	size_t n = strlen(s);
+
+	text_put(t, s, n);
+	for (; n < width; n++)
+		text_put(t, " ", 1);
+	text_put(t, " ", 1);
+}
+
+static void cli_each_listed(void *data, const struct nsrun_state *s)
+{
+	struct cli *c = data;
+	struct json_out o = { c->out, 1, c->listed++ == 0, true };
+	char number[16];
+
+	if (c->quiet) {
+		text_add(c->out, "%s\n", s->id);
+	} else if (c->format && str_eq(c->format, "json")) {
+		cli_put_state(&o, s);
+	} else {
+		text_to(number, sizeof number, "%d", s->pid);
+		cli_column(c->out, s->id, 15);
+		cli_column(c->out, number, 11);
+		cli_column(c->out, s->status, 11);
+		cli_column(c->out, s->bundle, 23);
+		cli_column(c->out, s->created, 30);
+		text_to(number, sizeof number, "#%u", s->owner);
+		text_add(c->out, "%s\n", s->owner ? number : "root");
+	}
+}
+
+static int cli_list(struct cli *c)
+{
+	bool json = c->format && str_eq(c->format, "json");
+	char buf[4096];
+	struct text t = { buf, 0, sizeof buf, 1, false };
+	struct nsrun_error e;
+
+	if (c->format && !json && !str_eq(c->format, "table"))
+		return cli_failf(c, "--format is table or json, not %s",
+				 c->format);
+	c->out = &t;
+	if (!c->quiet)
+		text_add(&t, json ? "[" : "ID              PID         STATUS  "
+			 "    BUNDLE                  CREATED              "
+			 "          OWNER\n");
+	if (nsrun_list(&c->o, cli_each_listed, c, &e))
+		return cli_fail(c, e.text);
+	text_add(&t, json && !c->quiet ? "]\n" : "");
+	text_flush(&t);
+	return t.bad;
+}
+
+/* features.md: what nsrun knows, whatever this kernel can do. */
+static int cli_features(struct cli *c)
+{
+	static const char *const ns[] = { "cgroup", "ipc", "mount", "network",
+		"pid", "time", "user", "uts" };
+	char buf[1024];
+	struct text t = { buf, 0, sizeof buf, 1, false };
+	struct json_out o = { &t, 0, true, false };
+	const char *name;
+	char word[32];
+	size_t i;
+
+	(void)c;
+	json_put_open(&o, NULL, '{');
+	json_put_str(&o, "ociVersionMin", "1.0.0");
+	json_put_str(&o, "ociVersionMax", NSRUN_SPEC_VERSION);
+	json_put_open(&o, "hooks", '[');
+	for (i = 0; i < HOOK_COUNT; i++)
+		json_put_str(&o, NULL, hook_name((enum hook)i));
+	json_put_close(&o, ']');
+	json_put_open(&o, "mountOptions", '[');
+	for (i = 0; i < COUNT(words); i++) {
+		json_put_str(&o, NULL, words[i].name);
+		text_to(word, sizeof word, "r%s", words[i].name);
+		if (words[i].act == W_ATTR && !word_find(word))
+			json_put_str(&o, NULL, word);
+	}
+	for (i = 0; i < COUNT(propagation_names); i++)
+		json_put_str(&o, NULL, propagation_names[i].name);
+	json_put_close(&o, ']');
+	json_put_open(&o, "linux", '{');
+	json_put_open(&o, "namespaces", '[');
+	for (i = 0; i < COUNT(ns); i++)
+		json_put_str(&o, NULL, ns[i]);
+	json_put_close(&o, ']');
+	json_put_open(&o, "capabilities", '[');
+	for (name = cap_names; *name; name += strlen(name) + 1) {
+		text_to(word, sizeof word, "CAP_%s", name);
+		json_put_str(&o, NULL, word);
+	}
+	json_put_close(&o, ']');
+	json_put_open(&o, "cgroup", '{');
+	json_put_bool(&o, "v1", true);
+	json_put_bool(&o, "v2", true);
+	json_put_bool(&o, "systemd", false);
+	json_put_bool(&o, "systemdUser", false);
+	json_put_bool(&o, "rdma", false);
+	json_put_close(&o, '}');
+	json_put_open(&o, "seccomp", '{');
+	json_put_bool(&o, "enabled", false);
+	json_put_close(&o, '}');
+	json_put_open(&o, "apparmor", '{');
+	json_put_bool(&o, "enabled", true);
+	json_put_close(&o, '}');
+	json_put_open(&o, "selinux", '{');
+	json_put_bool(&o, "enabled", true);
+	json_put_close(&o, '}');
+	json_put_open(&o, "intelRdt", '{');
+	json_put_bool(&o, "enabled", false);
+	json_put_close(&o, '}');
+	json_put_open(&o, "mountExtensions", '{');
+	json_put_open(&o, "idmap", '{');
+	json_put_bool(&o, "enabled", true);
+	json_put_close(&o, '}');
+	json_put_close(&o, '}');
+	json_put_open(&o, "netDevices", '{');
+	json_put_bool(&o, "enabled", false);
+	json_put_close(&o, '}');
+	json_put_close(&o, '}');
+	json_put_close(&o, '}');
+	text_put(&t, "\n", 1);
+	text_flush(&t);
+	return t.bad;
 }
 
 static int cli_plan(struct cli *c)
 {
 	struct nsrun_error e;
 
-	if (c->nargs > 1)
-		return cli_failf(c, "plan takes one bundle");
 	if (c->nargs)
 		c->o.bundle = c->args[0];
 	return nsrun_plan(&c->o, 1, &e) ? cli_fail(c, e.text) : 0;
@@ -8849,20 +10415,29 @@ static int cli_spec(struct cli *c)
 {
 	struct nsrun_error e;
 
-	if (c->nargs)
-		return cli_failf(c, "spec takes no argument");
 	return nsrun_spec(&c->o, c->rootless, &e) ? cli_fail(c, e.text) : 0;
 }
 
-static const struct command {
-	const char	*name, *args, *help;
-	unsigned	where;
-	int		(*run)(struct cli *);
-} commands[] = {
-	{ "run", "ID", "run a container in the foreground", IN_RUN, cli_run },
-	{ "plan", "[BUNDLE]", "print what run would do, and do nothing",
+static const struct command commands[] = {
+	{ "run", "ID", "run a container", 1, 1, IN_RUN, cli_run },
+	{ "create", "ID", "make a container, but do not start its program",
+	  1, 1, IN_CREATE, cli_create },
+	{ "start", "ID", "start the program of a created container", 1, 1,
+	  IN_PLAIN, cli_start },
+	{ "exec", "ID COMMAND [ARGUMENT...]",
+	  "run one more program in a container", 1, -1, IN_EXEC, cli_exec },
+	{ "kill", "ID [SIGNAL]", "send a signal, TERM if none is named", 1, 2,
+	  IN_KILL, cli_kill },
+	{ "delete", "ID", "remove a stopped container", 1, 1, IN_DELETE,
+	  cli_delete },
+	{ "state", "ID", "print the state of a container as JSON", 1, 1,
+	  IN_PLAIN, cli_state },
+	{ "list", "", "list all containers", 0, 0, IN_LIST, cli_list },
+	{ "plan", "[BUNDLE]", "print what run would do, and do nothing", 0, 1,
 	  IN_PLAN, cli_plan },
-	{ "spec", "", "write a default config.json", IN_SPEC, cli_spec },
+	{ "spec", "", "write a default config.json", 0, 0, IN_SPEC, cli_spec },
+	{ "features", "", "print what nsrun supports as JSON", 0, 0, IN_PLAIN,
+	  cli_features },
 };
 
 static void cli_usage_options(struct text *t, unsigned where)
@@ -8947,6 +10522,23 @@ static const struct cli_option *cli_option(const char *word, unsigned where,
 	return NULL;
 }
 
+/* One more value of an option that may stand there again. */
+static bool cli_add(struct cli *c, char ***list, int most, const char *value)
+{
+	size_t n = 0;
+
+	if (!*list)
+		*list = mem_new(&c->mem, ((size_t)most + 1) * sizeof **list);
+	if (!*list) {
+		cli_failf(c, "out of memory");
+		return false;
+	}
+	while ((*list)[n])
+		n++;
+	(*list)[n] = (char *)value;
+	return true;
+}
+
 /* Options from argv[*at] on, up to the first word that is none. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 		      unsigned where)
@@ -8978,8 +10570,13 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 				  o->arg);
 			return false;
 		}
-		if (o->off != offsetof(struct cli, ignored))
+		if (o->list) {
+			if (!cli_add(c, (char ***)((char *)c + o->off), argc,
+				     value))
+				return false;
+		} else if (o->off != offsetof(struct cli, ignored)) {
 			*(const char **)((char *)c + o->off) = value;
+		}
 	}
 	return true;
 }
@@ -9048,7 +10645,7 @@ int nsrun_main(int argc, char **argv)
 {
 	struct cli c = { .log_fd = -1, .argv = argv };
 	const char *word;
-	int at = 1;
+	int at = 1, status;
 	size_t i;
 
 	cli_own_process();
@@ -9069,7 +10666,7 @@ int nsrun_main(int argc, char **argv)
 	    !cli_preserve(&c, at < argc ? argv[at] : "") ||
 	    !cli_open_log(&c))
 		return 1;
-	if (c.systemd)
+	if (c.systemd || (c.manager && str_eq(c.manager, "systemd")))
 		return cli_failf(&c, "systemd cgroup flag passed, but systemd "
 				 "support for managing cgroups is not "
 				 "available");
@@ -9078,9 +10675,18 @@ int nsrun_main(int argc, char **argv)
 				 word);
 	if (c.help)
 		return cli_usage(c.cmd);
+	if (c.manager && str_eq(c.manager, "disabled"))
+		c.o.flags |= NSRUN_NO_CGROUPS;
 	c.args = argv + at;
 	c.nargs = argc - at;
-	return c.cmd->run(&c);
+	if (c.nargs < c.cmd->least ||
+	    (c.cmd->most >= 0 && c.nargs > c.cmd->most))
+		return cli_failf(&c, "%s takes %s, see nsrun %s --help",
+				 c.cmd->name, *c.cmd->args ? c.cmd->args :
+				 "no argument", c.cmd->name);
+	status = c.cmd->run(&c);
+	mem_free(&c.mem);
+	return status;
 }
 
 #ifndef NSRUN_NO_MAIN

@@ -49,6 +49,14 @@ enum nsrun_flags {
 	NSRUN_NO_NEW_KEYRING	= 1,	/* stay in the session keyring */
 	NSRUN_KEEP_ON_EXIT	= 2,	/* run: leave the cgroups and the state
 					   of a container that has ended */
+	NSRUN_DETACH		= 4,	/* run, exec: do not wait for the end
+					   of the process */
+	NSRUN_NO_CGROUPS	= 8,	/* create, run: as on a host that has
+					   none */
+};
+
+struct nsrun_pair {
+	const char	*key, *value;
 };
 
 /* A container's first process while nsrun_run() waits for it. */
@@ -63,10 +71,15 @@ struct nsrun_process {
 struct nsrun_options {
 	const char	*id;		/* [A-Za-z0-9_+.-]+ but not . or .. */
 	const char	*bundle;	/* directory with config.json; "." */
+	const char	*config;	/* another file in its place */
 	const char	*root;		/* where state lives; $NSRUN_ROOT, then
 					   /run/nsrun, or for a user
 					   $XDG_RUNTIME_DIR/nsrun */
 	const char	*pid_file;	/* gets the pid, without a line end */
+	const char	*console_socket; /* unix stream socket that gets the
+					   master of the terminal, where the
+					   call does not wait for the end */
+	const char	*pidfd_socket;	/* the same for a pidfd */
 	unsigned	flags;		/* enum nsrun_flags */
 	int		preserve_fds;	/* that many, from 3 on, stay open */
 	int		listen_fds;	/* that many more, of which the process is
@@ -87,11 +100,91 @@ struct nsrun_options {
 };
 
 /*
+ * nsrun_create - make a container of o->bundle, all but executing its program
+ * (runtime.md, "Create"). Its init is a child of the caller, or, when the
+ * caller ends, of whoever is its subreaper.
+ */
+int nsrun_create(const struct nsrun_options *, struct nsrun_error *);
+
+/*
+ * nsrun_start - let a created container execute its program. Returns when it
+ * has been executed, and its poststart hooks are done.
+ */
+int nsrun_start(const struct nsrun_options *, struct nsrun_error *);
+
+/*
  * nsrun_run - create, start, wait for and delete a container (runtime.md,
  * "Lifecycle"). *status is the exit status of its process, or 128 + n when
- * signal n ended it.
+ * signal n ended it. With NSRUN_DETACH only create and start; *status is not
+ * set.
  */
 int nsrun_run(const struct nsrun_options *, int *status, struct nsrun_error *);
+
+enum nsrun_exec_flags {
+	NSRUN_EXEC_TTY			= 1,
+	NSRUN_EXEC_NO_NEW_PRIVS		= 2,
+	NSRUN_EXEC_IGNORE_PAUSED	= 4,	/* it runs when resumed */
+};
+
+/* One more process: that of a file, or the container's, changed by the rest. */
+struct nsrun_exec {
+	const char	*process;	/* file with a process of config.md */
+	char		**argv;		/* the command; NULL-terminated, as the
+					   other lists are. May be NULL */
+	char		**env;		/* NAME=value, more of them */
+	char		**caps;		/* CAP_..., more of them */
+	char		**groups;	/* additional group ids */
+	const char	*cwd, *user;	/* user: UID or UID:GID, in digits */
+	const char	*apparmor, *selinux;
+	const char	*cgroup;	/* [CONTROLLER[,...]:]PATH below the
+					   container's own */
+	unsigned	flags;		/* enum nsrun_exec_flags */
+};
+
+/*
+ * nsrun_exec - run one more process in a container. Waits for its end as
+ * nsrun_run() does, unless NSRUN_DETACH is set; o->pid_file gets its pid.
+ */
+int nsrun_exec(const struct nsrun_options *, const struct nsrun_exec *,
+	       int *status, struct nsrun_error *);
+
+/*
+ * nsrun_kill - send signal sig to init; if all, to every process of the
+ * container, as SIGKILL always does where it has no pid namespace of its own.
+ */
+int nsrun_kill(const struct nsrun_options *, int sig, int all,
+	       struct nsrun_error *);
+
+/*
+ * nsrun_delete - remove what is left of a stopped or a created container. With
+ * force a running one is killed first, and one that does not exist is no
+ * error.
+ */
+int nsrun_delete(const struct nsrun_options *, int force,
+		 struct nsrun_error *);
+
+/* A container as runtime.md, "State", tells of it; valid during the call. */
+struct nsrun_state {
+	const char	*version, *id;
+	const char	*status;	/* creating, created, running, paused or
+					   stopped */
+	const char	*bundle, *rootfs;
+	const char	*created;	/* RFC 3339 */
+	int		pid;		/* 0 when stopped */
+	unsigned	owner;		/* user id of its maker */
+	const struct nsrun_pair *annotations;
+	size_t		annotation_count;
+};
+
+typedef void nsrun_each(void *data, const struct nsrun_state *);
+
+/* nsrun_state - tell of the container o->id, by one call of each. */
+int nsrun_state(const struct nsrun_options *, nsrun_each *each, void *data,
+		struct nsrun_error *);
+
+/* nsrun_list - tell of all containers below o->root, in no order. */
+int nsrun_list(const struct nsrun_options *, nsrun_each *each, void *data,
+	       struct nsrun_error *);
 
 /*
  * nsrun_plan - what nsrun_run() would do with o->bundle, as text on fd, one
