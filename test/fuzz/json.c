@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char out[1 << 20];
 	struct text t = TEXT(out);
-	struct json_out o = { &t, 0, true };
+	struct json_out o = { &t, 0, true, false };
 	struct arena mem = { 0 };
 	struct err e = { 0, "" };
 	char *text = malloc(size + 1);

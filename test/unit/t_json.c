@@ -596,7 +596,8 @@ static void t_writer(void)
 	it("reads back what it writes, and writes it the same again");
 	for (i = 0; i < 500; i++) {
 		struct text t = TEXT(one), u = TEXT(two);
-		struct json_out o = { &t, 0, true }, p = { &u, 0, true };
+		struct json_out o = { &t, 0, true, false };
+		struct json_out p = { &u, 0, true, false };
 		struct json *j;
 
 		*one = *two = 0;
@@ -615,7 +616,7 @@ static void t_writer(void)
 
 	it("lays out members and elements one a line, empty ones on one");
 	struct text t = TEXT(one);
-	struct json_out o = { &t, 0, true };
+	struct json_out o = { &t, 0, true, false };
 
 	json_put_open(&o, NULL, '{');
 	json_put_str(&o, "a", "b");

@@ -688,7 +688,6 @@ static void t_unknown(void)
 static void t_later(void)
 {
 	static const struct { const char *path, *asks; } t[] = {
-		{ "hooks", "{\"prestart\":[{\"path\":\"/x\"}]}" },
 		{ "linux.seccomp", "{\"defaultAction\":\"SCMP_ACT_ALLOW\"}" },
 		{ "linux.intelRdt", "{\"closID\":\"x\"}" },
 		{ "linux.memoryPolicy", "{\"mode\":\"MPOL_BIND\"}" },
@@ -730,6 +729,14 @@ static void t_rules(void)
 #define ONE "[{\"containerID\":0,\"hostID\":0,\"size\":1}]"
 #define RES(s) "\"resources\":{" s "}"
 	static const struct { const char *process, *lin, *top, *error; } t[] = {
+		{ "", "", "\"hooks\":{\"prestart\":[{\"args\":[]}]}",
+		  "hooks.prestart[0].path: is missing" },
+		{ "", "", "\"hooks\":{\"poststop\":[{\"path\":\"/a\"},"
+		  "{\"path\":\"b\"}]}", "hooks.poststop[1].path: \"b\" is "
+		  "not an absolute path" },
+		{ "", "", "\"hooks\":{\"startContainer\":[{\"path\":"
+		  "\"/a\",\"timeout\":0}]}", "hooks.startContainer[0]."
+		  "timeout: 0 is out of range" },
 		{ "\"cwd\":\"tmp\"", "", "", "process.cwd: \"tmp\" is not an "
 		  "absolute path" },
 		{ "\"cwd\":\"\"", "", "", "process.cwd: \"\" is not an "

@@ -48,7 +48,7 @@ static void t_ids(void)
 	want(!state_check_id(name, &e), "256 bytes");
 }
 
-static struct pair notes[] = { { "plain", "value" },
+static struct nsrun_pair notes[] = { { "plain", "value" },
 	{ "q\"\\\n\t\x01", "\xc3\xa4\x7f/" }, { "", "" } };
 static struct state_cgroup groups[] = {
 	{ "/sys/fs/cgroup/memory/a b", { 21, true } },
