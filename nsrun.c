@@ -3566,6 +3566,17 @@ static bool state_same(int root, const char *id, int dir)
 	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+/* Was the directory open at dir removed, or the id given to another? */
+static bool state_is_gone(int root, const char *id, int dir)
+{
+	struct stat a, b;
+
+	if (fstatat(root, id, &b, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	return fstat(dir, &a) == 0 &&
+	       (a.st_ino != b.st_ino || a.st_dev != b.st_dev);
+}
+
 /* Empties and removes the container's directory. */
 static void state_drop(int root, const char *id, int dir)
 {
@@ -4439,6 +4450,8 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
 		if (!d->ours && !cg_refused(p, i, e->num))
 			return wrap(e, "linux.cgroupsPath");
+		if (!d->ours)
+			cg_drop_path(d->path, d->keep);
 		if (!d->ours && !said)
 			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s",
 				 e->text);
@@ -8225,7 +8238,11 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			failed = true;	/* init may be there all the same */
 			break;
 		case -1:
-			return sysfail(e, "receive from init");
+			sysfail(e, "receive from init");
+			if (want != MSG_HELLO || failed)
+				return false;
+			failed = true;
+			break;
 		case 0:
 			return (want == MSG_END && exec) || (!failed &&
 							     spawn_died(c, e));
@@ -8711,9 +8728,8 @@ static void verb_undo(struct ctr *c)
 	}
 	fd_close(&c->pidfd);
 	/* a delete may have been faster: then nothing is ours any more */
-	if (c->made & MADE_STATE &&
-	    (flock(c->state_dir, LOCK_EX) < 0 ||
-	     !state_same(c->state_root, c->o->id, c->state_dir)))
+	if (c->made & MADE_STATE && flock(c->state_dir, LOCK_EX) == 0 &&
+	    state_is_gone(c->state_root, c->o->id, c->state_dir))
 		c->made = 0;
 	if (c->made & MADE_PIDFILE)
 		unlink(c->o->pid_file);
@@ -9675,7 +9691,7 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 		text_flush(&t);
 		ok = !t.bad || sysfail(&e, "write the plan");
 	}
-	c.o = o;
+	with_id.id = NULL;	/* the bundle is meant */
 	return verb_end(&c, ok, "plan", &e, out);
 }
 
