@@ -62,6 +62,8 @@
 #   able S WORD..       one test does: `able S overlay && { ...; }`
 #   ours S              the test holds for nsrun only, where runc or crun are
 #                       known to differ
+#   small_libc          the probe is small, as with musl: with glibc a static
+#                       program needs more memory to begin
 #   skip S REASON       a visible skip
 #   REQUIRE="root net"  (environment) turns a skip for these into a failure
 #
@@ -271,6 +273,12 @@ ours()
 		skip "$1" "$peer behaves differently"
 		false
 	}
+}
+
+# musl's probe has 100 KB, glibc's 850 KB.
+small_libc()
+{
+	[ "$(wc -c <"$PROBE")" -lt 400000 ]
 }
 
 # ---- odd hosts ------------------------------------------------------------
