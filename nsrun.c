@@ -39,10 +39,19 @@
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
+ * With hooks I says MOUNTED before the pivot, P runs those of its side and
+ * answers HOOKED, and I runs createContainer. `create` ends after READY: the
+ * state "created" is saved, and with the last GO I listens on <root>/<id>/start.
+ * `start` connects there and takes P's place for the rest; only from READY on I
+ * outlives the P that made it, and it ends by itself if that P dies before the
+ * GO. `exec` is the same with another recipe, init_enter(): J joins the
+ * container's namespaces, P moves I into its cgroups. `kill`, `delete` and
+ * `start` find init by pid and start time, and hold it by a pidfd.
+ *
  * Both columns run at once; the first GO is where I needs what P does for it:
  * in a user namespace before anything else, otherwise before the cgroup mount.
  * The left column is verb_create() and spawn_init(), the right one
- * init_arrange() and init_start(). I is two recipes, and every step is named in
+ * init_arrange() (or init_enter()) and init_start(). I is two recipes, and every step is named in
  * the error if it fails. ERR may arrive instead of any message from the right;
  * P then kills I, undoes in reverse and reports. I dies with P
  * (PR_SET_PDEATHSIG).
@@ -127,6 +136,7 @@ enum {
 	CG_HIER_MAX	= 24,
 	CG_VALUE_MAX	= 4096,		/* bytes of a limit, as text */
 	LINKS_MAX	= 40,		/* symlinks in a path, as the kernel */
+	CPU_MASK	= 1024,		/* bytes: 8192 processors */
 };
 
 /* ===== ABI ===============================================================
@@ -2569,7 +2579,7 @@ static const struct field size_fields[] = {
 	F_END
 };
 
-/* Only for a later exec: taken, and checked to be text. */
+/* For an exec. */
 static const struct field affinity_fields[] = {
 	F(spec_affinity, T_STR, "initial", initial),
 	F(spec_affinity, T_STR, "final", final),
@@ -3292,10 +3302,11 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  *
  * <root>/<id>/state.json says what exists of a container, and is replaced by
  * rename: at the claim, with the cgroup directories that will be made, and when
- * it runs, with init's pid and start time. In between init dies with nsrun. So
- * whatever kills nsrun, the next one finds what to undo. The directory itself
- * is the lock (flock), and mkdir decides who owns an id. A pid counts only
- * together with its start time.
+ * init is there to stay, with its pid and start time. In between init dies with
+ * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it lie
+ * config.json, as it was at the create, and the start socket. The directory
+ * itself is the lock (flock) of who makes, starts or deletes, and mkdir decides
+ * who owns an id. A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -4501,6 +4512,49 @@ static bool cg_join(const struct cg_plan *p, int pid, bool late,
 		if (p->d[i].ours && p->d[i].late == late &&
 		    !cg_join_dir(&p->d[i], buf, e))
 			return false;
+	return true;
+}
+
+/* Where init went below the group at path, by its /proc/PID/cgroup: the kernel
+ * takes no process into a v2 group whose children have controllers. */
+static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
+{
+	char name[32], text[8192], *s;
+	size_t len = strlen(path), n;
+
+	text_to(name, sizeof name, "%d/cgroup", init);
+	if (io_get(proc, name, text, sizeof text) < 0)
+		return false;
+	s = str_after(text, "0::") ? text : str_find(text, "\n0::");
+	if (!s)
+		return false;
+	s = str_find(s, "::") + 2;
+	s[strcspn(s, "\n")] = 0;
+	/* what both have in common is known to lead to the group */
+	for (n = strlen(s); n; n--)
+		if (n <= len && strncmp(path + len - n, s, n) == 0 &&
+		    s[n] == '/' && !str_find(s, "/.."))
+			return text_to(out, PATH_MAX, "%s%s", path, s + n);
+	return false;
+}
+
+/* P moves one more process to where init is. */
+static bool cg_join_init(const struct cg_plan *p, int pid, int proc, int init,
+			 struct err *e)
+{
+	char buf[16], path[PATH_MAX];
+	size_t i;
+
+	text_to(buf, sizeof buf, "%d", pid);
+	for (i = 0; i < p->n; i++) {
+		struct cg_dir d = { .path = path };
+
+		if (!cg_join_dir(&p->d[i], buf, e) &&
+		    (e->num != EBUSY ||
+		     !cg_path_of(p->d[i].path, proc, init, path) ||
+		     !cg_join_dir(&d, buf, e)))
+			return false;
+	}
 	return true;
 }
 
@@ -6534,6 +6588,9 @@ struct proc_plan {
 	struct opt	oom_score_adj;
 	struct k_sched	sched;		/* size 0: leave it */
 	int		ioprio;		/* -1: leave it */
+	/* of an exec: before it enters the cgroup, and then. NULL: what the
+	 * cpuset gives */
+	const unsigned char *cpus_first, *cpus;
 	struct opt	personality;
 	struct sysctl	*sysctls;
 	size_t		nsysctls;
@@ -6589,6 +6646,41 @@ static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 		return fail(e, "the value holds a line end");
 	*y = (struct sysctl){ path, s->value, s->key, ns };
 	return true;
+}
+
+/* "0-3,7" as a mask, if it is asked for. */
+static bool proc_plan_cpus(const unsigned char **out, const char *s,
+			   struct arena *mem, struct err *e)
+{
+	const char *p = s;
+	unsigned char *mask;
+
+	if (!s || !*s)
+		return true;
+	mask = mem_new(mem, CPU_MASK);
+	if (!mask)
+		return no_memory(e);
+	for (*out = mask; ; p++) {
+		unsigned long long from, to;
+		size_t n = strspn(p, "0123456789");
+		bool ok = num_unsigned(p, n, &from);
+
+		to = from;
+		p += n;
+		if (ok && *p == '-') {
+			n = strspn(++p, "0123456789");
+			ok = num_unsigned(p, n, &to);
+			p += n;
+		}
+		if (!ok || from > to || to >= 8 * CPU_MASK ||
+		    (*p && *p != ','))
+			return fail(e, "process.execCPUAffinity: \"%s\" is no "
+				    "list of processors, as 0-3,7", s);
+		for (; from <= to; from++)
+			mask[from / 8] |= (unsigned char)(1 << from % 8);
+		if (!*p)
+			return true;
+	}
 }
 
 static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
@@ -6654,6 +6746,10 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	}
 	p->ioprio = s->ioprio ? (int)(s->ioprio->class.v << 13 |
 				      s->ioprio->priority.v) : -1;
+	if (s->affinity &&
+	    (!proc_plan_cpus(&p->cpus_first, s->affinity->initial, mem, e) ||
+	     !proc_plan_cpus(&p->cpus, s->affinity->final, mem, e)))
+		return false;
 	if (spec->linux.personality) {
 		p->personality = spec->linux.personality->domain;
 		if (spec->linux.personality->flags.n)
@@ -7056,13 +7152,23 @@ static bool proc_limits(const struct proc_plan *p, struct err *e)
 	return true;
 }
 
-static bool proc_schedule(const struct proc_plan *p, struct err *e)
+static bool proc_pin(const unsigned char *cpus, const char *when,
+		     struct err *e)
 {
-	unsigned char all[1024];
+	return !cpus || sys_setaffinity(CPU_MASK, cpus) == 0 ||
+	       sysfail(e, "process.execCPUAffinity.%s: set it", when);
+}
+
+static bool proc_schedule(const struct proc_plan *p, bool exec, struct err *e)
+{
+	unsigned char all[CPU_MASK];
 
 	/* not what P was pinned to, but what its cpuset gives; optional */
 	memset(all, 255, sizeof all);
-	sys_setaffinity(sizeof all, all);
+	if (!exec || !p->cpus)
+		sys_setaffinity(sizeof all, all);
+	else if (!proc_pin(p->cpus, "final", e))
+		return false;
 	if (p->sched.size && sys_sched_setattr(&p->sched) < 0)
 		return sysfail(e, "process.scheduler: set %s",
 			       name_of(sched_names, COUNT(sched_names),
@@ -7794,6 +7900,7 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	const struct plan *p = &c->plan;
 
 	return init_begin(c, in, e) &&
+	       proc_pin(p->proc.cpus_first, "initial", e) &&
 	       init_become(c, in, e) &&
 	       (ns_joins(&p->ns, CLONE_NEWNS) || root_enter(in, false, e)) &&
 	       init_console(c, in, e) &&
@@ -7813,7 +7920,7 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		       home_size, e))
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
-	if (!proc_schedule(&p->proc, e) || !proc_label(&p->proc,
+	if (!proc_schedule(&p->proc, c->exec, e) || !proc_label(&p->proc,
 						       c->host.proc, e) ||
 	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
 	    !cred_apply(&p->cred, in, e) ||
@@ -8340,7 +8447,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 
 	/* the size of a terminal is set before the process can ask for it */
 	c->hold = cg_is_late(&c->plan.cg) || c->plan.proc.terminal ||
-		  c->mode != MODE_RUN;
+		  c->mode != MODE_RUN || c->exec;
 	c->made |= c->exec ? 0 : MADE_CGROUP;
 	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
 		     !cg_limit(&c->plan.cg, e)))
@@ -8401,8 +8508,11 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	       sysfail(e, "let init go on"))))
 		return false;
 	/* the memory cgroup comes last, the setup is not charged to it */
-	return !c->hold || (spawn_wait(c, MSG_READY, e) &&
-			    cg_join(&c->plan.cg, c->pid, true, e));
+	return !c->hold ||
+	       (spawn_wait(c, MSG_READY, e) &&
+		(c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
+					(int)c->state.pid.v, e) :
+			   cg_join(&c->plan.cg, c->pid, true, e)));
 }
 
 /* To its execve. */
@@ -9441,7 +9551,7 @@ static bool exec_user(struct spec_user *u, const char *s, struct err *e)
 	return true;
 }
 
-/* One more string at the end of a list that has room for it. */
+/* More strings at the end of a list. */
 static bool exec_add_strs(struct arena *mem, struct strs *l, char **more)
 {
 	size_t n = 0;
