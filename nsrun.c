@@ -41,19 +41,19 @@
  *
  * With hooks I says MOUNTED before the pivot, P runs those of its side and
  * answers HOOKED, and I runs createContainer. `create` ends after READY: the
- * state "created" is saved, and with the last GO I listens on <root>/<id>/start.
- * `start` connects there and takes P's place for the rest; only from READY on I
- * outlives the P that made it, and it ends by itself if that P dies before the
- * GO. `exec` is the same with another recipe, init_enter(): J joins the
- * container's namespaces, P moves I into its cgroups. `kill`, `delete` and
+ * state "created" is saved, and with the last GO I waits at <root>/<id>/start.
+ * `start` connects there and takes P's place for the rest. Only from READY on
+ * does I outlive the P that made it, and it still ends by itself if that P dies
+ * before the GO. `exec` is the same with another recipe, init_enter(): J joins
+ * the container's namespaces, P moves I into its cgroups. `kill`, `delete` and
  * `start` find init by pid and start time, and hold it by a pidfd.
  *
  * Both columns run at once; the first GO is where I needs what P does for it:
  * in a user namespace before anything else, otherwise before the cgroup mount.
- * The left column is verb_create() and spawn_init(), the right one
- * init_arrange() (or init_enter()) and init_start(). I is two recipes, and every step is named in
- * the error if it fails. ERR may arrive instead of any message from the right;
- * P then kills I, undoes in reverse and reports. I dies with P
+ * The left column is verb_create(), spawn_init() and spawn_ready(), the right
+ * one init_arrange() and init_start(). I is two recipes, and every step is
+ * named in the error if it fails. ERR may arrive instead of any message from
+ * the right; P then kills I, undoes in reverse and reports. I dies with P
  * (PR_SET_PDEATHSIG).
  *
  * Six rules
@@ -2758,7 +2758,8 @@ static const struct field hook_fields[] = {
 
 /* In the order of enum hook, which is an index here. */
 static const struct field hooks_fields[] = {
-#define HOOK(n, kind) F_SUB(spec, T_LIST, n, hooks[kind], spec_hook, hook_fields)
+#define HOOK(n, kind) F_SUB(spec, T_LIST, n, hooks[kind], spec_hook, \
+			    hook_fields)
 	HOOK("prestart", HOOK_PRESTART),
 	HOOK("createRuntime", HOOK_CREATE_RUNTIME),
 	HOOK("createContainer", HOOK_CREATE_CONTAINER),
@@ -3592,11 +3593,13 @@ static bool state_is_gone(int root, const char *id, int dir)
 static void state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
-		"config.json", ".config.json.tmp", "start" };
+		"config.json", ".config.json.tmp", "start",
+		"notify/notify.sock" };
 	size_t i;
 
 	for (i = 0; i < COUNT(files); i++)
 		unlinkat(dir, files[i], 0);
+	unlinkat(dir, "notify", AT_REMOVEDIR);
 	unlinkat(root, id, AT_REMOVEDIR);
 }
 
@@ -7646,6 +7649,8 @@ struct ctr {
 	int		sock, peer;	/* P's end, and I's until the clone */
 	int		start;		/* the start socket, of I */
 	int		console;	/* where the terminal is wanted */
+	int		notify;		/* what the process tells systemd */
+	int		relay;		/* the child that passes it on */
 	int		pid, pidfd, tty;
 	unsigned	made;
 	enum mode	mode;
@@ -8420,9 +8425,9 @@ static bool spawn_join(struct ctr *c, bool all, struct err *e)
 	       (!all || cg_join(p, c->pid, true, e));
 }
 
-/* Makes the cgroups while init mounts. A cgroup namespace begins where its maker
- * is, so with one init must be in all of them before the GO; otherwise it only
- * needs the directories to be there. */
+/* Makes the cgroups while init mounts. A cgroup namespace begins where its
+ * maker is, so with one init must be in all of them before the GO; otherwise it
+ * only needs the directories to be there. */
 static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 {
 	bool all = ns_makes(&c->plan.ns, K_NEWCGROUP);
@@ -8706,6 +8711,7 @@ static int verb_end(struct ctr *c, bool ok, const char *what, struct err *e,
 	fd_close(&c->sock);
 	fd_close(&c->start);
 	fd_close(&c->console);
+	fd_close(&c->notify);
 	fd_close(&c->tty);
 	fd_close(&c->pidfd);
 	fd_close(&c->state_dir);
@@ -8728,6 +8734,7 @@ static void verb_begin(struct ctr *c, const struct nsrun_options *o,
 	*c = (struct ctr){ .o = o, .state_root = -1, .state_dir = -1,
 			   .root = -1, .sock = -1, .peer = -1, .pidfd = -1,
 			   .tty = -1, .start = -1, .console = -1,
+			   .notify = -1,
 			   .host.proc = -1 };
 	out->errnum = 0;
 	out->text[0] = 0;
@@ -8770,6 +8777,120 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	       sysfail(e, "find the cgroups of this machine");
 }
 
+/* More strings at the end of a list. */
+static bool strs_add(struct arena *mem, struct strs *l, char **more)
+{
+	size_t n = 0;
+	char **v;
+
+	while (more && more[n])
+		n++;
+	v = mem_new(mem, (l->n + n + 2) * sizeof *v);
+	if (!v)
+		return false;
+	if (l->n)
+		memcpy(v, l->v, l->n * sizeof *v);
+	if (n)
+		memcpy(v + l->n, more, n * sizeof *v);
+	l->v = v;
+	l->n += n;
+	return true;
+}
+
+/*
+ * sd_notify(3): with o->notify_socket the container has a socket of its own at
+ * /run/notify, because systemd would not take the word of a process that it
+ * does not know. What comes there is awaited when the process runs: its READY
+ * is passed on with its pid as the host knows it.
+ */
+static bool notify_add(struct ctr *c, struct err *e)
+{
+	static const char *const options[] = { "bind", "nosuid", "nodev",
+					       "noexec" };
+	char *env[] = { (char *)"NOTIFY_SOCKET=/run/notify/notify.sock", NULL };
+	struct spec *s = c->spec;
+	char root[PATH_MAX];
+	struct spec_mount *m;
+
+	if (!c->o->notify_socket)
+		return true;
+	m = mem_new(&c->mem, (s->mounts.n + 1) * sizeof *m);
+	if (!m || !state_root(c->o, root, e))
+		return m ? false : no_memory(e);
+	if (s->mounts.n)
+		memcpy(m, s->mounts.v, s->mounts.n * sizeof *m);
+	s->mounts.v = m;
+	m += s->mounts.n++;
+	m->destination = "/run/notify";
+	m->source = mem_text(&c->mem, "%s/%s/notify", root, c->o->id);
+	m->options.v = (char **)options;
+	m->options.n = COUNT(options);
+	return (m->source && strs_add(&c->mem, &s->process->env, env)) ||
+	       no_memory(e);
+}
+
+/* The socket, once it is known who will read from it. */
+static bool notify_open(struct ctr *c, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (!c->o->notify_socket)
+		return true;
+	c->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unlinkat(c->state_dir, "notify/notify.sock", 0);
+	if (c->notify < 0 ||
+	    !text_to(path, sizeof path, "%s/notify/notify.sock", c->dir) ||
+	    !io_socket(c->notify, path, true) ||
+	    fchmodat(c->state_dir, "notify/notify.sock", 0777, 0) < 0)
+		return sysfail(e, "make the notify socket");
+	return true;
+}
+
+/* Reads until the process is ready, or has ended. */
+static void notify_relay(struct ctr *c)
+{
+	struct pollfd p[] = { { c->notify, POLLIN, 0 },
+			      { c->pidfd, POLLIN, 0 } };
+	autofd to = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char buf[4096];
+	ssize_t n;
+
+	for (;;) {
+		if (poll(p, 2, c->pidfd < 0 ? 1000 : -1) < 0 && errno != EINTR)
+			return;
+		if (p[0].revents) {
+			n = recv(c->notify, buf, sizeof buf - 1, MSG_DONTWAIT);
+			buf[n > 0 ? n : 0] = 0;
+			if (str_find(buf, "READY=1"))
+				break;
+		} else if (p[1].revents || kill(c->pid, 0) < 0) {
+			return;
+		}
+	}
+	text_to(buf, sizeof buf, "READY=1\nMAINPID=%d\n", c->pid);
+	if (io_socket(to, c->o->notify_socket, false))
+		(void)!write(to, buf, strlen(buf));
+	else
+		log_note(c->o, NSRUN_WARNING, "connect to NOTIFY_SOCKET %s "
+			 "failed", c->o->notify_socket);
+}
+
+/* Awaits READY; in the foreground a child does, until we end. */
+static void notify_serve(struct ctr *c)
+{
+	if (c->notify < 0)
+		return;
+	if (c->mode == MODE_RUN)
+		c->relay = io_clone(0, -1, NULL);
+	if (c->mode == MODE_RUN && c->relay != 0)
+		return;
+	if (c->mode == MODE_RUN)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	notify_relay(c);
+	if (c->mode == MODE_RUN)
+		_exit(0);
+}
+
 /* Load and plan: nothing on the host is touched. */
 static bool verb_load(struct ctr *c, bool keep, struct err *e)
 {
@@ -8803,7 +8924,7 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 		memcpy((char *)c->config, text, len);
 	}
 	c->spec = spec_parse(&c->mem, c->o, text, len, e);
-	return c->spec &&
+	return c->spec && (!keep || notify_add(c, e)) &&
 	       plan_make(&c->plan, &c->host, c->o, c->spec, bundle, &c->mem,
 			 e);
 }
@@ -8835,6 +8956,10 @@ static void verb_undo(struct ctr *c)
 	if (c->made & MADE_INIT && c->pid > 0) {
 		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
 		io_reap(c->pid);
+	}
+	if (c->relay > 0) {
+		kill(c->relay, SIGKILL);
+		io_reap(c->relay);
 	}
 	fd_close(&c->pidfd);
 	/* a delete may have been faster: then nothing is ours any more */
@@ -8986,8 +9111,9 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	s->runner_start = (struct opt){ state_pid_start(c->host.proc,
 							getpid()), true };
 	if (!verb_claim_dir(c, e)) {
-		if (c->mode != MODE_RUN || (*e->text && e->num != EROFS && e->num != EACCES &&
-		    e->num != ENOSPC))
+		if (c->mode != MODE_RUN || (*e->text && e->num != EROFS &&
+					    e->num != EACCES &&
+					    e->num != ENOSPC))
 			return false;
 		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
 		*e->text = 0;
@@ -9010,8 +9136,11 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	if (!io_replace(c->state_dir, "config.json", c->config, c->config_len,
 			0600))
 		return sysfail(e, "keep config.json");
+	if (c->o->notify_socket && mkdirat(c->state_dir, "notify", 0755) < 0)
+		return sysfail(e, "make the directory of the notify socket");
 	return state_save(c->state_dir, s, &c->mem, e) &&
-	       (c->mode != MODE_CREATE || verb_start_socket(c, e));
+	       (c->mode != MODE_CREATE ? notify_open(c, e) :
+		verb_start_socket(c, e));
 }
 
 static bool verb_pid_file(struct ctr *c, struct err *e)
@@ -9201,6 +9330,8 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	     (c.mode != MODE_RUN || verb_save(&c, "running", &e)) &&
 	     verb_poststart(&c, &e);
 	verb_close_joined(&c);
+	if (ok)
+		notify_serve(&c);
 	if (ok && c.mode == MODE_DETACH) {
 		c.made = 0;
 	} else if (ok) {
@@ -9341,6 +9472,8 @@ static bool verb_start(struct ctr *c, struct err *e)
 	c->state.status = "running";
 	return verb_hold_init(c, e) && verb_load_kept(c, e) &&
 	       verb_knock(c, e) &&
+	       (faccessat(c->state_dir, "notify", F_OK, 0) < 0 ||
+		notify_open(c, e)) &&
 	       state_save(c->state_dir, &c->state, &c->mem, e) &&
 	       spawn_start(c, e) &&
 	       (verb_poststart(c, e) || (verb_signal(c, SIGKILL), false));
@@ -9353,7 +9486,10 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 	bool ok;
 
 	verb_begin(&c, o, out);
+	c.mode = MODE_CREATE;
 	ok = verb_start(&c, &e);
+	if (ok)
+		notify_serve(&c);
 	return verb_end(&c, ok, "start", &e, out);
 }
 
@@ -9551,26 +9687,6 @@ static bool exec_user(struct spec_user *u, const char *s, struct err *e)
 	return true;
 }
 
-/* More strings at the end of a list. */
-static bool exec_add_strs(struct arena *mem, struct strs *l, char **more)
-{
-	size_t n = 0;
-	char **v;
-
-	while (more && more[n])
-		n++;
-	v = mem_new(mem, (l->n + n + 2) * sizeof *v);
-	if (!v)
-		return false;
-	if (l->n)
-		memcpy(v, l->v, l->n * sizeof *v);
-	if (n)
-		memcpy(v + l->n, more, n * sizeof *v);
-	l->v = v;
-	l->n += n;
-	return true;
-}
-
 /* Capabilities into those sets that can harm nobody else: an inheritable one
  * would reach programs that were not asked for (CVE-2022-29162). */
 static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
@@ -9655,8 +9771,8 @@ static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 	p->selinux = x->selinux ? x->selinux : p->selinux;
 	if (x->argv && *x->argv && p->args.n)
 		return fail(e, "a command is given, and --process too");
-	if (!exec_add_strs(&c->mem, &p->args, x->argv) ||
-	    !exec_add_strs(&c->mem, &p->env, x->env))
+	if (!strs_add(&c->mem, &p->args, x->argv) ||
+	    !strs_add(&c->mem, &p->env, x->env))
 		return no_memory(e);
 	return (!x->user || exec_user(&p->user, x->user, e)) &&
 	       exec_groups(c, &p->user, x->groups, e) &&
@@ -10243,6 +10359,7 @@ static bool cli_prepare(struct cli *c, struct watch *stop)
 	c->o.console = cli_console;
 	c->o.attend = cli_attend;
 	c->watch.tty = -1;
+	c->o.notify_socket = getenv("NOTIFY_SOCKET");
 	c->o.flags |= (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
 		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
 		      (c->detach ? NSRUN_DETACH : 0);
@@ -10306,6 +10423,7 @@ static int cli_start(struct cli *c)
 	struct nsrun_error e;
 
 	c->o.id = c->args[0];
+	c->o.notify_socket = getenv("NOTIFY_SOCKET");
 	return nsrun_start(&c->o, &e) ? cli_fail(c, e.text) : 0;
 }
 

@@ -80,6 +80,11 @@ struct nsrun_options {
 					   master of the terminal, where the
 					   call does not wait for the end */
 	const char	*pidfd_socket;	/* the same for a pidfd */
+	const char	*notify_socket;	/* create, start, run: as systemd's
+					   $NOTIFY_SOCKET; gets READY and the
+					   pid of the process. start, and a run
+					   that does not wait for the end, wait
+					   for READY */
 	unsigned	flags;		/* enum nsrun_flags */
 	int		preserve_fds;	/* that many, from 3 on, stay open */
 	int		listen_fds;	/* that many more, of which the process is
