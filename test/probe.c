@@ -522,6 +522,19 @@ static int do_cat(char **a)
 	return copy_out(0);
 }
 
+/* save FILE: stdin goes there. */
+static int do_save(char **a)
+{
+	int fd = open(a[0], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	char buf[65536];
+	ssize_t n = -1;
+
+	while (fd >= 0 && (n = read(0, buf, sizeof(buf))) > 0)
+		if (write(fd, buf, n) != n)
+			return -1;
+	return fd < 0 || close(fd) || n < 0 ? -1 : 0;
+}
+
 static int do_fd(char **a)
 {
 	int fd = atoi(a[0]);
@@ -1091,6 +1104,7 @@ static const struct command {
 	{ "reap",		1, do_reap },
 	{ "receive",		1, do_receive },
 	{ "rm",			1, do_rm },
+	{ "save",		1, do_save },
 	{ "seq",		1, do_seq },
 	{ "setgid",		1, do_setgid },
 	{ "sethostname",	1, do_sethostname },
