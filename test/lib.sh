@@ -43,6 +43,12 @@
 #                       written a line; $runner is the process to signal
 #   start_nowait        does not wait
 #   finish              waits for it; sets $out $err $status
+#   verb COMMAND [..]   $NSRUN --root $STATE $G COMMAND .., as run does
+#   create [OPTION..]   creates $ID of $B: $pid is its init, what it and its
+#                       init say goes to $T/pay and $T/pay.err
+#   in_state STATUS     whether `state` says so of $ID
+#   said REGEX          whether a line of $T/pay matches
+#   member NAME         of the JSON object $out, a string or a number
 #   wait_for CMD..      until the command succeeds, $LIMIT seconds at most
 #   seen KEY            the rest of the line "KEY rest" of $out
 #
@@ -54,6 +60,8 @@
 #   refused S REGEX     nsrun failed itself: status 1, nothing on stdout, and
 #                       one line on stderr, "nsrun: cannot run 'ID': ..." that
 #                       matches; of a peer only the failure is asked
+#   declined S REGEX [STATUS [WORDS]]  the same of any command, which names
+#                       itself with WORDS
 #   not CMD..           turns a status round
 #
 # Leaving out
@@ -182,16 +190,21 @@ check_err()
 
 refused()
 {
+	declined "$1" "$2" 1 "cannot run "
+}
+
+declined()
+{
 	if [ -n "$peer" ]; then
 		check "$1" [ "$status" != 0 ]
-	elif [ "$status" != 1 ]; then
-		fail_run "$1" "wanted status 1"
+	elif [ "$status" != "${3:-1}" ]; then
+		fail_run "$1" "wanted status ${3:-1}"
 	elif [ -n "$out" ]; then
 		fail_run "$1" "wanted nothing on stdout"
 	elif [ "$(printf '%s\n' "$err" | wc -l)" -ne 1 ]; then
 		fail_run "$1" "wanted one line on stderr"
-	elif ! printf '%s\n' "$err" | grep -q '^nsrun: cannot run '; then
-		fail_run "$1" "wanted on stderr: nsrun: cannot run 'ID': ..."
+	elif ! printf '%s\n' "$err" | grep -q "^nsrun: ${4:-}"; then
+		fail_run "$1" "wanted on stderr: nsrun: ${4:-}..."
 	else
 		check_err "$1" "$2"
 	fi
@@ -443,6 +456,47 @@ outputs()
 	err=$(tr -d '\000' <"$T/err")
 }
 
+verb()
+{
+	# shellcheck disable=SC2086 # words
+	$limit "$NSRUN" --root "$STATE" $G "$@" >"$T/out" 2>"$T/err"
+	status=$?
+	outputs
+}
+
+create()
+{
+	rm -f "$T/pay.pid"
+	# shellcheck disable=SC2086 # words
+	$limit "$NSRUN" --root "$STATE" $G create -b "$B" \
+		--pid-file "$T/pay.pid" "$@" "$ID" >"$T/pay" 2>"$T/pay.err"
+	status=$?
+	out=$(cat "$T/pay")
+	err=$(cat "$T/pay.err")
+	pid=$(cat "$T/pay.pid" 2>/dev/null)
+}
+
+in_state()
+{
+	verb state "$ID"
+	[ "$(member status)" = "$1" ]
+}
+
+said()
+{
+	grep -Eq -e "$1" "$T/pay"
+}
+
+member()
+{
+	if has jq; then
+		printf '%s\n' "$out" | jq -r ".$1"
+	else
+		printf '%s\n' "$out" |
+			sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\).*/\1/p"
+	fi
+}
+
 start_nowait()
 {
 	: >"$T/out"
@@ -483,7 +537,7 @@ finish()
 # Whether the process is there and not a zombie.
 alive()
 {
-	grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
+	grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null
 }
 
 wait_for()

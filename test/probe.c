@@ -10,9 +10,10 @@
  *
  * A command that fails prints "error COMMAND ARG: cause" on stdout and ends
  * the program with 1; "try COMMAND ..." prints the same and goes on. When all
- * commands are done the status is 0. "exec" takes all that follows it. As
- * "true", "false" and "sleep" it is those. It asks the kernel by system calls
- * where it can, because /proc may not be mounted: what needs it is left out.
+ * commands are done the status is 0. "exec" and "reap" take all that follows
+ * them. As "true", "false" and "sleep" it is those. It asks the kernel by
+ * system calls where it can, because /proc may not be mounted: what needs it
+ * is left out.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -521,6 +522,19 @@ static int do_cat(char **a)
 	return copy_out(0);
 }
 
+/* save FILE: stdin goes there. */
+static int do_save(char **a)
+{
+	int fd = open(a[0], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	char buf[65536];
+	ssize_t n = -1;
+
+	while (fd >= 0 && (n = read(0, buf, sizeof(buf))) > 0)
+		if (write(fd, buf, n) != n)
+			return -1;
+	return fd < 0 || close(fd) || n < 0 ? -1 : 0;
+}
+
 static int do_fd(char **a)
 {
 	int fd = atoi(a[0]);
@@ -930,6 +944,69 @@ static int do_exec(char **a)
 	return -1;
 }
 
+/* reap COMMAND...: runs it and adopts what it leaves behind. Tells of every
+ * child that ends, until there is none: "reaped PID STATUS". */
+static int do_reap(char **a)
+{
+	pid_t pid;
+	int st;
+
+	fflush(stdout);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+		return -1;
+	pid = fork();
+	if (!pid)
+		do_exec(a);
+	if (pid <= 0)
+		_exit(127);
+	while ((pid = waitpid(-1, &st, 0)) > 0) {
+		printf("reaped %d %d\n", pid, WIFSIGNALED(st) ?
+		       128 + WTERMSIG(st) : WEXITSTATUS(st));
+		fflush(stdout);
+	}
+	return 0;
+}
+
+/* receive PATH [TEXT]: listens there for a message with a file descriptor,
+ * prints "received MESSAGE", writes TEXT to the descriptor and prints what
+ * comes from it until it ends. */
+static int do_receive(char **a)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), c;
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} u;
+	char text[256];
+	struct iovec iov = { text, sizeof(text) - 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+			    .msg_control = &u, .msg_controllen = sizeof(u) };
+	ssize_t n;
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", a[0]);
+	if (fd < 0 || bind(fd, (void *)&un, sizeof(un)) || listen(fd, 1))
+		return -1;
+	printf("listening\n");
+	fflush(stdout);
+	c = accept(fd, NULL, NULL);
+	n = c < 0 ? -1 : recvmsg(c, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -1;
+	close(c);
+	close(fd);
+	if (m.msg_controllen < sizeof(u.head) ||
+	    u.head.cmsg_type != SCM_RIGHTS) {
+		errno = ENOMSG;
+		return -1;
+	}
+	memcpy(&fd, CMSG_DATA(&u.head), sizeof(fd));
+	printf("received %.*s\n", (int)n, text);
+	if (a[1] && write(fd, a[1], strlen(a[1])) < 0)
+		return -1;
+	return copy_out(fd) && errno != EIO ? -1 : 0;
+}
+
 /* What a program that is executed next inherits. */
 
 static int do_ignore(char **a)
@@ -1024,7 +1101,10 @@ static const struct command {
 	{ "open",		1, do_open },
 	{ "read",		1, do_read },
 	{ "readlink",		1, do_readlink },
+	{ "reap",		1, do_reap },
+	{ "receive",		1, do_receive },
 	{ "rm",			1, do_rm },
+	{ "save",		1, do_save },
 	{ "seq",		1, do_seq },
 	{ "setgid",		1, do_setgid },
 	{ "sethostname",	1, do_sethostname },
@@ -1093,7 +1173,8 @@ int main(int argc, char **argv)
 		int n = 0;
 
 		while (i < argc && (strcmp(argv[i], ":") ||
-				    (n && !strcmp(words[0], "exec"))))
+				    (n && (!strcmp(words[0], "exec") ||
+					   !strcmp(words[0], "reap")))))
 			words[n++] = argv[i++];
 		words[n] = NULL;
 		i++;
