@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # CC, CFLAGS and LDFLAGS may come from outside; what nsrun needs is added.
-CC := $(if $(filter default,$(origin CC)),$(shell command -v musl-gcc || echo cc),$(CC))
+# What is found is looked for again by each recipe: tools.sh may install it.
+ifeq ($(origin CC),default)
+CC = $(shell command -v musl-gcc || echo cc)
+endif
 CFLAGS ?= -Os
 LDFLAGS ?=
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -22,18 +25,18 @@ test/build/%: test/%.c Makefile
 	@mkdir -p test/build
 	$(CC) $(BUILD) -Wall -Wextra $(WERROR) $(CFLAGS) -o $@ $< $(LINK) $(LDFLAGS)
 
-demo:	## install what is missing, build, run a container and show it
-	@test/tools.sh build
+tools:
+	@test/tools.sh build $(filter check,$(MAKECMDGOALS))
+
+demo: tools	## install what is missing, build, run a container and show it
 	@$(MAKE) -s nsrun test/build/probe
 	@test/demo.sh
 
-check:	## install what is missing, run all tests
-	@test/tools.sh build check
+check: tools	## install what is missing, run all tests
 	@$(MAKE) -s WERROR=-Werror nsrun test/build/probe test/build/floor test/build/rounds
 	@test/check.sh
 
-bench:	## nsrun beside the kernel's own price, crun, runc and bwrap
-	@test/tools.sh build
+bench: tools	## nsrun beside the kernel's own price, crun, runc and bwrap
 	@$(MAKE) -s nsrun test/build/probe test/build/floor test/build/rounds
 	@test/bench.sh
 
@@ -55,4 +58,4 @@ clean:	## remove what was built
 help:	## this
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: demo check bench cross size install clean help
+.PHONY: tools demo check bench cross size install clean help

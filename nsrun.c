@@ -1606,6 +1606,7 @@ struct run {
 	const char	*dir;		/* its cwd; NULL: as we are */
 	int		in;		/* its stdin; -1: nothing */
 	long long	seconds;	/* it may take; 0: for ever */
+	int		cancel;		/* readable: end it; -1: never */
 	int		proc;
 };
 
@@ -1631,27 +1632,39 @@ static _Noreturn void run_child(const struct run *r, int said)
 	_exit(127);
 }
 
-/* Waits for the group's leader; after the time the whole group is killed. */
-static bool run_wait(int pid, int pidfd, long long seconds, int *status)
+/* Waits for the group's leader; when the time is over, or we are told to give
+ * up, the whole group is killed. */
+enum run_end { RUN_ENDED, RUN_LATE, RUN_CANCELLED };
+
+static enum run_end run_wait(const struct run *r, int pid, int pidfd,
+			     int *status)
 {
-	struct pollfd p = { pidfd, POLLIN, 0 };
-	long long left = seconds > INT_MAX / 1000 ? INT_MAX : seconds * 1000;
-	bool ended = false, timed = seconds > 0;
+	struct pollfd p[] = { { pidfd, POLLIN, 0 }, { r->cancel, POLLIN, 0 } };
+	long long left = r->seconds > INT_MAX / 1000 ? INT_MAX :
+			 r->seconds * 1000;
+	enum run_end end = RUN_ENDED;
+	siginfo_t i = { 0 };
 
-	while (timed && !ended && left > 0) {
-		siginfo_t i = { 0 };
-		int step = pidfd >= 0 ? (int)left : 10;
+	while (r->seconds || r->cancel >= 0) {
+		int step = pidfd < 0 ? 10 : r->seconds ? (int)left : -1;
 
-		if (poll(&p, pidfd >= 0, step) < 0 && errno == EINTR)
-			continue;
+		if (poll(p, 2, step) < 0 && errno != EINTR)
+			break;
+		if (waitid(P_PID, (id_t)pid, &i, WEXITED | WNOWAIT |
+			   WNOHANG) < 0 || i.si_pid == pid)
+			break;
 		left -= step;
-		ended = waitid(P_PID, (id_t)pid, &i, WEXITED | WNOWAIT |
-			       WNOHANG) == 0 && i.si_pid == pid;
+		if (p[1].revents)
+			end = RUN_CANCELLED;
+		else if (r->seconds && left <= 0)
+			end = RUN_LATE;
+		if (end != RUN_ENDED) {
+			kill(-pid, SIGKILL);
+			break;
+		}
 	}
-	if (timed && !ended)
-		kill(-pid, SIGKILL);
 	*status = io_reap(pid);
-	return !timed || ended;
+	return end;
 }
 
 /* Runs it to its end. What it says goes into a file in memory, so that nobody
@@ -1661,7 +1674,7 @@ static bool io_run(const struct run *r, struct err *e)
 	autofd said = sys_memfd("output"), pidfd = -1;
 	char buf[300] = "";
 	int pid, status;
-	bool in_time;
+	enum run_end how;
 	ssize_t n;
 	off_t end;
 
@@ -1673,12 +1686,14 @@ static bool io_run(const struct run *r, struct err *e)
 	if (pid < 0)
 		return sysfail(e, "start %s", r->path);
 	setpgid(pid, pid);	/* it may not have come to it yet */
-	in_time = run_wait(pid, pidfd, r->seconds, &status);
-	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	how = run_wait(r, pid, pidfd, &status);
+	if (how == RUN_ENDED && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
-	if (!in_time)
-		fail(e, "%s was killed: it took more than %lld seconds",
+	if (how == RUN_LATE)
+		fail(e, "%s was killed: it took more than %lld second(s)",
 		     r->path, r->seconds);
+	else if (how == RUN_CANCELLED)
+		fail(e, "%s was killed: interrupted", r->path);
 	else if (WIFSIGNALED(status))
 		fail(e, "%s was ended by signal %d", r->path,
 		     WTERMSIG(status));
@@ -6585,6 +6600,7 @@ struct sysctl {
 struct proc_plan {
 	char		**argv, **env;	/* env has a spare slot */
 	size_t		nenv;
+	char		*listen_pid;	/* in env, for our pid; NULL: none */
 	const char	*cwd, *keyring, *apparmor, *selinux;
 	struct proc_rlimit *rlimits;
 	size_t		nrlimits;
@@ -6726,10 +6742,11 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 			seen[k] = (unsigned)++n;
 		p->env[seen[k] - 1] = s->env.v[i];
 	}
-	if (o->listen_fds) {	/* sd_listen_fds(3); pid 1 is a guess */
+	if (o->listen_fds) {	/* sd_listen_fds(3); the pid comes later */
 		p->env[n] = mem_text(mem, "LISTEN_FDS=%d", o->listen_fds);
-		p->env[n + 1] = mem_text(mem, "LISTEN_PID=1");
-		if (!p->env[n] || !p->env[n + 1])
+		p->listen_pid = mem_text(mem, "LISTEN_PID=1234567890");
+		p->env[n + 1] = p->listen_pid;
+		if (!p->env[n] || !p->listen_pid)
 			return no_memory(e);
 		n += 2;
 	}
@@ -7203,6 +7220,10 @@ static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 {
 	int fd;
 
+	if (p->listen_pid)
+		text_to(p->listen_pid, sizeof "LISTEN_PID=1234567890",
+			"LISTEN_PID=%d", getpid());
+
 	for (fd = 3; fd < 3 + p->preserve_fds; fd++)
 		if (sys_fcntl(fd, F_SETFD, 0) < 0)
 			return sysfail(e, "--preserve-fds: fd %d", fd);
@@ -7247,33 +7268,39 @@ static int hook_stdin(const struct state *s, const char *status, int pid,
 	return t.fd;
 }
 
-/* env is for hooks that name none; dir is their cwd. */
-static bool hook_run(const struct spec_hook *h, const struct state *s,
-		     const char *status, int pid, char *const *env,
-		     const char *dir, int proc, struct err *e)
-{
-	char *argv[] = { (char *)h->path, NULL };
-	autofd in = hook_stdin(s, status, pid, e);
-	struct run r = { h->args.n ? h->args.v : argv,
-			 h->env.v ? h->env.v : env, h->path, dir, in,
-			 h->timeout.v, proc };
+/* How the hooks of a container are run. */
+struct hook_how {
+	const spec_hooks *hooks;	/* by enum hook */
+	const struct state *state;
+	const char	*status;
+	int		pid;
+	char		*const *env;	/* of those that name none */
+	const char	*dir;		/* their cwd; NULL: where we are */
+	int		cancel, proc;
+};
 
-	return in >= 0 && io_run(&r, e);
+static bool hook_run(const struct hook_how *w, enum hook kind, size_t i,
+		     struct err *e)
+{
+	const struct spec_hook *h = &w->hooks[kind].v[i];
+	char *argv[] = { (char *)h->path, NULL };
+	autofd in = hook_stdin(w->state, w->status, w->pid, e);
+	struct run r = { h->args.n ? h->args.v : argv,
+			 h->env.v ? h->env.v : w->env, h->path, w->dir, in,
+			 h->timeout.v, w->cancel, w->proc };
+
+	return (in >= 0 && io_run(&r, e)) ||
+	       wrap(e, "hooks.%s: hook #%u", hook_name(kind), (unsigned)i);
 }
 
 /* In order, to the first that fails. */
-static bool hook_all(const spec_hooks *hooks, enum hook kind,
-		     const struct state *s, const char *status, int pid,
-		     char *const *env, const char *dir, int proc,
-		     struct err *e)
+static bool hook_all(const struct hook_how *w, enum hook kind, struct err *e)
 {
-	const spec_hooks *l = &hooks[kind];
 	size_t i;
 
-	for (i = 0; i < l->n; i++)
-		if (!hook_run(&l->v[i], s, status, pid, env, dir, proc, e))
-			return wrap(e, "hooks.%s: hook #%u", hook_name(kind),
-				    (unsigned)i);
+	for (i = 0; i < w->hooks[kind].n; i++)
+		if (!hook_run(w, kind, i, e))
+			return false;
 	return true;
 }
 
@@ -7834,9 +7861,9 @@ static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 		in->gos++;
 	if (m.kind != MSG_HOOKED)
 		_exit(1);		/* P has the reason */
-	return hook_all(c->plan.hooks, HOOK_CREATE_CONTAINER, &c->state,
-			"creating", getpid(), environ, c->plan.bundle,
-			c->host.proc, e);
+	return hook_all(&(struct hook_how){ c->plan.hooks, &c->state,
+		"creating", getpid(), environ, c->plan.bundle, -1,
+		c->host.proc }, HOOK_CREATE_CONTAINER, e);
 }
 
 static bool init_last(const struct plan *p, struct inside *in, struct err *e)
@@ -7929,9 +7956,9 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 						       c->host.proc, e) ||
 	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
 	    !cred_apply(&p->cred, in, e) ||
-	    (!c->exec &&
-	     !hook_all(p->hooks, HOOK_START_CONTAINER, &c->state, "created",
-		       getpid(), p->proc.env, NULL, in->proc, e)))
+	    (!c->exec && !hook_all(&(struct hook_how){ p->hooks, &c->state,
+		"created", getpid(), p->proc.env, NULL, -1, in->proc },
+				   HOOK_START_CONTAINER, e)))
 		return false;
 	if (c->mode == MODE_RUN) {
 		/* the change of ids took it away, and P may be gone since */
@@ -8115,7 +8142,7 @@ static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 					    "/bin" };
 	char *env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
 	char number[16], path[64];
-	struct run r = { argv, env, path, NULL, -1, 0, c->host.proc };
+	struct run r = { argv, env, path, NULL, -1, 0, -1, c->host.proc };
 	size_t i;
 	bool ok;
 
@@ -8495,20 +8522,25 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			  spawn_place(c, into, placed, e));
 }
 
-static bool spawn_hook(struct ctr *c, enum hook kind, const char *status,
-		       struct err *e)
+/* P's hooks. Those before the pivot may be cancelled. */
+static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 {
-	return hook_all(c->plan.hooks, kind, &c->state, status, c->pid,
-			environ, c->plan.bundle, c->host.proc, e);
+	bool before = str_eq(status, "creating") && c->o->cancel_fd > 0;
+
+	return (struct hook_how){ c->plan.hooks, &c->state, status, c->pid,
+		environ, c->plan.bundle, before ? c->o->cancel_fd : -1,
+		c->host.proc };
 }
 
 /* From init's arranging to where it only waits for a GO. */
 static bool spawn_ready(struct ctr *c, struct err *e)
 {
+	struct hook_how how = spawn_hooks(c, "creating");
+
 	if (!c->exec && ctr_is_hooked(c) &&
 	    !(spawn_wait(c, MSG_MOUNTED, e) &&
-	      spawn_hook(c, HOOK_PRESTART, "creating", e) &&
-	      spawn_hook(c, HOOK_CREATE_RUNTIME, "creating", e) &&
+	      hook_all(&how, HOOK_PRESTART, e) &&
+	      hook_all(&how, HOOK_CREATE_RUNTIME, e) &&
 	      (sync_send(c->sock, MSG_HOOKED, 0, -1) ||
 	       sysfail(e, "let init go on"))))
 		return false;
@@ -8977,9 +9009,13 @@ static void verb_undo(struct ctr *c)
 	if (c->made & MADE_STATE)
 		state_drop(c->state_root, c->o->id, c->state_dir);
 	c->pid = 0;
-	if (c->made & MADE_POSTSTOP && c->plan.hooks &&
-	    !spawn_hook(c, HOOK_POSTSTOP, "stopped", &e))
-		log_note(c->o, NSRUN_WARNING, "%s", e.text);
+	if (c->made & MADE_POSTSTOP && c->plan.hooks) {
+		struct hook_how how = spawn_hooks(c, "stopped");
+
+		for (i = 0; i < c->plan.hooks[HOOK_POSTSTOP].n; i++)
+			if (!hook_run(&how, HOOK_POSTSTOP, i, &e))
+				log_note(c->o, NSRUN_WARNING, "%s", e.text);
+	}
 	c->made = 0;
 }
 
@@ -9277,7 +9313,9 @@ static bool verb_save(struct ctr *c, const char *status, struct err *e)
 
 static bool verb_poststart(struct ctr *c, struct err *e)
 {
-	return spawn_hook(c, HOOK_POSTSTART, "running", e);
+	struct hook_how how = spawn_hooks(c, "running");
+
+	return hook_all(&how, HOOK_POSTSTART, e);
 }
 
 /* Waits for the process in the foreground. */
@@ -10295,8 +10333,17 @@ static void cli_log(void *data, enum nsrun_level level, const char *text)
 		cli_say(2, text);
 }
 
+static void cli_open(struct cli *c)
+{
+	c->log_fd = openat(AT_FDCWD, c->log, O_WRONLY | O_APPEND | O_CREAT |
+			   O_CLOEXEC | O_NOCTTY, 0644);
+}
+
+/* One that comes before the log was opened is a record there all the same. */
 static int cli_fail(struct cli *c, const char *text)
 {
+	if (c->log_fd < 0 && c->log && *c->log)
+		cli_open(c);
 	if (c->log_fd >= 0)
 		cli_record(c, "error", text);
 	cli_say(2, text);
@@ -10451,13 +10498,13 @@ static int cli_signal(const char *s)
 	for (i = 0; i < COUNT(signal_names); i++)
 		if (str_eq(s, signal_names[i].name))
 			return signal_names[i].value;
-	if (str_after(s, "RTMIN+") &&
-	    num_unsigned(s + 6, strlen(s + 6), &n) && 34 + n < _NSIG)
-		return 34 + (int)n;
-	if (str_after(s, "RTMAX-") &&
-	    num_unsigned(s + 6, strlen(s + 6), &n) && n < 31)
-		return _NSIG - 1 - (int)n;
-	return 0;
+	n = 0;
+	if ((!str_after(s, "RTMIN") && !str_after(s, "RTMAX")) ||
+	    (s[5] && (s[5] != "+-"[s[4] == 'X'] ||
+		      !num_unsigned(s + 6, strlen(s + 6), &n))) ||
+	    n >= _NSIG - 34)
+		return 0;
+	return s[4] == 'X' ? _NSIG - 1 - (int)n : 34 + (int)n;
 }
 
 static int cli_kill(struct cli *c)
@@ -10838,8 +10885,7 @@ static bool cli_open_log(struct cli *c)
 		return true;
 	if (str_after(c->log, "file:"))	/* as crun spells it */
 		c->log = str_after(c->log, "file:");
-	c->log_fd = openat(AT_FDCWD, c->log, O_WRONLY | O_APPEND | O_CREAT |
-			   O_CLOEXEC | O_NOCTTY, 0644);
+	cli_open(c);
 	if (c->log_fd < 0)
 		cli_failf(c, "cannot open the log %s: %s", c->log,
 			  err_text(errno, why));

@@ -414,7 +414,7 @@ controller "memory felt" memory && {
 	# Started by nobody but the kernel, a true of musl needs 64 KiB,
 	# and one of glibc 120.
 	kib=128
-	small_libc || kib=176
+	small_libc || kib=160
 	ours "a limit of $kib KiB" && {
 		cp "$B/rootfs/bin/probe" "$B/rootfs/bin/true"
 		made bin/true

@@ -323,9 +323,10 @@ for word in 1:1 HUP:1 SIGINT:2 sigquit:3 usr1:10 SigUsr2:12 CONT:18 \
 done
 check_is "signals by number and by name, in upper and lower case" "$odd" ""
 odd=
-kills RTMIN 34
-verb kill "$ID" sigrtmax
-[ "$status" = 0 ] || odd="$odd sigrtmax"
+for word in RTMIN sigrtmax; do	# musl keeps the first one for itself
+	verb kill "$ID" $word
+	[ "$status" = 0 ] || odd="$odd $word"
+done
 check_is "RTMIN and RTMAX are such names" "$odd" ""
 count=$(grep -c '^signal' "$T/pay")
 odd=
