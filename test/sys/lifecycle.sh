@@ -174,7 +174,7 @@ check_is "so does delete --force" "$status $out$err" "0 "
 check "it kills the init too" not alive "$pid"
 
 early=
-for sig in 15 1 2 10 40; do
+for sig in 15 1 2 10 34 40; do
 	"$PROBE" reap "$NSRUN" --root "$STATE" create -b "$B" \
 		--pid-file "$T/pid" "$ID" >"$T/reaped" 2>"$T/err" &
 	reaper=$!
@@ -323,10 +323,13 @@ for word in 1:1 HUP:1 SIGINT:2 sigquit:3 usr1:10 SigUsr2:12 CONT:18 \
 done
 check_is "signals by number and by name, in upper and lower case" "$odd" ""
 odd=
-kills RTMIN 34
-verb kill "$ID" sigrtmax
-[ "$status" = 0 ] || odd="$odd sigrtmax"
+# A libc may keep signal 34 for itself: the probe does not see it.
+for word in RTMIN sigrtmax; do
+	verb kill "$ID" $word
+	[ "$status" = 0 ] || odd="$odd $word"
+done
 check_is "RTMIN and RTMAX are such names" "$odd" ""
+wait_for said '^signal 64$'
 count=$(grep -c '^signal' "$T/pay")
 odd=
 for word in FOO "" 65 -1 +9 09x 9x 0x9 SIG SIGSIGKILL KILL9 RTMIN+31 \
@@ -343,6 +346,18 @@ check "that sends nothing either" alive "$pid"
 destroy
 check "delete --force ends a running one" not alive "$pid"
 
+# Signals that a libc keeps for itself are signals like others.
+config args='"echo","ready",":","sleep","0.3",":","exit","7"'
+odd=
+for sig in 32 33 34; do
+	start
+	kill -$sig "$runner"
+	finish
+	[ "$status" = 7 ] || odd="$odd $sig:$status"
+done
+check_is "signals 32 to 34 do not end run" "$odd" ""
+
+config args="$waits"
 odd=
 for word in 9 KILL SIGKILL sigkill; do
 	create
