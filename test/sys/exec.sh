@@ -374,7 +374,8 @@ declines "which is not for others" "console socket"
 ' >"$T/got" &
 job=$!
 wait_for grep -q listening "$T/got"
-x -d --tty --pid-file "$T/pid" --console-socket "$T/tty" -- sleep 0.2 : show tty : fd 0
+x -d --tty --pid-file "$T/pid" --console-socket "$T/tty" -- \
+	sleep 0.2 : show tty : fd 0
 check_is "exec -d ends at once" "$status $err" "0 "
 wait_for sh -c "[ \$(tr -d '\r' <'$T/got' | grep -cx typed) = 2 ]"
 kill -KILL "$(cat "$T/pid")"
