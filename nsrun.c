@@ -3074,8 +3074,11 @@ static bool spec_check_process(const struct spec_process *p, struct err *e)
 	if (*p->cwd != '/')
 		return fail(e, "process.cwd: \"%s\" is not an absolute path",
 			    p->cwd);
-	if (!p->args.n || !*p->args.v[0])
+	if (!p->args.n)
 		return fail(e, "process.args: names no program");
+	if (!*p->args.v[0])
+		return fail(e, "process.args: exec: \"\": executable file not "
+			    "found in $PATH");
 	for (i = 0; i < p->env.n; i++) {
 		const char *eq = strchr(p->env.v[i], '=');
 
@@ -4383,8 +4386,8 @@ static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
 	return true;
 }
 
-/* Sends the processes of one group a signal. */
-static void cg_signal(int dir, int sig)
+/* The processes of the group open at dir; in a v2 group one is in no other. */
+static void cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 {
 	struct lines l = { .fd = -1 };
 	autofd fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
@@ -4395,36 +4398,42 @@ static void cg_signal(int dir, int sig)
 		long long pid;
 
 		if (num_signed(s, strlen(s), &pid) && pid > 1)
-			kill((pid_t)pid, sig);	/* 0: not of our pid ns */
+			each(data, (int)pid);	/* 0: not of our pid ns */
 	}
 }
 
-/* Ends what lives in a group, and removes those below it, which its processes
- * may have made. */
-static void cg_drop_below(int dir, int depth)
+/* The same, and of those below it, which they may have made; then those below
+ * are removed, if drop. */
+static void cg_each(int dir, int depth, bool drop,
+		    void (*each)(void *, int pid), void *data)
 {
 	_Alignas(struct k_dirent) char buf[1024];
 	long n, off;
 
-	cg_signal(dir, SIGKILL);
+	cg_each_here(dir, each, data);
 	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
 		for (off = 0; off < n; ) {
 			struct k_dirent *d = (struct k_dirent *)(buf + off);
+			autofd sub = -1;
 
 			off += d->len;
 			if (d->type != DT_DIR || str_eq(d->name, ".") ||
-			    str_eq(d->name, ".."))
+			    str_eq(d->name, "..") || depth == 32 ||
+			    (drop && unlinkat(dir, d->name, AT_REMOVEDIR) ==
+				     0))
 				continue;
-			if (unlinkat(dir, d->name, AT_REMOVEDIR) < 0 &&
-			    depth < 32) {
-				autofd sub = openat(dir, d->name, O_RDONLY |
-						    O_DIRECTORY | O_NOFOLLOW |
-						    O_CLOEXEC);
-
-				cg_drop_below(sub, depth + 1);
+			sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
+				     O_NOFOLLOW | O_CLOEXEC);
+			if (sub >= 0)
+				cg_each(sub, depth + 1, drop, each, data);
+			if (drop)
 				unlinkat(dir, d->name, AT_REMOVEDIR);
-			}
 		}
+}
+
+static void cg_signal(void *sig, int pid)
+{
+	kill(pid, *(int *)sig);
 }
 
 /* rmdir from the leaf up to what existed. The leaf is the container's, and all
@@ -4433,7 +4442,7 @@ static void cg_drop_path(const char *full, size_t keep)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int tries = 0;
+	int tries = 0, sig = SIGKILL;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
@@ -4442,7 +4451,8 @@ static void cg_drop_path(const char *full, size_t keep)
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
-				cg_drop_below(dir, 0);
+				if (dir >= 0)
+					cg_each(dir, 0, true, cg_signal, &sig);
 				if (tries > 1)
 					poll(NULL, 0, 1);
 				continue;
@@ -5515,7 +5525,8 @@ static bool copy_tree(int from, int to, int depth)
 	return n == 0;
 }
 
-/* tmpcopyup: what the new tmpfs at fs covers is copied into it. */
+/* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
+ * top it has already, by the option. */
 static bool mnt_copy_up(int fs, int target, struct err *e)
 {
 	autofd from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -5526,8 +5537,7 @@ static bool mnt_copy_up(int fs, int target, struct err *e)
 		return sysfail(e, "tmpcopyup");
 	copy_xattrs(from, to);
 	return (copy_tree(from, to, 0) &&
-		fchown(to, st.st_uid, st.st_gid) == 0 &&
-		fchmod(to, st.st_mode & 07777) == 0) ||
+		fchown(to, st.st_uid, st.st_gid) == 0) ||
 	       sysfail(e, "tmpcopyup");
 }
 
@@ -5729,7 +5739,8 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	    !str_eq(m->dest, "/"))
 		return true;
 	fd = mnt_top(in, m->dest, e);
-	return fd >= 0 && (!m->copy_up || mnt_copy_up(fd, target, e)) &&
+	return fd >= 0 &&
+	       (!m->copy_up || !existed || mnt_copy_up(fd, target, e)) &&
 	       mnt_finish(in, m, &fd, e);
 }
 
@@ -9544,23 +9555,37 @@ static bool verb_shares_pids(const struct ctr *c)
 	       a.st_ino == b.st_ino;
 }
 
-static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
+/* All processes of the container, by the first of its cgroups that is there:
+ * they are in all of them. */
+static void verb_each(const struct ctr *c, void (*each)(void *, int pid),
+		      void *data)
 {
 	size_t i;
 
-	if (!verb_find(c, e) || !verb_hold_init(c, e))
-		return false;
-	all |= sig == SIGKILL && verb_shares_pids(c);
-	for (i = 0; all && i < c->state.cgroups.n; i++) {
+	for (i = 0; i < c->state.cgroups.n; i++) {
 		autofd dir = io_open(c->state.cgroups.v[i].path,
 				     O_RDONLY | O_DIRECTORY);
 
-		if (dir >= 0) {
-			cg_signal(dir, sig);
-			break;		/* they are in all of them */
-		}
+		if (dir < 0)
+			continue;
+		cg_each(dir, 0, false, each, data);
+		return;
 	}
-	return verb_signal(c, sig) || (errno == ESRCH && all) ||
+}
+
+static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
+{
+	bool alive;
+
+	if (!verb_find(c, e))
+		return false;
+	alive = verb_hold_init(c, e);
+	/* what init left behind can be ended when it is gone, too */
+	if (!alive && !all)
+		return false;
+	if (all || (sig == SIGKILL && verb_shares_pids(c)))
+		verb_each(c, cg_signal, &sig);
+	return !alive || verb_signal(c, sig) || (errno == ESRCH && all) ||
 	       (errno == ESRCH ? fail(e, "container not running") :
 		sysfail(e, "send signal %d", sig));
 }
@@ -9575,6 +9600,90 @@ int nsrun_kill(const struct nsrun_options *o, int sig, int all,
 	verb_begin(&c, o, out);
 	ok = verb_kill(&c, sig, all, &e);
 	return verb_end(&c, ok, "kill", &e, out);
+}
+
+/* Has the freezer come to what was asked? v1 has to be told again when a fork
+ * was faster. */
+static bool verb_is_frozen(const struct ctr *c, bool want)
+{
+	const char *file = c->state.freezer;
+	size_t dir = (size_t)(strrchr(file, '/') - file);
+	char path[PATH_MAX], buf[128];
+
+	if (str_find(file, ".state")) {
+		io_put(AT_FDCWD, file, want ? "FROZEN" : "THAWED");
+		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
+		       str_after(buf, want ? "FROZEN" : "THAWED");
+	}
+	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
+		       file) &&
+	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
+	       str_find(buf, want ? "frozen 1" : "frozen 0");
+}
+
+static bool verb_freeze(struct ctr *c, bool want, struct err *e)
+{
+	const char *status;
+	int tries;
+
+	if (!verb_find_locked(c, e))
+		return false;
+	status = state_status(&c->state, c->host.proc);
+	if (want && !str_eq(status, "running") && !str_eq(status, "created"))
+		return fail(e, "container not running or created: %s", status);
+	if (!want && !str_eq(status, "paused"))
+		return fail(e, "container not paused");
+	if (!c->state.freezer)
+		return fail(e, "no cgroup here has a freezer");
+	if (!io_put(AT_FDCWD, c->state.freezer,
+		    str_find(c->state.freezer, ".state") ?
+		    want ? "FROZEN" : "THAWED" : want ? "1" : "0"))
+		return sysfail(e, "write %s", c->state.freezer);
+	for (tries = 0; !verb_is_frozen(c, want); tries++) {
+		if (tries == 1000)
+			return fail(e, "%s did not come to it in ten seconds",
+				    c->state.freezer);
+		poll(NULL, 0, 10);
+	}
+	return true;
+}
+
+int nsrun_pause(const struct nsrun_options *o, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_freeze(&c, true, &e);
+	return verb_end(&c, ok, "pause", &e, out);
+}
+
+int nsrun_resume(const struct nsrun_options *o, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_freeze(&c, false, &e);
+	return verb_end(&c, ok, "resume", &e, out);
+}
+
+int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
+	     void *data, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_find(&c, &e);
+	if (ok && c.state.cgroups.n)
+		verb_each(&c, each, data);
+	else if (ok && verb_hold_init(&c, &e))	/* all that is known of it */
+		each(data, c.pid);
+	return verb_end(&c, ok, "list the processes of", &e, out);
 }
 
 static bool verb_delete(struct ctr *c, bool force, struct err *e)
@@ -10198,7 +10307,7 @@ struct command {
 
 enum { IN_GLOBAL = 1, IN_RUN = 2, IN_CREATE = 4, IN_EXEC = 8, IN_KILL = 16,
        IN_DELETE = 32, IN_LIST = 64, IN_SPEC = 128, IN_PLAN = 256,
-       IN_PLAIN = 512, IN_MAKE = IN_RUN | IN_CREATE };
+       IN_PLAIN = 512, IN_PS = 1024, IN_MAKE = IN_RUN | IN_CREATE };
 
 static const struct cli_option {
 	const char	*name;
@@ -10276,7 +10385,7 @@ static const struct cli_option {
 	  "signal all processes of the container" },
 	{ "force", 'f', false, IN_DELETE, C(force), NULL,
 	  "kill it first if it runs" },
-	{ "format", 'f', false, IN_LIST, C(format), "table|json",
+	{ "format", 'f', false, IN_LIST | IN_PS, C(format), "table|json",
 	  "of the list" },
 	{ "quiet", 'q', false, IN_LIST, C(quiet), NULL, "ids only" },
 	{ "rootless", 0, false, IN_SPEC, C(rootless), NULL,
@@ -10596,16 +10705,82 @@ static void cli_each_listed(void *data, const struct nsrun_state *s)
 	}
 }
 
+/* --format json? The other one is table. */
+static bool cli_is_json(struct cli *c, bool *json)
+{
+	*json = c->format && str_eq(c->format, "json");
+	if (!c->format || *json || str_eq(c->format, "table"))
+		return true;
+	cli_failf(c, "--format is table or json, not %s", c->format);
+	return false;
+}
+
+static int cli_pause(struct cli *c)
+{
+	struct nsrun_error e;
+
+	c->o.id = c->args[0];
+	return nsrun_pause(&c->o, &e) ? cli_fail(c, e.text) : 0;
+}
+
+static int cli_resume(struct cli *c)
+{
+	struct nsrun_error e;
+
+	c->o.id = c->args[0];
+	return nsrun_resume(&c->o, &e) ? cli_fail(c, e.text) : 0;
+}
+
+static void cli_each_pid(void *data, int pid)
+{
+	struct cli *c = data;
+	char path[32], line[512], number[16];
+	ssize_t n;
+
+	if (c->format && str_eq(c->format, "json")) {
+		text_add(c->out, "%s%d", c->listed++ ? "," : "", pid);
+		return;
+	}
+	text_to(path, sizeof path, "/proc/%d/cmdline", pid);
+	n = io_get(AT_FDCWD, path, line, sizeof line);
+	for (; n > 0; n--)
+		if (!line[n - 1])
+			line[n - 1] = ' ';
+	text_to(number, sizeof number, "%d", pid);
+	cli_column(c->out, number, 11);
+	text_escape(c->out, line, false);
+	text_put(c->out, "\n", 1);
+}
+
+/* What follows the ID is for runc's ps program. */
+static int cli_ps(struct cli *c)
+{
+	char buf[1024];
+	struct text t = { buf, 0, sizeof buf, 1, false };
+	struct nsrun_error e;
+	bool json;
+
+	if (!cli_is_json(c, &json))
+		return 1;
+	c->out = &t;
+	c->o.id = c->args[0];
+	text_add(&t, json ? "[" : "PID         COMMAND\n");
+	if (nsrun_ps(&c->o, cli_each_pid, c, &e))
+		return cli_fail(c, e.text);
+	text_add(&t, json ? "]\n" : "");
+	text_flush(&t);
+	return t.bad;
+}
+
 static int cli_list(struct cli *c)
 {
-	bool json = c->format && str_eq(c->format, "json");
 	char buf[4096];
 	struct text t = { buf, 0, sizeof buf, 1, false };
 	struct nsrun_error e;
+	bool json;
 
-	if (c->format && !json && !str_eq(c->format, "table"))
-		return cli_failf(c, "--format is table or json, not %s",
-				 c->format);
+	if (!cli_is_json(c, &json))
+		return 1;
 	c->out = &t;
 	if (!c->quiet)
 		text_add(&t, json ? "[" : "ID              PID         STATUS  "
@@ -10724,6 +10899,11 @@ static const struct command commands[] = {
 	{ "state", "ID", "print the state of a container as JSON", 1, 1,
 	  IN_PLAIN, cli_state },
 	{ "list", "", "list all containers", 0, 0, IN_LIST, cli_list },
+	{ "pause", "ID", "stop all processes of a container", 1, 1, IN_PLAIN,
+	  cli_pause },
+	{ "resume", "ID", "let them go on", 1, 1, IN_PLAIN, cli_resume },
+	{ "ps", "ID", "list the processes of a container", 1, -1, IN_PS,
+	  cli_ps },
 	{ "plan", "[BUNDLE]", "print what run would do, and do nothing", 0, 1,
 	  IN_PLAN, cli_plan },
 	{ "spec", "", "write a default config.json", 0, 0, IN_SPEC, cli_spec },

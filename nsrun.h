@@ -161,6 +161,20 @@ int nsrun_kill(const struct nsrun_options *, int sig, int all,
 	       struct nsrun_error *);
 
 /*
+ * nsrun_pause, nsrun_resume - stop all processes of a container by the freezer
+ * of its cgroup, and let them go on. Both return when it has happened.
+ */
+int nsrun_pause(const struct nsrun_options *, struct nsrun_error *);
+int nsrun_resume(const struct nsrun_options *, struct nsrun_error *);
+
+/*
+ * nsrun_ps - call each with every process of a container, as the host numbers
+ * it: those of its cgroup and of the groups below.
+ */
+int nsrun_ps(const struct nsrun_options *, void (*each)(void *data, int pid),
+	     void *data, struct nsrun_error *);
+
+/*
  * nsrun_delete - remove what is left of a stopped or a created container. With
  * force a running one is killed first, and one that does not exist is no
  * error.
