@@ -3324,8 +3324,9 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * init is there to stay, with its pid and start time. In between init dies with
  * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it lie
  * config.json, as it was at the create, and the start socket. The directory
- * itself is the lock (flock) of who makes, starts or deletes, and mkdir decides
- * who owns an id. A pid counts only together with its start time.
+ * itself is the lock (flock) of who makes, starts or deletes; an init that dies
+ * with its nsrun shares it, so that who has the lock knows that it is gone.
+ * mkdir decides who owns an id. A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -7716,11 +7717,12 @@ static bool ctr_is_hooked(const struct ctr *c)
 static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
-	int keep[4 + 128], n = 0, i;
+	int keep[5 + 128], n = 0, i;
 
 	keep[n++] = c->peer;
 	keep[n++] = c->root;
 	keep[n++] = c->start;
+	keep[n++] = c->state_dir;	/* the lock: see STATE */
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
 		keep[n++] = 3 + i;
@@ -8017,6 +8019,8 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
+extern char __executable_start[], etext[];	/* by the linker, end(3) */
+
 /* A created container waits for `start`, whose connection takes P's place.
  * Pid 1 ignores what it has no handler for, so signals are read instead. */
 static bool init_await(struct ctr *c, struct inside *in, struct err *e)
@@ -8028,8 +8032,12 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	autofd signals = -1;
 	sigset_t all;
 
-	sigfillset(&all);
+	memset(&all, 0xff, sizeof all);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	/* it may be long: the code that was needed so far comes back, if it is
+	 * needed again, from the file */
+	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
+		(size_t)(etext - __executable_start), MADV_DONTNEED);
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0 || getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED,
 				      &creator, &size) < 0)
@@ -8070,9 +8078,12 @@ static _Noreturn void init_main(struct ctr *c)
 
 	if ((c->exec ? init_enter(c, &in, path, &e) :
 		       init_arrange(c, &in, path, &e)) &&
-	    init_ready(c, &e) && init_wait_go(&in, 2, &e) &&
-	    (c->mode != MODE_CREATE || init_await(c, &in, &e)))
+	    init_ready(c, &e) && init_wait_go(&in, 2, &e)) {
+		fd_close(&c->state_dir);
+		if (c->mode == MODE_CREATE && !init_await(c, &in, &e))
+			init_die(c->peer, &e);
 		init_start(c, &in, path, home, sizeof home, &e);
+	}
 	init_die(c->peer, &e);
 }
 
@@ -8088,13 +8099,14 @@ static _Noreturn void spawn_stage(struct ctr *c)
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
 					       K_NEWTIME);
-	int keep[4 + NS_COUNT + 128], n = 0, pid;
+	int keep[5 + NS_COUNT + 128], n = 0, pid;
 	struct err e = { 0, "" };
 	size_t i;
 
 	keep[n++] = c->peer;
 	keep[n++] = c->root;
 	keep[n++] = c->start;
+	keep[n++] = c->state_dir;
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->n; i++)
 		keep[n++] = p->join[i].fd;
@@ -9035,9 +9047,10 @@ static bool verb_is_stale(const struct ctr *c, const struct state *s)
 {
 	if (state_alive(c->host.proc, s->pid, s->start))
 		return false;
+	if (state_alive(c->host.proc, s->runner, s->runner_start))
+		return false;
 	return !s->status || str_eq(s->status, "creating") ||
-	       (s->runner.set && s->runner.v &&
-		!state_alive(c->host.proc, s->runner, s->runner_start));
+	       (s->runner.set && s->runner.v);
 }
 
 /* Undoes what a dead nsrun left in the directory open at dir, by its state. */
@@ -9071,7 +9084,10 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		return false;
 	if (dir < 0)
 		return sysfail(e, "open the state of %s", id);
-	if (flock(dir, LOCK_EX | LOCK_NB) == 0) {
+	/* a stale one is locked while its init still dies */
+	s = state_load(dir, &c->mem, c->o, e);
+	if (flock(dir, s && verb_is_stale(c, s) && s->runner.v ?
+		  LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
 		*again = !state_same(c->state_root, id, dir);
 		if (*again)
 			return false;
@@ -9583,7 +9599,8 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	/* what init left behind can be ended when it is gone, too */
 	if (!alive && !all)
 		return false;
-	if (all || (sig == SIGKILL && verb_shares_pids(c)))
+	all |= sig == SIGKILL && verb_shares_pids(c);
+	if (all)
 		verb_each(c, cg_signal, &sig);
 	return !alive || verb_signal(c, sig) || (errno == ESRCH && all) ||
 	       (errno == ESRCH ? fail(e, "container not running") :
@@ -10502,7 +10519,7 @@ static bool cli_prepare(struct cli *c, struct watch *stop)
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
 	stop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	sigfillset(&set);
+	memset(&set, 0xff, sizeof set);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (stop->signals < 0 || c->watch.signals < 0) {
