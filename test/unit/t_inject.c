@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fault injection: nsrun_run() with one system call after the other failing.
+ * Fault injection: nsrun_run(), and each other verb, with one system call
+ * after the other failing.
  *
  * nsrun.c is included with its system calls renamed: each goes through a
  * counter in shared memory, which the children inherit, and the n-th one does
@@ -14,7 +15,9 @@
  *  - or succeed, and then the probe sees the same container as without;
  *
  * and in no case hang, crash, or leave behind a mount, a cgroup, a process, a
- * link, an fd, memory, a file, a change of its process.
+ * link, an fd, memory, a file, a change of its process. Where a verb works on
+ * a container that is there, nothing fails while that is made, nor when it is
+ * looked after and removed afterwards, which then must succeed.
  *
  * The other half is calls that are missing altogether, as on an old kernel or
  * behind a filter: there the run must succeed, with the same container.
@@ -92,6 +95,10 @@ static struct inj_seen {
 	int		roles;
 	int		num, line;	/* of the call that failed; 0: none */
 	char		call[32], func[48];
+	bool		live;		/* calls may fail now */
+	bool		late;		/* it is the start that failed */
+	bool		heard;		/* a start had come to init by then */
+	bool		helper;		/* it was in one that init is not */
 	bool		done;		/* nsrun_run() came back */
 	int		rc, status;
 	struct nsrun_error *e;
@@ -153,6 +160,8 @@ static int inj_pick(const char *call, int k)
 }
 
 static int inj_cloning;			/* the role of the next child */
+static bool inj_heard;			/* init: somebody came to start it */
+static bool inj_helper;			/* one that runs a program: a hook */
 
 /* Whether this call fails; errno is set then. */
 static bool inj_fails(const char *call, long what, const char *func, int line)
@@ -162,6 +171,12 @@ static bool inj_fails(const char *call, long what, const char *func, int line)
 
 	if (!inj.on)
 		return false;
+	inj_helper |= !strcmp(func, "run_child");
+	if (!s->live) {		/* but it is known who it is */
+		if (inj_is_clone(call, what) && s->roles < INJ_ROLES)
+			inj_cloning = s->roles++;
+		return false;
+	}
 	num = inj_missing(call, what);
 	if (num) {
 		s->missed++;
@@ -169,6 +184,8 @@ static bool inj_fails(const char *call, long what, const char *func, int line)
 		return true;
 	}
 	if (++s->count[inj_role] == inj.n && inj_role == inj.role) {
+		s->heard = inj_heard;
+		s->helper = inj_helper;
 		call = inj_name(call, what, func);
 		s->num = inj.num > 0 ? inj.num : inj_pick(call, -inj.num);
 		s->line = line;
@@ -177,6 +194,7 @@ static bool inj_fails(const char *call, long what, const char *func, int line)
 		errno = s->num;
 		return true;
 	}
+	inj_heard |= !strcmp(call, "accept4");
 	if (inj_is_clone(call, what) && s->roles < INJ_ROLES)
 		inj_cloning = s->roles++;
 	return false;
@@ -390,7 +408,7 @@ static const struct {
 	{ "fsmount",		"syscall",	NR_fsmount, false },
 	{ "mount_setattr",	"syscall",	NR_mount_setattr, false },
 	{ "pidfd_open",		"syscall",	NR_pidfd_open, false },
-	{ "pidfd_send_signal",	"syscall",	NR_pidfd_send_signal, false },
+	{ "pidfd_send_signal",	"syscall",	NR_pidfd_send_signal, true },
 	{ "memfd_create",	"syscall",	SYS_memfd_create, false },
 	{ "execveat",		"syscall",	SYS_execveat, false },
 	{ "keyctl",		"syscall",	SYS_keyctl, false },
@@ -738,11 +756,25 @@ static bool inj_differs(const char *a, const char *b, char line[2][200])
 
 /* ---- scenes ------------------------------------------------------------ */
 
-enum inj_verb { INJ_RUN, INJ_PLAN, INJ_SPEC, INJ_PROTECT };
+enum inj_verb { INJ_RUN, INJ_PLAN, INJ_SPEC, INJ_PROTECT, INJ_CREATE,
+	INJ_START, INJ_EXEC, INJ_DELETE, INJ_STATE, INJ_LIST, INJ_KILL,
+	INJ_KILL_ALL, INJ_REFUSE };
+
+/* How an error of each begins, before the id. */
+static const char *const inj_begin[] = { "cannot run", "cannot plan: ",
+	"cannot write a config.json: ", "", "cannot create", "cannot start",
+	"cannot exec in", "cannot delete", "cannot show the state of",
+	"cannot list containers: ", "cannot kill", "cannot kill",
+	"cannot delete" };
+
+/* Of the container, when the verb begins. */
+enum inj_before { INJ_NONE, INJ_CREATED, INJ_RUNNING };
 
 struct inj_scene {
 	const char	*name;
 	enum inj_verb	verb;
+	enum inj_before	before;
+	bool		hooks;		/* write their names, see inj_hooks */
 	/* pairs of a text in the config of `nsrun spec` and what replaces it */
 	const char	*const *edit;
 	/* arranges the host; NULL, or why it cannot */
@@ -756,7 +788,7 @@ struct inj_scene {
 
 static struct inj_run {
 	const struct inj_scene *scene;
-	char	bundle[100], state[100], out[100], spec[100];
+	char	bundle[100], state[100], out[100], spec[100], hooks[100];
 	char	mounts[INJ_TEXT], files[INJ_TEXT];	/* before */
 	char	wanted[INJ_TEXT], got[INJ_TEXT];	/* the probe's text */
 } inj_run;
@@ -1062,11 +1094,187 @@ static void inj_own(char text[400])
 	text[n] = 0;
 }
 
+/* The calls that arrange what is tested, or look after it. */
+static bool inj_must(const char *what, int rc, const struct nsrun_error *e)
+{
+	if (rc)
+		inj_trouble("%s: %s", what, e->text);
+	return !rc;
+}
+
+static void inj_tell(void *data, const struct nsrun_state *s)
+{
+	char line[400];
+	int n = snprintf(line, sizeof line, "state %s %s %s %s pid=%d of=%u "
+			 "created=%d annotations=%zu\n", s->id, s->status,
+			 s->bundle, s->rootfs, s->pid > 0, s->owner,
+			 *s->created != 0, s->annotation_count);
+
+	(void)data;
+	if (write(1, line, (size_t)n) != n)
+		inj_trouble("cannot write the state");
+}
+
+static void inj_status(void *status, const struct nsrun_state *s)
+{
+	snprintf(status, 20, "%s", s->status);
+}
+
+/* The program has come so far that a signal reaches it. */
+static bool inj_is_ready(const struct inj_run *r)
+{
+	struct timespec ms = { 0, 1000000 };
+	char text[100];
+	int tries, fd;
+	ssize_t n;
+
+	for (tries = 0; tries < 5000; tries++) {
+		fd = open(r->out, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+		if (fd >= 0)
+			close(fd);
+		text[n > 0 ? n : 0] = 0;
+		if (strstr(text, "ready\n"))
+			return true;
+		nanosleep(&ms, NULL);
+	}
+	inj_trouble("the program does not start");
+	return false;
+}
+
+/* Its status, in time; -1: it does not end. */
+static int inj_end(void)
+{
+	struct timespec ms = { 0, 1000000 };
+	int tries, status;
+
+	for (tries = 0; tries < 3000; tries++) {
+		if (waitpid(-1, &status, WNOHANG | __WALL) > 0)
+			return status;
+		nanosleep(&ms, NULL);
+	}
+	return -1;
+}
+
+static bool inj_prepare(const struct inj_run *r, const struct nsrun_options *o)
+{
+	struct nsrun_options detached = *o;
+	struct nsrun_error e;
+	int status;
+
+	detached.flags |= NSRUN_DETACH;
+	switch (r->scene->before) {
+	case INJ_CREATED:
+		return inj_must("before: create", nsrun_create(o, &e), &e);
+	case INJ_RUNNING:
+		return inj_must("before: run", nsrun_run(&detached, &status,
+							 &e), &e) &&
+		       inj_is_ready(r);
+	default:
+		return true;
+	}
+}
+
+static int inj_act(const struct inj_run *r, struct nsrun_options *o,
+		   int *status, struct nsrun_error *e)
+{
+	static char *argv[] = { "/bin/probe", "show", ":", "ls", "/dev", ":",
+		"try", "mkdir", "/new", NULL };
+	struct nsrun_exec x = { .argv = argv };
+
+	switch (r->scene->verb) {
+	case INJ_PLAN:
+		return nsrun_plan(o, 1, e);
+	case INJ_SPEC:
+		return nsrun_spec(o, 0, e);
+	case INJ_PROTECT:
+		return nsrun_protect(inj_argv, e);
+	case INJ_CREATE:
+		return nsrun_create(o, e);
+	case INJ_START:
+		return nsrun_start(o, e);
+	case INJ_EXEC:
+		return nsrun_exec(o, &x, status, e);
+	case INJ_DELETE:
+		return nsrun_delete(o, 1, e);
+	case INJ_REFUSE:	/* what is right here is an error */
+		if (nsrun_delete(o, 0, e) == 0)
+			inj_trouble("it is deleted without force");
+		return strstr(e->text, "not stopped: running") ? 0 : -1;
+	case INJ_STATE:
+		return nsrun_state(o, inj_tell, NULL, e);
+	case INJ_LIST:
+		o->id = NULL;
+		return nsrun_list(o, inj_tell, NULL, e);
+	case INJ_KILL:
+	case INJ_KILL_ALL:
+		return nsrun_kill(o, SIGTERM, r->scene->verb == INJ_KILL_ALL,
+				  e);
+	default:
+		return nsrun_run(o, status, e);
+	}
+}
+
+/* A container that nobody was to change: it runs, and hears. */
+static void inj_unharmed(const struct nsrun_options *o, struct nsrun_error *e)
+{
+	char now[20] = "";
+	int status, pid = waitpid(-1, &status, WNOHANG | __WALL);
+
+	if (pid > 0)
+		inj_trouble("a child ended with 0x%x, or was not reaped",
+			    status);
+	if (inj_must("then: state", nsrun_state(o, inj_status, now, e), e) &&
+	    strcmp(now, "running"))
+		inj_trouble("the container is %s", now);
+	if (inj_must("then: kill", nsrun_kill(o, SIGTERM, 0, e), e)) {
+		status = inj_end();
+		if (status != (40 + SIGTERM) << 8)
+			inj_trouble("the container ended with 0x%x",
+				    (unsigned)status);
+	}
+}
+
+/* What comes after the verb. */
+static void inj_follow(const struct inj_run *r, const struct nsrun_options *o,
+		       struct nsrun_error *e)
+{
+	struct inj_seen *s = inj_seen;
+	enum inj_verb verb = r->scene->verb;
+	struct nsrun_error more;
+	char now[20];
+
+	if (verb == INJ_CREATE && s->rc == 0) {
+		s->rc = nsrun_start(o, e);
+		s->late = s->rc != 0;
+	}
+	if ((verb == INJ_CREATE || verb == INJ_START) && s->rc == 0)
+		s->status = inj_end();
+	if ((verb == INJ_KILL || verb == INJ_KILL_ALL) && s->rc == 0) {
+		s->status = inj_end();
+		if (s->status == (40 + SIGTERM) << 8)
+			s->status = 0;
+	}
+	if (verb == INJ_EXEC || verb == INJ_STATE || verb == INJ_LIST ||
+	    verb == INJ_REFUSE)
+		inj_unharmed(o, &more);
+	/* of which the container is gone, or one that could not be deleted */
+	if (verb == INJ_CREATE ? s->rc == 0 || s->late : verb != INJ_DELETE ||
+	    s->rc)
+		inj_must("then: delete", nsrun_delete(o, s->rc != 0 ||
+				verb == INJ_START, &more), &more);
+	if (nsrun_state(o, inj_status, now, &more) == 0)
+		inj_trouble("left: the container, %s", now);
+	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+		;
+}
+
 /* The caller: a process that is no more than this. */
 static void inj_caller(struct inj_run *r)
 {
 	struct nsrun_options o = { .id = inj_tag, .bundle = r->bundle,
 		.root = r->state, .log = inj_log, .attend = inj_attend };
+	const struct nsrun_options then = o;
 	int stray = r->scene->stray ? r->scene->stray : 40;
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), pid, status;
 	int out = open(r->out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -1096,11 +1304,11 @@ static void inj_caller(struct inj_run *r)
 		*strrchr(strcpy(r->bundle, r->spec), '/') = 0;
 	setenv("INJECT_PROTECTED", "1", 1);
 	inj.on = true;
-	s->rc = r->scene->verb == INJ_PLAN ? nsrun_plan(&o, 1, &e) :
-		r->scene->verb == INJ_SPEC ? nsrun_spec(&o, 0, &e) :
-		r->scene->verb == INJ_PROTECT ? nsrun_protect(inj_argv, &e) :
-		nsrun_run(&o, &s->status, &e);
+	s->live = inj_prepare(r, &o);
+	s->rc = inj_act(r, &o, &s->status, &e);
 	inj.on = false;
+	if (r->scene->before || (r->scene->verb == INJ_CREATE && s->rc == 0))
+		inj_follow(r, &then, &e);
 	snprintf(s->text, sizeof s->text, "%s", e.text);
 	s->errnum = e.errnum;
 	s->done = true;
@@ -1121,6 +1329,38 @@ static void inj_caller(struct inj_run *r)
 	_exit(0);
 }
 
+/* Each at most once, in this order; the last one wherever there was an init.
+ * The fifth runs inside, where the probe sees it. */
+static const char *const inj_hooks[] = { "prestart\n", "createRuntime\n",
+	"createContainer\n", "poststart\n", "poststop\n" };
+
+static void inj_seek_hooks(struct inj_run *r)
+{
+	static char text[INJ_TEXT];
+	size_t i, n = strlen(r->got);
+	bool stopped = false;
+	char *p = text;
+
+	inj_load(r->hooks, text);
+	for (i = 0; i < COUNT(inj_hooks); i++)
+		if (inj_begins(p, inj_hooks[i])) {
+			p += strlen(inj_hooks[i]);
+			stopped = i == COUNT(inj_hooks) - 1;
+		}
+	if (*p)
+		inj_trouble("hooks ran in a wrong order, or twice: %s", text);
+	/* where it is the hook that cannot be run, this is told */
+	if (stopped != (inj_seen->roles > 1) &&
+	    !strstr(inj_seen->warn, "hooks.poststop"))
+		inj_trouble("poststop ran %d times, with %d processes: %s",
+			    stopped, inj_seen->roles - 1, inj_seen->text);
+	/* not a part of the container, if that was said */
+	if (!stopped && strstr(inj_seen->warn, "hooks.poststop"))
+		strcat(text, "poststop\n");
+	if (n + strlen(text) < INJ_TEXT)
+		strcpy(r->got + n, text);
+}
+
 /* Forks the caller and sees what becomes of it. */
 static void inj_go(struct inj_run *r)
 {
@@ -1130,6 +1370,7 @@ static void inj_go(struct inj_run *r)
 
 	memset(inj_seen, 0, sizeof *inj_seen);
 	inj_seen->roles = 1;
+	unlink(r->hooks);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	fflush(stdout);
@@ -1161,6 +1402,8 @@ static void inj_go(struct inj_run *r)
 	inj_load(r->scene->verb == INJ_SPEC ? r->spec : r->out, r->got);
 	if (unlink(r->spec) == 0 && inj_seen->rc)
 		inj_trouble("left: the config.json");
+	if (r->scene->hooks)
+		inj_seek_hooks(r);
 	inj_same(r->got);
 }
 
@@ -1204,10 +1447,11 @@ static const char *inj_bad_text(const struct inj_seen *s, enum inj_verb verb)
 	int cause = inj_last_cause(s->text, s->num);
 	size_t i;
 
-	snprintf(begin, sizeof begin, "cannot run '%s': ", inj_tag);
-	if (verb != INJ_RUN)
-		strcpy(begin, verb == INJ_PLAN ? "cannot plan: " :
-		       verb == INJ_SPEC ? "cannot write a config.json: " : "");
+	strcpy(begin, inj_begin[s->late ? INJ_START : verb]);
+	if (*begin && !strchr(begin, ':'))
+		sprintf(begin + strlen(begin), " '%s': ", inj_tag);
+	if (s->late && inj.role == 0)
+		return "it was created, but cannot be started";
 	if (!*s->text)
 		return "the error is empty";
 	if (!inj_begins(s->text, begin) || !s->text[strlen(begin)])
@@ -1216,8 +1460,16 @@ static const char *inj_bad_text(const struct inj_seen *s, enum inj_verb verb)
 		return "the error has more than one line";
 	if (cause && cause != s->num)
 		return "the error names another cause";
+	/* all that is known of a hook is what it said */
+	if (cause && s->helper)
+		return NULL;
 	if (cause)
 		return s->errnum == s->num ? NULL : "errnum is another";
+	/* an init that ends while nobody listens has nobody to tell */
+	if ((s->late || verb == INJ_START) && inj.role && !s->heard &&
+	    (strstr(s->text, "has stopped") || strstr(s->text, "not running") ||
+	     strstr(s->text, "init ended before")))
+		return NULL;
 	for (i = 0; i < COUNT(inj_own_words); i++)
 		if (strstr(s->text, inj_own_words[i]))
 			return NULL;
@@ -1241,6 +1493,8 @@ static const struct {
 	{ "mknodat",	EPERM,	" /null /proc/", "" },
 	/* nobody asked for a limit, and this host gives no cgroup */
 	{ NULL,		EPERM,	"cgroup", "no cgroup of its own" },
+	/* one of many that cannot be read is told of in its place */
+	{ NULL,		0,	"state ", " is skipped: " },
 };
 
 static void inj_allow(const char *call, int num, char text[INJ_TEXT])
@@ -1251,7 +1505,9 @@ static void inj_allow(const char *call, int num, char text[INJ_TEXT])
 		const char *of = inj_allowed[i].call;
 		char *p = text, *end;
 
-		if ((of && strcmp(of, call)) || inj_allowed[i].num != num ||
+		if ((of && strcmp(of, call)) || (inj_allowed[i].num ?
+		    inj_allowed[i].num != num : num == 0 ||
+		    inj_last_cause(inj_seen->warn, num) != num) ||
 		    !strstr(inj_seen->warn, inj_allowed[i].warning))
 			continue;
 		for (; *p; p = end) {
@@ -1312,7 +1568,8 @@ static bool inj_baseline(struct inj_run *r)
 		"\nns pid another\n", "\nlink lo ",
 		"\nstat /dev/null type=char",
 		"\nmount " };
-	bool run = r->scene->verb == INJ_RUN;
+	enum inj_verb verb = r->scene->verb;
+	bool run = verb == INJ_RUN || verb == INJ_CREATE;
 	struct inj_seen *s = inj_seen;
 	char why[600];
 	size_t i;
@@ -1321,7 +1578,8 @@ static bool inj_baseline(struct inj_run *r)
 	inj_go(r);
 	strcpy(r->wanted, "\n");
 	strcat(r->wanted, r->got);
-	for (i = 0; run && !s->rc && i < COUNT(marks); i++)
+	for (i = 0; (run || verb == INJ_START) && !s->rc &&
+	     i < COUNT(marks); i++)
 		if (!strstr(r->wanted, marks[i])) {
 			inj_note("no line \"%s\"", marks[i] + 1);
 			inj_bad++;
@@ -1486,7 +1744,9 @@ static void inj_all(struct inj_run *r)
 {
 	unsigned how[2] = { 0, 0 }, every = inj_full ? 1 : r->scene->every;
 	unsigned calls = 0, n;
-	const char *same = r->scene->verb == INJ_RUN ? "container" : "result";
+	const char *same = r->scene->verb == INJ_RUN ||
+		r->scene->verb == INJ_CREATE || r->scene->verb == INJ_START ?
+		"container" : "result";
 	double start = inj_clock();
 	int role, k, roles;
 
@@ -1652,6 +1912,24 @@ static const char *const inj_edit_idmap[] = {
 	"\"ls\", \"/tmp\"", "\"lstat\", \"/tmp/a\"", NULL
 };
 
+static const char *const inj_edit_wait[] = {
+	"\"/bin/probe\",", "\"/bin/probe\", \"signal-wait\", \"15\", \":\",",
+	NULL
+};
+
+#define INJ_HOOK(kind)	"\"" kind "\": [{\"path\": \"@/b/rootfs/bin/probe\", " \
+	"\"args\": [\"probe\", \"append\", \"@/own/hooks\", \"" kind "\\n\"]}]"
+
+static const char *const inj_edit_hooks[] = {
+	"\"/bin/probe\",", "\"/bin/probe\", \"read\", \"/dev/shm/hook\", "
+	"\":\",",
+	"\"process\": {", "\"hooks\": {" INJ_HOOK("prestart") ", "
+	INJ_HOOK("createRuntime") ", " INJ_HOOK("createContainer") ", "
+	INJ_HOOK("poststart") ", " INJ_HOOK("poststop") ", \"startContainer\": "
+	"[{\"path\": \"/bin/probe\", \"args\": [\"probe\", \"append\", "
+	"\"/dev/shm/hook\", \"startContainer\\n\"]}]}, \"process\": {", NULL
+};
+
 static const struct inj_scene inj_scenes[] = {
 	{ .name = "default", .every = 1 },
 	{ .name = "old kernel", .old = true, .every = 4 },
@@ -1669,11 +1947,47 @@ static const struct inj_scene inj_scenes[] = {
 	{ .name = "rootless", .host = inj_host_userns, .uid = 65534,
 	  .every = 6 },
 	{ .name = "fd above the limit", .stray = 200 },
+	{ .name = "hooks", .hooks = true, .needs_new = true, .edit = inj_edit_hooks, .every = 4 },
+	{ .name = "create", .verb = INJ_CREATE, .every = 4 },
+	{ .name = "create, old kernel", .verb = INJ_CREATE, .old = true,
+	  .every = 12 },
+	{ .name = "start", .verb = INJ_START, .before = INJ_CREATED,
+	  .every = 1 },
+	{ .name = "exec", .verb = INJ_EXEC, .before = INJ_RUNNING,
+	  .edit = inj_edit_wait, .every = 3 },
+	{ .name = "delete, created", .verb = INJ_DELETE,
+	  .before = INJ_CREATED, .every = 2 },
+	{ .name = "delete, running", .verb = INJ_DELETE,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "delete, no force", .verb = INJ_REFUSE,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "state", .verb = INJ_STATE, .before = INJ_RUNNING,
+	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "list", .verb = INJ_LIST, .before = INJ_RUNNING,
+	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "kill", .verb = INJ_KILL, .before = INJ_RUNNING,
+	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "kill all", .verb = INJ_KILL_ALL, .before = INJ_RUNNING,
+	  .edit = inj_edit_wait, .every = 1 },
 	{ .name = "plan", .verb = INJ_PLAN, .every = 1 },
 	{ .name = "spec", .verb = INJ_SPEC, .every = 1 },
 	{ .name = "protect", .verb = INJ_PROTECT, .needs_new = true,
 	  .every = 3 },
 };
+
+/* Mounts of other tests, which go when their points are removed. */
+static void inj_forget_mounts(void)
+{
+	char text[INJ_TEXT], point[200], *line, *save;
+
+	inj_load("/proc/self/mountinfo", text);
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%*s %*s %*s %*s %199s", point) == 1 &&
+		    inj_begins(point, "/tmp/") &&
+		    !inj_begins(inj_probe, point) && !inj_begins(inj_top, point))
+			umount2(point, MNT_DETACH);
+}
 
 /* Namespaces and a tmpfs of its own: NULL, or why not. Mounts are shared with
  * nobody outside, but shared, so that one that leaks out would be seen. */
@@ -1681,8 +1995,10 @@ static const char *inj_alone(void)
 {
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC))
 		return "namespaces cannot be made here";
-	if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
-	    mount("tmpfs", inj_top, "tmpfs", 0, "mode=755") < 0 ||
+	if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0)
+		return "mounts cannot be made here";
+	inj_forget_mounts();
+	if (mount("tmpfs", inj_top, "tmpfs", 0, "mode=755") < 0 ||
 	    sethostname("outside", 7) < 0)
 		return "mounts cannot be made here";
 	return NULL;
@@ -1712,6 +2028,7 @@ static void inj_play(const struct inj_scene *scene, int argc, char **argv)
 	snprintf(r->state, sizeof r->state, "%s/own/state/deep", inj_top);
 	snprintf(r->out, sizeof r->out, "%s/own/out", inj_top);
 	snprintf(r->spec, sizeof r->spec, "%s/own/config.json", inj_top);
+	snprintf(r->hooks, sizeof r->hooks, "%s/own/hooks", inj_top);
 	if (chown(path, scene->uid, scene->uid) < 0)
 		return;
 	snprintf(path, sizeof path, "%s/shared", inj_top);
