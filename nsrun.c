@@ -1613,9 +1613,10 @@ struct run {
 static _Noreturn void run_child(const struct run *r, int said)
 {
 	autofd null = io_open("/dev/null", O_RDONLY);
-	struct text t = { (char *)"", 0, 1, -1, false };
-	char buf[64], why[128];
-	struct err e;
+	struct text t = { NULL, 0, 0, said, false };
+	int keep[2] = { said, r->proc };
+	struct err e = { 0, "" };
+	char buf[64];
 
 	/* it is a group of its own, and does not outlive us */
 	setpgid(0, 0);
@@ -1624,10 +1625,10 @@ static _Noreturn void run_child(const struct run *r, int said)
 	    dup2(r->in >= 0 ? r->in : null, 0) == 0 &&
 	    dup2(said, 1) == 1 && dup2(said, 2) == 2 &&
 	    (!r->dir || chdir(r->dir) == 0) &&
-	    fd_keep_only(r->proc, NULL, 0, &e) && sig_reset(&e))
+	    fd_keep_only(r->proc, keep, 2, &e) && sig_reset(&e))
 		execve(r->path, r->argv, r->env);
-	text_to(why, sizeof why, "%s", err_text(errno, buf));
-	t = (struct text){ why, strlen(why), sizeof why, 2, false };
+	t.p = *e.text ? e.text : (char *)err_text(errno, buf);
+	t.len = strlen(t.p);
 	text_flush(&t);
 	_exit(127);
 }
@@ -3392,7 +3393,7 @@ static bool state_check_id(const char *id, struct err *e)
 }
 
 /* Field 22 of /proc/PID/stat, behind the name, which may hold anything; 0: no
- * such process, or a zombie. */
+ * such process, or a zombie; -1 and errno: it cannot be told. */
 static long long state_pid_start(int proc, int pid)
 {
 	char path[32], buf[512], *p;
@@ -3400,8 +3401,10 @@ static long long state_pid_start(int proc, int pid)
 	int i;
 
 	text_to(path, sizeof path, "%d/stat", pid);
-	if (pid <= 0 || io_get(proc, path, buf, sizeof buf) < 0)
+	if (pid <= 0)
 		return 0;
+	if (io_get(proc, path, buf, sizeof buf) < 0)
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
 	p = strrchr(buf, ')');
 	if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
 		return 0;
@@ -3411,10 +3414,13 @@ static long long state_pid_start(int proc, int pid)
 	return start;
 }
 
+/* If it cannot be told it is: nothing is done to it then. */
 static bool state_alive(int proc, struct opt pid, struct opt start)
 {
-	return pid.set && start.set && start.v &&
-	       state_pid_start(proc, (int)pid.v) == start.v;
+	long long now = pid.set && start.set && start.v ?
+			state_pid_start(proc, (int)pid.v) : 0;
+
+	return now && (now == start.v || now < 0);
 }
 
 /* RFC 3339, UTC, by Howard Hinnant's days-to-civil. */
@@ -3609,17 +3615,24 @@ static bool state_is_gone(int root, const char *id, int dir)
 }
 
 /* Empties and removes the container's directory. */
-static void state_drop(int root, const char *id, int dir)
+static bool state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
 		"config.json", ".config.json.tmp", "start",
 		"notify/notify.sock" };
 	size_t i;
 
+	int num = 0;
+
 	for (i = 0; i < COUNT(files); i++)
-		unlinkat(dir, files[i], 0);
-	unlinkat(dir, "notify", AT_REMOVEDIR);
-	unlinkat(root, id, AT_REMOVEDIR);
+		if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
+			num = errno;
+	if (unlinkat(dir, "notify", AT_REMOVEDIR) < 0 && errno != ENOENT)
+		num = errno;
+	if (unlinkat(root, id, AT_REMOVEDIR) == 0)
+		return true;
+	errno = num ? num : errno;
+	return false;
 }
 
 /* Its processes are stopped by the freezer. */
@@ -7692,6 +7705,7 @@ struct ctr {
 	int		relay;		/* the child that passes it on */
 	int		pid, pidfd, tty;
 	unsigned	made;
+	int		left;	/* errno of a state that could not be undone */
 	enum mode	mode;
 	bool		exec;	/* one more process for a container */
 	bool		hold;	/* P acts between READY and the start */
@@ -7984,7 +7998,9 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		return proc_fail(&p->proc, path, e);
 	if (!sig_reset(e))
 		return false;
-	if (!sync_send(c->peer, MSG_EXEC, 0, -1) && c->mode == MODE_RUN)
+	/* one that outlives P does so from now on */
+	if (!sync_send(c->peer, MSG_EXEC, 0, -1) &&
+	    (c->mode == MODE_RUN || (errno != EPIPE && errno != ECONNRESET)))
 		return sysfail(e, "report to the parent");
 	execve(path, p->proc.argv, p->proc.env);
 	num = errno;
@@ -8030,7 +8046,9 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	socklen_t size = sizeof creator;
 	struct signalfd_siginfo sig;
 	autofd signals = -1;
+	struct msg m;
 	sigset_t all;
+	int fd, kind;
 
 	memset(&all, 0xff, sizeof all);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -8054,16 +8072,19 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 		fd_close(&c->peer);
 		c->peer = in->sock = accept4(c->start, NULL, NULL,
 					     SOCK_CLOEXEC);
+		if (c->peer < 0)
+			continue;
 		size = sizeof caller;
-		if (c->peer >= 0 &&
-		    getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED, &caller,
-			       &size) == 0 && caller.uid == creator.uid) {
-			struct msg m;
-			int fd;
-
-			if (sync_recv(c->peer, &m, &fd) == MSG_GO)
-				break;
-		}
+		if (getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED, &caller,
+			       &size) < 0)
+			return sysfail(e, "ask who starts");
+		kind = caller.uid == creator.uid ?
+		       sync_recv(c->peer, &m, &fd) : 0;
+		if (kind < 0)
+			return sysfail(e, "receive the start");
+		if (kind == MSG_GO)
+			break;
+		fd_close(&c->peer);
 	}
 	/* who connects now finds nobody: it is running */
 	fd_close(&c->start);
@@ -8543,6 +8564,22 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	return spawn_oom_score(c, e) &&
 	       (c->exec ? sync_go(c->sock, e) :
 			  spawn_place(c, into, placed, e));
+}
+
+/* What we could not do to an init that had failed already is not the cause. */
+static bool spawn_blame(struct ctr *c, struct err *e)
+{
+	struct pollfd p = { c->sock, POLLIN, 0 };
+	struct msg m;
+	int fd, kind;
+
+	while (c->made & MADE_INIT && c->sock >= 0 && poll(&p, 1, 0) > 0 &&
+	       (kind = sync_recv(c->sock, &m, &fd)) > 0) {
+		fd_close(&fd);
+		if (kind == MSG_ERR)
+			*e = m.err;
+	}
+	return false;
 }
 
 /* P's hooks. Those before the pivot may be cancelled. */
@@ -9029,8 +9066,9 @@ static void verb_undo(struct ctr *c)
 		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
 			cg_drop_path(g->path, (size_t)g->keep.v);
 	}
-	if (c->made & MADE_STATE)
-		state_drop(c->state_root, c->o->id, c->state_dir);
+	if (c->made & MADE_STATE &&
+	    !state_drop(c->state_root, c->o->id, c->state_dir))
+		c->left = errno;
 	c->pid = 0;
 	if (c->made & MADE_POSTSTOP && c->plan.hooks) {
 		struct hook_how how = spawn_hooks(c, "stopped");
@@ -9173,6 +9211,8 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	s->runner = (struct opt){ getpid(), true };
 	s->runner_start = (struct opt){ state_pid_start(c->host.proc,
 							getpid()), true };
+	if (s->runner_start.v < 0)
+		return sysfail(e, "read our start time");
 	if (!verb_claim_dir(c, e)) {
 		if (c->mode != MODE_RUN || (*e->text && e->num != EROFS &&
 					    e->num != EACCES &&
@@ -9313,7 +9353,8 @@ static bool verb_create(struct ctr *c, struct err *e)
 	if ((p->hostname || p->domainname) && ns_is_own(&p->ns, CLONE_NEWUTS))
 		return fail(e, "%s: the uts namespace that is joined is the "
 			    "host's", p->hostname ? "hostname" : "domainname");
-	return verb_console(c, e) && verb_claim(c, e) && spawn_init(c, e) &&
+	return verb_console(c, e) && verb_claim(c, e) &&
+	       (spawn_init(c, e) || spawn_blame(c, e)) &&
 	       spawn_ready(c, e) && verb_pid_file(c, e) &&
 	       verb_pidfd_socket(c, e);
 }
@@ -9332,6 +9373,8 @@ static bool verb_save(struct ctr *c, const char *status, struct err *e)
 	s->cgroups.n = n;
 	s->pid = (struct opt){ c->pid, true };
 	s->start = (struct opt){ state_pid_start(c->host.proc, c->pid), true };
+	if (s->start.v < 0)
+		return sysfail(e, "read the start time of init");
 	s->status = status;
 	if (c->mode != MODE_RUN)
 		s->runner = s->runner_start = (struct opt){ 0, true };
@@ -9410,6 +9453,12 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	return verb_end(&c, ok, "run", &e, out);
 }
 
+static bool verb_is_not(struct err *e)
+{
+	fail(e, "container does not exist");
+	return e->num = ENOENT, false;
+}
+
 /* Opens the state of an id that is there. */
 static bool verb_find(struct ctr *c, struct err *e)
 {
@@ -9423,14 +9472,12 @@ static bool verb_find(struct ctr *c, struct err *e)
 	if (!c->dir || c->host.proc < 0)
 		return fail(e, "there is no proc file system on /proc");
 	c->state_root = io_open(path, O_PATH | O_DIRECTORY);
-	c->state_dir = openat(c->state_root, c->o->id, O_RDONLY | O_DIRECTORY |
-			      O_NOFOLLOW | O_CLOEXEC);
-	if (c->state_dir < 0 && (errno == ENOENT || errno == EBADF)) {
-		fail(e, "container does not exist");
-		return e->num = ENOENT, false;
-	}
+	if (c->state_root >= 0)
+		c->state_dir = openat(c->state_root, c->o->id, O_RDONLY |
+				      O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (c->state_dir < 0)
-		return sysfail(e, "open %s", c->dir);
+		return errno == ENOENT ? verb_is_not(e) :
+		       sysfail(e, "open %s", c->dir);
 	s = state_load(c->state_dir, &c->mem, c->o, e);
 	if (s)
 		c->state = *s;
@@ -9450,10 +9497,8 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 	while (flock(c->state_dir, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return sysfail(e, "lock %s", c->dir);
-	if (!state_same(c->state_root, c->o->id, c->state_dir)) {
-		fail(e, "container does not exist");
-		return e->num = ENOENT, false;
-	}
+	if (state_is_gone(c->state_root, c->o->id, c->state_dir))
+		return verb_is_not(e);
 	s = state_load(c->state_dir, &c->mem, c->o, e);
 	if (s)
 		c->state = *s;
@@ -9511,14 +9556,16 @@ static bool verb_knock(struct ctr *c, struct err *e)
 	c->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->sock < 0 || !text_to(path, sizeof path, "%s/start", c->dir))
 		return sysfail(e, "make a socket");
-	if (!io_socket(c->sock, path, false))
-		return errno == ECONNREFUSED || errno == ENOENT ?
+	if (!io_socket(c->sock, path, false)) {
+		if (errno != ECONNREFUSED && errno != ENOENT)
+			return sysfail(e, "connect to %s", path);
+		return state_alive(c->host.proc, c->state.pid, c->state.start) ?
 		       fail(e, "cannot start an already running container") :
-		       sysfail(e, "connect to %s", path);
-	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 ||
-	    who.pid != c->pid)
-		return fail(e, "%s is not held by init", path);
-	return true;
+		       fail(e, "cannot start a container that has stopped");
+	}
+	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return sysfail(e, "ask who holds %s", path);
+	return who.pid == c->pid || fail(e, "%s is not held by init", path);
 }
 
 static bool verb_start(struct ctr *c, struct err *e)
@@ -9727,7 +9774,8 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	if (c->state.status && verb_load_kept(c, &ignored))
 		c->made |= MADE_POSTSTOP;
 	verb_undo(c);
-	return true;
+	errno = c->left;
+	return !c->left || sysfail(e, "remove %s", c->dir);
 }
 
 int nsrun_delete(const struct nsrun_options *o, int force,
@@ -9790,6 +9838,8 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 			      O_NOFOLLOW | O_CLOEXEC);
 	s = c->state_dir < 0 ? NULL : state_load(c->state_dir, &c->mem, c->o,
 						 &e);
+	if (c->state_dir < 0 && errno != ENOENT)
+		sysfail(&e, "open it");
 	if (s) {
 		s->id = id;
 		verb_tell(c, s, each, data);
@@ -10040,7 +10090,8 @@ static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
 	fd_close(&c->host.proc);
 	c->exec = true;
 	c->mode = c->o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
-	return exec_plan(c, x, e) && verb_console(c, e) && spawn_init(c, e) &&
+	return exec_plan(c, x, e) && verb_console(c, e) &&
+	       (spawn_init(c, e) || spawn_blame(c, e)) &&
 	       spawn_ready(c, e) && verb_pid_file(c, e) &&
 	       verb_pidfd_socket(c, e) && spawn_start(c, e);
 }

@@ -742,7 +742,8 @@ static void t_rules(void)
 		{ "\"cwd\":\"\"", "", "", "process.cwd: \"\" is not an "
 		  "absolute path" },
 		{ "\"args\":[]", "", "", "process.args: names no program" },
-		{ "\"args\":[\"\"]", "", "", "process.args: names no program" },
+		{ "\"args\":[\"\"]", "", "", "process.args: exec: \"\": "
+		  "executable file not found in $PATH" },
 		{ "\"env\":[\"A=1\",\"B\"]", "", "", "process.env[1]: \"B\" is "
 		  "not NAME=value" },
 		{ "\"env\":[\"=x\"]", "", "", "process.env[0]: \"=x\" is not "
