@@ -4400,31 +4400,35 @@ static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
 	return true;
 }
 
-/* The processes of the group open at dir; in a v2 group one is in no other. */
-static void cg_each_here(int dir, void (*each)(void *, int pid), void *data)
+/* The processes of the group open at dir. Returns 0 or an errno; a group that
+ * was removed has none, and those of a threaded one stand further up. */
+static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 {
 	struct lines l = { .fd = -1 };
 	autofd fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	char *s;
 
 	l.fd = fd;
+	l.error = fd < 0 ? errno : 0;
 	while (fd >= 0 && (s = io_line(&l))) {
 		long long pid;
 
 		if (num_signed(s, strlen(s), &pid) && pid > 1)
 			each(data, (int)pid);	/* 0: not of our pid ns */
 	}
+	return l.error == ENOENT || l.error == ENODEV ||
+	       l.error == EOPNOTSUPP ? 0 : l.error;
 }
 
 /* The same, and of those below it, which they may have made; then those below
  * are removed, if drop. */
-static void cg_each(int dir, int depth, bool drop,
-		    void (*each)(void *, int pid), void *data)
+static int cg_each(int dir, int depth, bool drop,
+		   void (*each)(void *, int pid), void *data)
 {
 	_Alignas(struct k_dirent) char buf[1024];
+	int num = cg_each_here(dir, each, data), below;
 	long n, off;
 
-	cg_each_here(dir, each, data);
 	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
 		for (off = 0; off < n; ) {
 			struct k_dirent *d = (struct k_dirent *)(buf + off);
@@ -4438,11 +4442,13 @@ static void cg_each(int dir, int depth, bool drop,
 				continue;
 			sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
 				     O_NOFOLLOW | O_CLOEXEC);
-			if (sub >= 0)
-				cg_each(sub, depth + 1, drop, each, data);
+			below = sub < 0 ? 0 : cg_each(sub, depth + 1, drop,
+						      each, data);
+			num = num ? num : below;
 			if (drop)
 				unlinkat(dir, d->name, AT_REMOVEDIR);
 		}
+	return num ? num : n < 0 ? errno : 0;
 }
 
 static void cg_signal(void *sig, int pid)
@@ -8019,8 +8025,8 @@ static _Noreturn void init_die(int sock, const struct err *e)
  * end of the socket if P does not come to it. */
 static bool init_ready(struct ctr *c, struct err *e)
 {
-	if (c->mode != MODE_RUN)
-		prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (c->mode != MODE_RUN && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return sysfail(e, "PR_SET_PDEATHSIG");
 	if (c->mode == MODE_CREATE && listen(c->start, 16) < 0)
 		return sysfail(e, "listen on the start socket");
 	return !c->hold || sync_send(c->peer, MSG_READY, 0, -1) ||
@@ -9620,20 +9626,21 @@ static bool verb_shares_pids(const struct ctr *c)
 
 /* All processes of the container, by the first of its cgroups that is there:
  * they are in all of them. */
-static void verb_each(const struct ctr *c, void (*each)(void *, int pid),
-		      void *data)
+static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
+		      void *data, struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < c->state.cgroups.n; i++) {
-		autofd dir = io_open(c->state.cgroups.v[i].path,
-				     O_RDONLY | O_DIRECTORY);
+		const char *path = c->state.cgroups.v[i].path;
+		autofd dir = io_open(path, O_RDONLY | O_DIRECTORY);
 
-		if (dir < 0)
+		if (dir < 0 && errno == ENOENT)
 			continue;
-		cg_each(dir, 0, false, each, data);
-		return;
+		errno = dir < 0 ? errno : cg_each(dir, 0, false, each, data);
+		return !errno || sysfail(e, "read the processes of %s", path);
 	}
+	return true;
 }
 
 static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
@@ -9647,8 +9654,8 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	if (!alive && !all)
 		return false;
 	all |= sig == SIGKILL && verb_shares_pids(c);
-	if (all)
-		verb_each(c, cg_signal, &sig);
+	if (all && !verb_each(c, cg_signal, &sig, e))
+		return false;
 	return !alive || verb_signal(c, sig) || (errno == ESRCH && all) ||
 	       (errno == ESRCH ? fail(e, "container not running") :
 		sysfail(e, "send signal %d", sig));
@@ -9695,8 +9702,11 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 	status = state_status(&c->state, c->host.proc);
 	if (want && !str_eq(status, "running") && !str_eq(status, "created"))
 		return fail(e, "container not running or created: %s", status);
-	if (!want && !str_eq(status, "paused"))
-		return fail(e, "container not paused");
+	errno = 0;
+	if (!want && !str_eq(status, "paused") && !state_is_paused(&c->state))
+		return errno && errno != ENOENT ?
+		       sysfail(e, "read %s", c->state.freezer) :
+		       fail(e, "container not paused");
 	if (!c->state.freezer)
 		return fail(e, "no cgroup here has a freezer");
 	if (!io_put(AT_FDCWD, c->state.freezer,
@@ -9744,7 +9754,7 @@ int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 	verb_begin(&c, o, out);
 	ok = verb_find(&c, &e);
 	if (ok && c.state.cgroups.n)
-		verb_each(&c, each, data);
+		ok = verb_each(&c, each, data, &e);
 	else if (ok && verb_hold_init(&c, &e))	/* all that is known of it */
 		each(data, c.pid);
 	return verb_end(&c, ok, "list the processes of", &e, out);
