@@ -785,6 +785,7 @@ struct inj_scene {
 	const char	*(*host)(void);
 	uid_t		uid;		/* of the caller */
 	bool		old;		/* the new calls are missing, too */
+	bool		plain;		/* what it does is in all kernels */
 	bool		needs_new;	/* it cannot be without them */
 	unsigned	every;		/* n, unless FULL; 0: none */
 	int		stray;		/* an fd of the caller's; 0: 40 */
@@ -1502,6 +1503,7 @@ static const char *inj_bad_text(const struct inj_seen *s, enum inj_verb verb)
 	/* an init that ends while nobody listens has nobody to tell */
 	if ((s->late || verb == INJ_START) && inj.role && !s->heard &&
 	    (strstr(s->text, "has stopped") || strstr(s->text, "not running") ||
+	     strstr(s->text, "already running") ||
 	     strstr(s->text, "init ended before")))
 		return NULL;
 	for (i = 0; i < COUNT(inj_own_words); i++)
@@ -1788,7 +1790,7 @@ static void inj_all(struct inj_run *r)
 	inj.n = 0;
 	inj_go(r);
 	roles = inj_seen->roles;
-	cloned = inj_seen->cloned;	/* a border, so it is no matter of luck */
+	cloned = inj_seen->cloned;	/* a border: always among them */
 	for (role = 0; role < roles; role++)
 		for (n = 1; ; n++) {
 			if (n % every && every > 1 && n > 1 &&
@@ -2004,22 +2006,25 @@ static const struct inj_scene inj_scenes[] = {
 	  .before = INJ_CREATED, .every = 2 },
 	{ .name = "delete, running", .verb = INJ_DELETE,
 	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
-	{ .name = "delete, no force", .verb = INJ_REFUSE,
+	{ .name = "delete, no force", .verb = INJ_REFUSE, .plain = true,
 	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
-	{ .name = "state", .verb = INJ_STATE, .before = INJ_RUNNING,
+	{ .name = "state", .verb = INJ_STATE, .plain = true,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "list", .verb = INJ_LIST, .plain = true,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "ps", .verb = INJ_PS, .plain = true,
+	  .before = INJ_RUNNING, .host = inj_host_freezer,
 	  .edit = inj_edit_wait, .every = 1 },
-	{ .name = "list", .verb = INJ_LIST, .before = INJ_RUNNING,
+	{ .name = "pause", .verb = INJ_PAUSE, .plain = true,
+	  .before = INJ_RUNNING, .host = inj_host_freezer,
 	  .edit = inj_edit_wait, .every = 1 },
-	{ .name = "ps", .verb = INJ_PS, .before = INJ_RUNNING,
-	  .host = inj_host_freezer, .edit = inj_edit_wait, .every = 1 },
-	{ .name = "pause", .verb = INJ_PAUSE, .before = INJ_RUNNING,
-	  .host = inj_host_freezer, .edit = inj_edit_wait, .every = 1 },
-	{ .name = "resume", .verb = INJ_RESUME, .before = INJ_PAUSED,
-	  .host = inj_host_freezer, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "resume", .verb = INJ_RESUME, .plain = true,
+	  .before = INJ_PAUSED, .host = inj_host_freezer,
+	  .edit = inj_edit_wait, .every = 1 },
 	{ .name = "kill", .verb = INJ_KILL, .before = INJ_RUNNING,
 	  .edit = inj_edit_wait, .every = 1 },
-	{ .name = "kill all", .verb = INJ_KILL_ALL, .before = INJ_RUNNING,
-	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "kill all", .verb = INJ_KILL_ALL, .plain = true,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
 	{ .name = "plan", .verb = INJ_PLAN, .every = 1 },
 	{ .name = "spec", .verb = INJ_SPEC, .every = 1 },
 	{ .name = "protect", .verb = INJ_PROTECT, .needs_new = true,
@@ -2036,7 +2041,8 @@ static void inj_forget_mounts(void)
 	     line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "%*s %*s %*s %*s %199s", point) == 1 &&
 		    inj_begins(point, "/tmp/") &&
-		    !inj_begins(inj_probe, point) && !inj_begins(inj_top, point))
+		    !inj_begins(inj_probe, point) &&
+		    !inj_begins(inj_top, point))
 			umount2(point, MNT_DETACH);
 }
 
@@ -2114,7 +2120,7 @@ static void inj_play(const struct inj_scene *scene, int argc, char **argv)
 		inj_report(scene->name, "as it should be");
 		return;
 	}
-	if (!scene->old)
+	if (!scene->old && (!scene->plain || inj_full))
 		inj_all_missing(r);
 	if (scene->every || inj_full)
 		inj_all(r);
