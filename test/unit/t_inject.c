@@ -93,6 +93,7 @@ static int inj_maps;			/* that it has mapped */
 static struct inj_seen {
 	unsigned	count[INJ_ROLES], missed;
 	int		roles;
+	unsigned	cloned;		/* P's number of the first clone */
 	int		num, line;	/* of the call that failed; 0: none */
 	char		call[32], func[48];
 	bool		live;		/* calls may fail now */
@@ -195,6 +196,8 @@ static bool inj_fails(const char *call, long what, const char *func, int line)
 		return true;
 	}
 	inj_heard |= !strcmp(call, "accept4");
+	if (inj_is_clone(call, what) && !inj_role && !s->cloned)
+		s->cloned = s->count[0];
 	if (inj_is_clone(call, what) && s->roles < INJ_ROLES)
 		inj_cloning = s->roles++;
 	return false;
@@ -759,17 +762,18 @@ static bool inj_differs(const char *a, const char *b, char line[2][200])
 
 enum inj_verb { INJ_RUN, INJ_PLAN, INJ_SPEC, INJ_PROTECT, INJ_CREATE,
 	INJ_START, INJ_EXEC, INJ_DELETE, INJ_STATE, INJ_LIST, INJ_KILL,
-	INJ_KILL_ALL, INJ_REFUSE };
+	INJ_KILL_ALL, INJ_REFUSE, INJ_PS, INJ_PAUSE, INJ_RESUME };
 
 /* How an error of each begins, before the id. */
 static const char *const inj_begin[] = { "cannot run", "cannot plan: ",
 	"cannot write a config.json: ", "", "cannot create", "cannot start",
 	"cannot exec in", "cannot delete", "cannot show the state of",
 	"cannot list containers: ", "cannot kill", "cannot kill",
-	"cannot delete" };
+	"cannot delete", "cannot list the processes of", "cannot pause",
+	"cannot resume" };
 
 /* Of the container, when the verb begins. */
-enum inj_before { INJ_NONE, INJ_CREATED, INJ_RUNNING };
+enum inj_before { INJ_NONE, INJ_CREATED, INJ_RUNNING, INJ_PAUSED };
 
 struct inj_scene {
 	const char	*name;
@@ -782,6 +786,7 @@ struct inj_scene {
 	const char	*(*host)(void);
 	uid_t		uid;		/* of the caller */
 	bool		old;		/* the new calls are missing, too */
+	bool		plain;		/* what it does is in all kernels */
 	bool		needs_new;	/* it cannot be without them */
 	unsigned	every;		/* n, unless FULL; 0: none */
 	int		stray;		/* an fd of the caller's; 0: 40 */
@@ -1116,6 +1121,17 @@ static void inj_tell(void *data, const struct nsrun_state *s)
 		inj_trouble("cannot write the state");
 }
 
+static void inj_pid(void *data, int pid)
+{
+	char line[40];
+	int n = snprintf(line, sizeof line, "process %d\n",
+			 inj_parent(pid) == getpid());
+
+	(void)data;
+	if (write(1, line, (size_t)n) != n)
+		inj_trouble("cannot write a pid");
+}
+
 static void inj_status(void *status, const struct nsrun_state *s)
 {
 	snprintf(status, 20, "%s", s->status);
@@ -1171,6 +1187,11 @@ static bool inj_prepare(const struct inj_run *r, const struct nsrun_options *o)
 		return inj_must("before: run", nsrun_run(&detached, &status,
 							 &e), &e) &&
 		       inj_is_ready(r);
+	case INJ_PAUSED:
+		return inj_must("before: run", nsrun_run(&detached, &status,
+							 &e), &e) &&
+		       inj_is_ready(r) &&
+		       inj_must("before: pause", nsrun_pause(o, &e), &e);
 	default:
 		return true;
 	}
@@ -1204,6 +1225,12 @@ static int inj_act(const struct inj_run *r, struct nsrun_options *o,
 		return strstr(e->text, "not stopped: running") ? 0 : -1;
 	case INJ_STATE:
 		return nsrun_state(o, inj_tell, NULL, e);
+	case INJ_PS:
+		return nsrun_ps(o, inj_pid, NULL, e);
+	case INJ_PAUSE:
+		return nsrun_pause(o, e);
+	case INJ_RESUME:
+		return nsrun_resume(o, e);
 	case INJ_LIST:
 		o->id = NULL;
 		return nsrun_list(o, inj_tell, NULL, e);
@@ -1256,7 +1283,15 @@ static void inj_follow(const struct inj_run *r, const struct nsrun_options *o,
 		if (s->status == (40 + SIGTERM) << 8)
 			s->status = 0;
 	}
-	if (verb == INJ_EXEC || verb == INJ_STATE || verb == INJ_LIST ||
+	now[0] = 0;
+	if (verb == INJ_PAUSE && s->rc == 0 &&
+	    (nsrun_state(o, inj_status, now, &more) || strcmp(now, "paused")))
+		inj_trouble("it is not paused, but %s", now);
+	/* whether it came to it is open; that it can be undone is not */
+	if (verb == INJ_PAUSE || (verb == INJ_RESUME && s->rc))
+		nsrun_resume(o, &more);
+	if (verb == INJ_PS || verb == INJ_PAUSE || verb == INJ_RESUME ||
+	    verb == INJ_EXEC || verb == INJ_STATE || verb == INJ_LIST ||
 	    verb == INJ_REFUSE)
 		inj_unharmed(o, &more);
 	/* of which the container is gone, or one that could not be deleted */
@@ -1469,6 +1504,7 @@ static const char *inj_bad_text(const struct inj_seen *s, enum inj_verb verb)
 	/* an init that ends while nobody listens has nobody to tell */
 	if ((s->late || verb == INJ_START) && inj.role && !s->heard &&
 	    (strstr(s->text, "has stopped") || strstr(s->text, "not running") ||
+	     strstr(s->text, "already running") ||
 	     strstr(s->text, "init ended before")))
 		return NULL;
 	for (i = 0; i < COUNT(inj_own_words); i++)
@@ -1744,7 +1780,7 @@ static void inj_age(const struct inj_run *r)
 static void inj_all(struct inj_run *r)
 {
 	unsigned how[2] = { 0, 0 }, every = inj_full ? 1 : r->scene->every;
-	unsigned calls = 0, n;
+	unsigned calls = 0, n, cloned;
 	const char *same = r->scene->verb == INJ_RUN ||
 		r->scene->verb == INJ_CREATE || r->scene->verb == INJ_START ?
 		"container" : "result";
@@ -1755,9 +1791,11 @@ static void inj_all(struct inj_run *r)
 	inj.n = 0;
 	inj_go(r);
 	roles = inj_seen->roles;
+	cloned = inj_seen->cloned;	/* a border: always among them */
 	for (role = 0; role < roles; role++)
 		for (n = 1; ; n++) {
-			if (n % every && every > 1 && n > 1)
+			if (n % every && every > 1 && n > 1 &&
+			    (role || (n != cloned && n + 1 != cloned)))
 				continue;
 			if (!inj_try(r, role, n, 0, how))
 				break;
@@ -1819,6 +1857,14 @@ static const char *inj_host_no_cgroup(void)
 		else if (umount2(point, MNT_DETACH) < 0)
 			break;
 	return "cannot unmount the cgroups";
+}
+
+static const char *inj_host_freezer(void)
+{
+	char point[200];
+
+	return inj_find_mount("cgroup", point) ||
+	       inj_find_mount("cgroup2", point) ? NULL : "no cgroup is mounted";
 }
 
 static const char *inj_host_cgroup1(void)
@@ -1948,28 +1994,38 @@ static const struct inj_scene inj_scenes[] = {
 	{ .name = "rootless", .host = inj_host_userns, .uid = 65534,
 	  .every = 6 },
 	{ .name = "fd above the limit", .stray = 200 },
-	{ .name = "hooks", .hooks = true, .needs_new = true, .edit = inj_edit_hooks, .every = 4 },
+	{ .name = "hooks", .hooks = true, .needs_new = true,
+	  .edit = inj_edit_hooks, .every = 10 },
 	{ .name = "create", .verb = INJ_CREATE, .every = 4 },
 	{ .name = "create, old kernel", .verb = INJ_CREATE, .old = true,
 	  .every = 12 },
 	{ .name = "start", .verb = INJ_START, .before = INJ_CREATED,
-	  .every = 1 },
+	  .every = 2 },
 	{ .name = "exec", .verb = INJ_EXEC, .before = INJ_RUNNING,
 	  .edit = inj_edit_wait, .every = 3 },
 	{ .name = "delete, created", .verb = INJ_DELETE,
 	  .before = INJ_CREATED, .every = 2 },
 	{ .name = "delete, running", .verb = INJ_DELETE,
 	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
-	{ .name = "delete, no force", .verb = INJ_REFUSE,
+	{ .name = "delete, no force", .verb = INJ_REFUSE, .plain = true,
 	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
-	{ .name = "state", .verb = INJ_STATE, .before = INJ_RUNNING,
+	{ .name = "state", .verb = INJ_STATE, .plain = true,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "list", .verb = INJ_LIST, .plain = true,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
+	{ .name = "ps", .verb = INJ_PS, .plain = true,
+	  .before = INJ_RUNNING, .host = inj_host_freezer,
 	  .edit = inj_edit_wait, .every = 1 },
-	{ .name = "list", .verb = INJ_LIST, .before = INJ_RUNNING,
+	{ .name = "pause", .verb = INJ_PAUSE, .plain = true,
+	  .before = INJ_RUNNING, .host = inj_host_freezer,
+	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "resume", .verb = INJ_RESUME, .plain = true,
+	  .before = INJ_PAUSED, .host = inj_host_freezer,
 	  .edit = inj_edit_wait, .every = 1 },
 	{ .name = "kill", .verb = INJ_KILL, .before = INJ_RUNNING,
 	  .edit = inj_edit_wait, .every = 1 },
-	{ .name = "kill all", .verb = INJ_KILL_ALL, .before = INJ_RUNNING,
-	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "kill all", .verb = INJ_KILL_ALL, .plain = true,
+	  .before = INJ_RUNNING, .edit = inj_edit_wait, .every = 1 },
 	{ .name = "plan", .verb = INJ_PLAN, .every = 1 },
 	{ .name = "spec", .verb = INJ_SPEC, .every = 1 },
 	{ .name = "protect", .verb = INJ_PROTECT, .needs_new = true,
@@ -1986,7 +2042,8 @@ static void inj_forget_mounts(void)
 	     line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "%*s %*s %*s %*s %199s", point) == 1 &&
 		    inj_begins(point, "/tmp/") &&
-		    !inj_begins(inj_probe, point) && !inj_begins(inj_top, point))
+		    !inj_begins(inj_probe, point) &&
+		    !inj_begins(inj_top, point))
 			umount2(point, MNT_DETACH);
 }
 
@@ -2064,7 +2121,7 @@ static void inj_play(const struct inj_scene *scene, int argc, char **argv)
 		inj_report(scene->name, "as it should be");
 		return;
 	}
-	if (!scene->old)
+	if (!scene->old && (!scene->plain || inj_full))
 		inj_all_missing(r);
 	if (scene->every || inj_full)
 		inj_all(r);
