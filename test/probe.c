@@ -34,6 +34,7 @@
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -1066,6 +1067,153 @@ static int do_signal_wait(char **a)
 	}
 }
 
+/* ---- what it does to others -------------------------------------------- */
+
+/* "reached WHAT", once for each. */
+static void reached(const char *what, const char *name)
+{
+	static char said[64][128];
+	char line[128];
+	size_t i;
+
+	snprintf(line, sizeof(line), "%s %s", what, name);
+	for (i = 0; i < COUNT(said) && *said[i]; i++)
+		if (!strcmp(said[i], line))
+			return;
+	if (i < COUNT(said))
+		strcpy(said[i], line);
+	printf("reached %s\n", line);
+	fflush(stdout);
+}
+
+static struct {
+	char	exe[256];	/* our own program */
+	int	held[16];	/* programs of others */
+	int	holds, denied;
+	struct stat root, proc;
+} spy;
+
+/* Does the process run another program than ours, as before its execve? */
+static bool is_foreign(int dir, char exe[256])
+{
+	ssize_t n = readlinkat(dir, "exe", exe, 255);
+
+	if (n < 0) {
+		spy.denied += errno == EACCES || errno == EPERM;
+		return false;
+	}
+	exe[n] = '\0';
+	return *exe && strcmp(exe, spy.exe);
+}
+
+/* All that leads from the process that dir is of to what it has. */
+static void spy_on(int dir, int pid)
+{
+	extern const char __ehdr_start[];
+	char text[256], path[300];
+	struct dirent *d;
+	struct stat st;
+	DIR *fds;
+	int fd;
+
+	fd = openat(dir, "mem", O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {		/* of the program that it was then */
+		if (pread(fd, text, 64, (off_t)(uintptr_t)__ehdr_start) == 64 &&
+		    memcmp(text, __ehdr_start, 64))
+			reached("mem", "");
+		close(fd);
+	} else if (errno == EACCES || errno == EPERM) {
+		spy.denied++;
+	}
+	if (is_foreign(dir, text)) {
+		reached("exe", text);
+		fd = openat(dir, "exe", O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && spy.holds < (int)COUNT(spy.held))
+			spy.held[spy.holds++] = fd;
+		else if (fd >= 0)
+			close(fd);
+	}
+	if (!fstatat(dir, "root", &st, 0) &&
+	    (st.st_dev != spy.root.st_dev || st.st_ino != spy.root.st_ino))
+		reached("root", "");
+	if (!fstatat(dir, "cwd", &st, 0) &&
+	    (st.st_dev != spy.root.st_dev || st.st_ino != spy.root.st_ino))
+		reached("cwd", "");
+	fd = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fds = fd < 0 ? NULL : fdopendir(fd);
+	while (fds && (d = readdir(fds))) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "fd/%s", d->d_name);
+		n = readlinkat(dir, path, text, sizeof(text) - 1);
+		if (n < 0 || atoi(d->d_name) < 3)
+			continue;
+		text[n] = '\0';
+		text[strcspn(text, "[")] = '\0';
+		reached("fd", text);
+		if (!fstatat(dir, path, &st, 0) && S_ISDIR(st.st_mode) &&
+		    (st.st_dev != spy.root.st_dev ||
+		     st.st_ino != spy.root.st_ino) &&
+		    st.st_dev != spy.proc.st_dev)
+			reached("foreign directory", text);
+	}
+	if (fds)
+		closedir(fds);
+	/* not ATTACH, whose SIGSTOP may come when we are gone */
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL)) {
+		spy.denied += errno == EACCES || errno == EPERM;
+		return;
+	}
+	if (!ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) &&
+	    waitpid(pid, NULL, __WALL) == pid && is_foreign(dir, text))
+		reached("ptrace", text);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}
+
+/* spy FILE: until there is FILE, what can be had of each process that comes.
+ * Then prints how often it was denied, and whether a program of a process that
+ * is gone can be opened for writing. */
+static int do_spy(char **a)
+{
+	ssize_t n = readlink("/proc/self/exe", spy.exe, sizeof(spy.exe) - 1);
+	DIR *proc = opendir("/proc");
+
+	if (n < 0 || !proc || stat("/", &spy.root) ||
+	    stat("/proc", &spy.proc))
+		return -1;
+	printf("ready\n");
+	fflush(stdout);
+	while (access(a[0], F_OK)) {
+		struct dirent *d;
+
+		rewinddir(proc);
+		while ((d = readdir(proc))) {
+			int pid = atoi(d->d_name);
+			int dir = pid > 0 && pid != getpid() ?
+				  openat(dirfd(proc), d->d_name, O_PATH |
+					 O_DIRECTORY | O_CLOEXEC) : -1;
+
+			if (dir < 0)
+				continue;
+			spy_on(dir, pid);
+			close(dir);
+		}
+	}
+	for (int i = 0; i < spy.holds; i++) {
+		char path[64];
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", spy.held[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			reached("exe for writing", "");
+			close(fd);
+		}
+	}
+	printf("denied %d\n", spy.denied);
+	return 0;
+}
+
 static int do_try(char **a);
 
 static const struct command {
@@ -1115,6 +1263,7 @@ static const struct command {
 	{ "sleep",		1, do_sleep },
 	{ "socket",		1, do_socket },
 	{ "spin",		1, do_spin },
+	{ "spy",		1, do_spy },
 	{ "stat",		1, do_stat },
 	{ "statfs",		1, do_statfs },
 	{ "symlink",		2, do_symlink },
