@@ -33,7 +33,7 @@ demo: tools	## install what is missing, build, run a container and show it
 	@test/demo.sh
 
 check: tools	## install what is missing, run all tests
-	@$(MAKE) -s WERROR=-Werror nsrun test/build/probe test/build/floor test/build/rounds
+	@$(MAKE) -s WERROR=-Werror nsrun test/build/probe test/build/floor test/build/rounds test/build/killer
 	@test/check.sh
 
 bench: tools	## nsrun beside the kernel's own price, crun, runc and bwrap

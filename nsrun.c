@@ -7740,9 +7740,9 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	int keep[5 + 128], n = 0, i;
 
 	keep[n++] = c->peer;
-	keep[n++] = c->root;
+	keep[n++] = ns_joins(&p->ns, CLONE_NEWNS) ? -1 : c->root;
 	keep[n++] = c->start;
-	keep[n++] = c->state_dir;	/* the lock: see STATE */
+	keep[n++] = c->exec ? -1 : c->state_dir;  /* the lock: see STATE */
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
 		keep[n++] = 3 + i;
@@ -8131,9 +8131,9 @@ static _Noreturn void spawn_stage(struct ctr *c)
 	size_t i;
 
 	keep[n++] = c->peer;
-	keep[n++] = c->root;
+	keep[n++] = ns_joins(p, CLONE_NEWNS) ? -1 : c->root;
 	keep[n++] = c->start;
-	keep[n++] = c->state_dir;
+	keep[n++] = c->exec ? -1 : c->state_dir;
 	keep[n++] = c->host.proc;
 	for (i = 0; i < p->n; i++)
 		keep[n++] = p->join[i].fd;
@@ -9122,14 +9122,20 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
 			    O_NOFOLLOW | O_CLOEXEC);
 	struct state *s;
+	int tries;
 
 	*again = dir < 0 && errno == ENOENT;	/* deleted meanwhile */
 	if (*again)
 		return false;
 	if (dir < 0)
 		return sysfail(e, "open the state of %s", id);
-	/* a stale one is locked while its init still dies */
+	/* a stale one is locked while its init still dies; one that ran in the
+	 * foreground dies with its nsrun, but not at once */
 	s = state_load(dir, &c->mem, c->o, e);
+	for (tries = 0; s && s->runner.v && tries < 100 &&
+	     !state_alive(c->host.proc, s->runner, s->runner_start) &&
+	     state_alive(c->host.proc, s->pid, s->start); tries++)
+		poll(NULL, 0, 10);
 	if (flock(dir, s && verb_is_stale(c, s) && s->runner.v ?
 		  LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
 		*again = !state_same(c->state_root, id, dir);
