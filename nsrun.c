@@ -77,8 +77,8 @@
  *
  * The map
  * =======
- * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES SPEC STATE CGROUP NS NET MOUNT DEV
- * ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI. Each
+ * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES SPEC STATE CGROUP RDT NS NET MOUNT
+ * DEV ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI. Each
  * section uses only what is above it; the one forward declaration is that of
  * spec_object(), which is recursive.
  */
@@ -106,7 +106,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <net/if.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -125,6 +127,10 @@
 #include "nsrun.h"
 
 #undef linux			/* gnu dialects define it; config.json has it */
+
+#ifndef NSRUN_RESCTRL
+#define NSRUN_RESCTRL "/sys/fs/resctrl"	/* the kernel makes this directory */
+#endif
 
 enum {
 	CONFIG_MAX	= 16 << 20,	/* bytes of config.json */
@@ -235,6 +241,26 @@ enum {
 	K_ADD_SEALS		= 1033,		/* fcntl */
 	K_GET_SEALS		= 1034,
 	K_SEALS			= 1 | 2 | 4 | 8, /* seal, shrink, grow, write */
+	/* bpf(2), 4.15; replacing is of 5.6 */
+	K_BPF_LOAD_PROGRAM	= 5,
+	K_BPF_ATTACH		= 8,
+	K_BPF_DETACH		= 9,
+	K_BPF_GET		= 13,
+	K_BPF_INFO		= 15,
+	K_BPF_QUERY		= 16,
+	K_BPF_CGROUP_DEVICE	= 15,		/* type of a program */
+	K_BPF_DEVICE		= 6,		/* and of its place */
+	K_BPF_MULTI		= 2,
+	K_BPF_REPLACE		= 4,
+	K_BPF_LOAD		= 0x61,		/* dst = u32 at src + off */
+	K_BPF_COPY		= 0xbf,
+	K_BPF_MOV		= 0xb7,
+	K_BPF_AND		= 0x57,
+	K_BPF_SHIFT		= 0x77,
+	K_BPF_JA		= 0x05,
+	K_BPF_JSET		= 0x45,
+	K_BPF_JNE		= 0x55,
+	K_BPF_EXIT		= 0x95,
 	/* ids that mean "leave it" */
 	K_NO_ID			= -1,
 };
@@ -281,6 +307,39 @@ struct k_dirent {		/* getdents64 */
 	uint16_t len;
 	uint8_t type;
 	char name[];
+};
+struct k_bpf {			/* an instruction of eBPF */
+	uint8_t code, dst:4, src:4;	/* halves as the kernel has them */
+	int16_t off;
+	int32_t imm;
+};
+/* Parts of union bpf_attr; the kernel takes what is missing for 0. */
+struct k_bpf_load {
+	uint32_t type, count;
+	uint64_t insns, license;
+	uint32_t log_level, log_size;
+	uint64_t log;
+	uint32_t version, flags;
+	char name[16];
+};
+struct k_bpf_attach {		/* DETACH too */
+	uint32_t target, program, type, flags, replace;
+};
+struct k_bpf_query {
+	uint32_t target, type, query_flags, attach_flags;
+	uint64_t ids;
+	uint32_t count, pad;
+};
+struct k_bpf_get {
+	uint32_t id, next, flags;
+};
+struct k_bpf_about {
+	uint32_t fd, size;
+	uint64_t info;
+};
+struct k_bpf_info {
+	uint32_t about[16];
+	char name[16];
 };
 struct k_nlmsg {		/* netlink(7) */
 	uint32_t len;
@@ -483,6 +542,11 @@ static int sys_setaffinity(size_t size, const void *mask)
 static int sys_ioprio_set(int value)
 {
 	return (int)syscall(SYS_ioprio_set, 1, 0, value);
+}
+
+static int sys_bpf(int cmd, void *attr, size_t size)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, size);
 }
 
 static int sys_personality(unsigned long persona)
@@ -1087,11 +1151,10 @@ static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* A whole file of unknown length into the arena, terminated. */
-static char *io_load(struct arena *a, int dir, const char *path, size_t max,
-		     size_t *len, struct err *e)
+/* A whole file of unknown length into the arena, terminated. fd stays open. */
+static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
+			size_t *len, struct err *e)
 {
-	autofd fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t cap = 8192;
 	struct stat st;
 	char *p = NULL;
@@ -1127,6 +1190,14 @@ static char *io_load(struct arena *a, int dir, const char *path, size_t max,
 			return fail(e, "%s is larger than %u bytes", path,
 				    (unsigned)max), NULL;
 	}
+}
+
+static char *io_load(struct arena *a, int dir, const char *path, size_t max,
+		     size_t *len, struct err *e)
+{
+	autofd fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return io_load_fd(a, fd, path, max, len, e);
 }
 
 /* The next line of a streamed file. buf holds what was read and not used. */
@@ -2175,6 +2246,13 @@ static void json_put_bool(struct json_out *o, const char *key, bool v)
 	text_add(o->t, "%s", v ? "true" : "false");
 }
 
+static void json_put_u64(struct json_out *o, const char *key,
+			 unsigned long long v)
+{
+	json_put_key(o, key);
+	text_add(o->t, "%llu", v);
+}
+
 static void json_put_num(struct json_out *o, const char *key, long long v)
 {
 	json_put_key(o, key);
@@ -2423,13 +2501,47 @@ struct spec_offset {
 };
 
 struct spec_memory {
-	struct opt	limit, swap, reservation, swappiness;
-	bool		no_oom_killer, check_update;
+	struct opt	limit, swap, reservation, swappiness, kernel,
+			kernel_tcp;
+	bool		no_oom_killer, use_hierarchy, check_update;
 };
 
 struct spec_cpu {
-	struct opt	shares, quota, period;
+	struct opt	shares, quota, period, burst, idle, rt_runtime,
+			rt_period;
 	const char	*cpus, *mems;
+};
+
+struct spec_blkio_device {	/* of weightDevice, or of a throttle list */
+	struct opt	major, minor, weight, leaf_weight;
+	unsigned long long rate;	/* bytes or operations a second */
+};
+
+typedef LIST_OF(struct spec_blkio_device) spec_blkio_devices;
+
+struct spec_blkio {
+	struct opt	weight, leaf_weight;
+	spec_blkio_devices weights, read_bps, write_bps, read_iops, write_iops;
+};
+
+struct spec_hugepage {
+	const char	*size;
+	unsigned long long limit;
+};
+
+struct spec_priority {
+	const char	*name;
+	struct opt	priority;
+};
+
+struct spec_network {
+	struct opt	class_id;
+	LIST_OF(struct spec_priority) priorities;
+};
+
+struct spec_rdma {
+	const char	*device;
+	struct opt	handles, objects;
 };
 
 struct spec_resources {
@@ -2437,7 +2549,17 @@ struct spec_resources {
 	struct spec_memory memory;
 	struct spec_cpu	cpu;
 	struct opt	pids;
+	struct spec_blkio blkio;
+	LIST_OF(struct spec_hugepage) hugepages;
+	struct spec_network network;
+	LIST_OF(struct spec_rdma) rdma;
 	LIST_OF(struct nsrun_pair) unified;
+};
+
+struct spec_rdt {
+	const char	*clos, *l3, *mb;
+	struct strs	schemata;
+	bool		monitoring;
 };
 
 struct spec_personality {
@@ -2456,6 +2578,7 @@ struct spec_linux {
 	struct opt	propagation;
 	struct strs	masked, readonly;
 	struct spec_personality *personality;
+	struct spec_rdt	*rdt;
 };
 
 struct spec_hook {
@@ -2490,6 +2613,7 @@ enum field_kind {
 	T_STRS,		/* struct strs */
 	T_INTS,		/* a LIST_OF struct opt, from min to max */
 	T_MAP,		/* a LIST_OF struct nsrun_pair */
+	T_DICT,		/* a LIST_OF a struct that begins with its key */
 	T_OBJ,		/* the struct itself */
 	T_PTR,		/* a pointer to it, NULL when absent */
 	T_LIST,		/* a LIST_OF it */
@@ -2497,21 +2621,24 @@ enum field_kind {
 };
 
 /* The ranges of integers, as numbers for the tables. */
-enum range { R_ANY, R_ID, R_POSITIVE, R_LIMIT, R_UMASK, R_NICE, R_PRIORITY,
-	     R_IOPRIO, R_SIZE16, R_COUNT, R_MAJOR, R_MINOR, R_MAJOR_ANY,
-	     R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_OOM, R_PATH, R_PID };
+enum range { R_ANY, R_ID, R_POSITIVE, R_BYTES, R_RUNTIME, R_UMASK, R_NICE,
+	     R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR,
+	     R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_WEIGHT,
+	     R_SWITCH, R_OOM, R_PATH, R_PID };
 
 static const struct { long long min, max; } ranges[] = {
 	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
 	[R_ID]		= { 0, 4294967294LL },
 	[R_POSITIVE]	= { 0, LLONG_MAX },
-	[R_LIMIT]	= { -1, LLONG_MAX },
+	[R_BYTES]	= { -1, LLONG_MAX },	/* `update` takes 64m, too */
+	[R_RUNTIME]	= { -1, LLONG_MAX },
 	[R_UMASK]	= { 0, 0777 },
 	[R_NICE]	= { -20, 19 },
 	[R_PRIORITY]	= { 0, 99 },
 	[R_IOPRIO]	= { 0, 7 },
 	[R_SIZE16]	= { 0, 65535 },
 	[R_COUNT]	= { 1, 4294967295LL },
+	[R_U32]		= { 0, 4294967295LL },
 	[R_MAJOR]	= { 0, 4095 },
 	[R_MINOR]	= { 0, 1048575 },
 	[R_MAJOR_ANY]	= { -1, 4095 },
@@ -2519,6 +2646,8 @@ static const struct { long long min, max; } ranges[] = {
 	[R_MODE]	= { 0, 0177777 },
 	[R_NANOSECS]	= { 0, 999999999 },
 	[R_PERCENT]	= { 0, 100 },
+	[R_WEIGHT]	= { 0, 1000 },
+	[R_SWITCH]	= { 0, 1 },
 	[R_OOM]		= { -1000, 1000 },
 	[R_PATH]	= { 0, PATH_MAX },
 	[R_PID]		= { 0, INT_MAX },
@@ -2688,13 +2817,15 @@ static const struct field offsets_fields[] = {
 	F_END
 };
 
-/* kernel and kernelTCP limits are gone from the kernel: not looked at. */
 static const struct field memory_fields[] = {
-	F_INT(spec_memory, "limit", limit, R_LIMIT),
-	F_INT(spec_memory, "swap", swap, R_LIMIT),
-	F_INT(spec_memory, "reservation", reservation, R_LIMIT),
+	F_INT(spec_memory, "limit", limit, R_BYTES),
+	F_INT(spec_memory, "swap", swap, R_BYTES),
+	F_INT(spec_memory, "reservation", reservation, R_BYTES),
+	F_INT(spec_memory, "kernel", kernel, R_BYTES),
+	F_INT(spec_memory, "kernelTCP", kernel_tcp, R_BYTES),
 	F_INT(spec_memory, "swappiness", swappiness, R_PERCENT),
 	F(spec_memory, T_BOOL, "disableOOMKiller", no_oom_killer),
+	F(spec_memory, T_BOOL, "useHierarchy", use_hierarchy),
 	F(spec_memory, T_BOOL, "checkBeforeUpdate", check_update),
 	F_END
 };
@@ -2705,15 +2836,70 @@ static const struct field cpu_fields[] = {
 	F_INT(spec_cpu, "period", period, R_POSITIVE),
 	F(spec_cpu, T_STR, "cpus", cpus),
 	F(spec_cpu, T_STR, "mems", mems),
-	F_LATER("burst"),
-	F_LATER("realtimeRuntime"),
-	F_LATER("realtimePeriod"),
-	F_LATER("idle"),
+	F_INT(spec_cpu, "burst", burst, R_POSITIVE),
+	F_INT(spec_cpu, "realtimeRuntime", rt_runtime, R_RUNTIME),
+	F_INT(spec_cpu, "realtimePeriod", rt_period, R_POSITIVE),
+	F_INT(spec_cpu, "idle", idle, R_SWITCH),
 	F_END
 };
 
 static const struct field pids_fields[] = {
 	F_INT(spec_resources, "limit", pids, R_ANY),
+	F_END
+};
+
+static const struct field blkio_weight_fields[] = {
+	F_INT_DUE(spec_blkio_device, "major", major, R_MAJOR),
+	F_INT_DUE(spec_blkio_device, "minor", minor, R_MINOR),
+	F_INT(spec_blkio_device, "weight", weight, R_WEIGHT),
+	F_INT(spec_blkio_device, "leafWeight", leaf_weight, R_WEIGHT),
+	F_END
+};
+
+static const struct field blkio_rate_fields[] = {
+	F_INT_DUE(spec_blkio_device, "major", major, R_MAJOR),
+	F_INT_DUE(spec_blkio_device, "minor", minor, R_MINOR),
+	F_DUE(spec_blkio_device, T_U64, "rate", rate),
+	F_END
+};
+
+static const struct field blkio_fields[] = {
+	F_INT(spec_blkio, "weight", weight, R_WEIGHT),
+	F_INT(spec_blkio, "leafWeight", leaf_weight, R_WEIGHT),
+	F_SUB(spec_blkio, T_LIST, "weightDevice", weights, spec_blkio_device,
+	      blkio_weight_fields),
+#define RATES(n, m) F_SUB(spec_blkio, T_LIST, n, m, spec_blkio_device, \
+			  blkio_rate_fields)
+	RATES("throttleReadBpsDevice", read_bps),
+	RATES("throttleWriteBpsDevice", write_bps),
+	RATES("throttleReadIOPSDevice", read_iops),
+	RATES("throttleWriteIOPSDevice", write_iops),
+#undef RATES
+	F_END
+};
+
+static const struct field hugepage_fields[] = {
+	F_DUE(spec_hugepage, T_STR, "pageSize", size),
+	F_DUE(spec_hugepage, T_U64, "limit", limit),
+	F_END
+};
+
+static const struct field priority_fields[] = {
+	F_DUE(spec_priority, T_STR, "name", name),
+	F_INT_DUE(spec_priority, "priority", priority, R_U32),
+	F_END
+};
+
+static const struct field network_fields[] = {
+	F_INT(spec_network, "classID", class_id, R_U32),
+	F_SUB(spec_network, T_LIST, "priorities", priorities, spec_priority,
+	      priority_fields),
+	F_END
+};
+
+static const struct field rdma_fields[] = {
+	F_INT(spec_rdma, "hcaHandles", handles, R_U32),
+	F_INT(spec_rdma, "hcaObjects", objects, R_U32),
 	F_END
 };
 
@@ -2724,11 +2910,23 @@ static const struct field resources_fields[] = {
 	      memory_fields),
 	F_SUB(spec_resources, T_OBJ, "cpu", cpu, spec_cpu, cpu_fields),
 	F_PART("pids", spec_resources, pids_fields),
+	F_SUB(spec_resources, T_OBJ, "blockIO", blkio, spec_blkio,
+	      blkio_fields),
+	F_SUB(spec_resources, T_LIST, "hugepageLimits", hugepages,
+	      spec_hugepage, hugepage_fields),
+	F_SUB(spec_resources, T_OBJ, "network", network, spec_network,
+	      network_fields),
+	F_SUB(spec_resources, T_DICT, "rdma", rdma, spec_rdma, rdma_fields),
 	F(spec_resources, T_MAP, "unified", unified),
-	F_LATER("blockIO"),
-	F_LATER("hugepageLimits"),
-	F_LATER("network"),
-	F_LATER("rdma"),
+	F_END
+};
+
+static const struct field rdt_fields[] = {
+	F(spec_rdt, T_STR, "closID", clos),
+	F(spec_rdt, T_STR, "l3CacheSchema", l3),
+	F(spec_rdt, T_STR, "memBwSchema", mb),
+	F(spec_rdt, T_STRS, "schemata", schemata),
+	F(spec_rdt, T_BOOL, "enableMonitoring", monitoring),
 	F_END
 };
 
@@ -2757,8 +2955,8 @@ static const struct field linux_fields[] = {
 	F(spec_linux, T_STR, "mountLabel", mount_label),
 	F_SUB(spec_linux, T_PTR, "personality", personality, spec_personality,
 	      personality_fields),
+	F_SUB(spec_linux, T_PTR, "intelRdt", rdt, spec_rdt, rdt_fields),
 	F_LATER("seccomp"),
-	F_LATER("intelRdt"),
 	F_LATER("memoryPolicy"),
 	F_LATER("netDevices"),
 	F_END
@@ -2943,6 +3141,9 @@ static bool spec_element(struct walker *k, const struct where *w,
 			return false;
 		*(uint64_t *)p |= (unsigned)value;
 		return true;
+	case T_DICT:
+		*(const char **)p = j->key;
+		/* fall through */
 	default:
 		return spec_due(k, w, j, JSON_OBJ) &&
 		       spec_object(k, w, j, f->arg, p);
@@ -2953,11 +3154,11 @@ static bool spec_element(struct walker *k, const struct where *w,
 static bool spec_list(struct walker *k, const struct where *w,
 		      const struct json *j, const struct field *f, void *p)
 {
-	bool map = f->kind == T_MAP;
+	bool map = f->kind == T_MAP || f->kind == T_DICT;
 	bool bits = f->kind == T_CAPS || f->kind == T_BITS;
 	size_t size = f->kind == T_STRS ? sizeof(char *) :
 		      f->kind == T_INTS ? sizeof(struct opt) :
-		      map ? sizeof(struct nsrun_pair) : f->size;
+		      f->kind == T_MAP ? sizeof(struct nsrun_pair) : f->size;
 	struct { char *v; size_t n; } *list = p;
 	struct where at = { w, NULL, 0 };
 	char *v;
@@ -3056,6 +3257,141 @@ static bool spec_object(struct walker *k, const struct where *w,
 			return spec_fail(k, &at, "is missing");
 		}
 	return true;
+}
+
+/* 10, 64m, 1.5g and -1 as bytes: units are powers of 1024, as runc has them. */
+static bool num_bytes(const char *s, long long *out)
+{
+	static const char units[] = "bkmgtp";
+	size_t n = strspn(s, "0123456789"), k;
+	const char *rest = s + n, *unit;
+	unsigned long long v, part = 0, one = 1;
+
+	if (str_eq(s, "-1")) {
+		*out = -1;
+		return true;
+	}
+	if (!num_unsigned(s, n, &v) || v > LLONG_MAX)
+		return false;
+	if (*rest == '.')
+		for (rest++; is_digit(*rest) && one < 1000000; rest++) {
+			part = part * 10 + (unsigned)(*rest - '0');
+			one *= 10;
+		}
+	unit = *rest ? strchr(units, *rest | 32) : units;
+	if (!unit || (*rest && rest[1] && !str_eq(rest + 1, "b") &&
+		      !str_eq(rest + 1, "B") && !str_eq(rest + 1, "iB")))
+		return false;
+	for (k = 0; k < (size_t)(unit - units); k++) {
+		if (v > LLONG_MAX >> 10)
+			return false;
+		v = (v << 10) + (part << 10) / one;
+		part = (part << 10) % one;
+	}
+	*out = (long long)v;
+	return true;
+}
+
+/* One member by its path, "memory.limit", from a word of a command line. */
+static bool spec_set(struct walker *k, const struct field *f, void *base,
+		     const char *key, const char *value)
+{
+	struct where top = { NULL, NULL, 0 }, at = { &top, key, 0 };
+	struct json j = { .type = JSON_STR, .str = value };
+	const char *part = key;
+	long long bytes;
+	char digits[24];
+
+	for (;;) {
+		size_t n = strcspn(part, ".");
+
+		while (f->name && (strncmp(f->name, part, n) != 0 ||
+				   f->name[n]))
+			f++;
+		if (!f->name)
+			return spec_fail(k, &at, "is no property");
+		if (!part[n])
+			break;
+		base = (char *)base + f->off;
+		if (f->kind == T_PTR)
+			base = *(void **)base;
+		if (!base)
+			return spec_fail(k, &at, "the container has no %.*s",
+					 (int)n, part);
+		f = f->arg;
+		part += n + 1;
+	}
+	if (f->kind == T_INT) {
+		if (f->range == R_BYTES && num_bytes(value, &bytes)) {
+			text_to(digits, sizeof digits, "%lld", bytes);
+			j.str = digits;
+		}
+		if (!num_signed(j.str, strlen(j.str), &bytes))
+			return spec_fail(k, &at, "%s is no number%s", value,
+					 f->range == R_BYTES ?
+					 " of bytes, such as 64m" : "");
+		j.type = JSON_NUM;
+	}
+	j.len = (unsigned)strlen(j.str);
+	return spec_field(k, &at, &j, f, base);
+}
+
+/* The inverse of spec_object(), for objects of what `update` can change. */
+static void spec_put_fields(struct json_out *o, const struct field *f,
+			    const void *base)
+{
+	for (; f->name; f++) {
+		const void *p = (const char *)base + f->off;
+		const struct { char *v; size_t n; } *list = p;
+		bool dict = f->kind == T_DICT;
+		bool lists = dict || f->kind == T_LIST || f->kind == T_MAP ||
+			     f->kind == T_STRS;
+		size_t i;
+
+		if (lists && !list->n)
+			continue;
+
+		if (f->kind == T_BOOL && *(const bool *)p) {
+			json_put_bool(o, f->name, true);
+		} else if (f->kind == T_STR && *(const char *const *)p) {
+			json_put_str(o, f->name, *(const char *const *)p);
+		} else if (f->kind == T_INT && ((const struct opt *)p)->set) {
+			json_put_num(o, f->name, ((const struct opt *)p)->v);
+		} else if (f->kind == T_U64) {
+			json_put_u64(o, f->name,
+				     *(const unsigned long long *)p);
+		} else if (f->kind == T_OBJ || (f->kind == T_PTR &&
+						*(const void *const *)p)) {
+			json_put_open(o, f->name, '{');
+			spec_put_fields(o, f->arg, f->kind == T_OBJ ? p :
+					*(const void *const *)p);
+			json_put_close(o, '}');
+		} else if (f->kind == T_STRS) {
+			json_put_open(o, f->name, '[');
+			for (i = 0; i < list->n; i++)
+				json_put_str(o, NULL,
+					     ((char **)list->v)[i]);
+			json_put_close(o, ']');
+		} else if (f->kind == T_MAP) {
+			const struct nsrun_pair *m = (const void *)list->v;
+
+			json_put_open(o, f->name, '{');
+			for (i = 0; i < list->n; i++)
+				json_put_str(o, m[i].key, m[i].value);
+			json_put_close(o, '}');
+		} else if (f->kind == T_LIST || dict) {
+			json_put_open(o, f->name, dict ? '{' : '[');
+			for (i = 0; i < list->n; i++) {
+				char *v = list->v + i * f->size;
+
+				json_put_open(o, dict ? *(char **)v : NULL,
+					      '{');
+				spec_put_fields(o, f->arg, v);
+				json_put_close(o, '}');
+			}
+			json_put_close(o, dict ? '}' : ']');
+		}
+	}
 }
 
 static bool spec_has_ns(const struct spec *s, int type)
@@ -3197,6 +3533,52 @@ static bool spec_check_device(const struct spec_device *d, size_t i,
 	return true;
 }
 
+/* The range of a weight that is asked for: 0 asks for none. */
+static bool spec_is_weight(const struct opt *w)
+{
+	return !w->v || w->v >= 10;
+}
+
+static bool spec_check_blkio(const struct spec_blkio *b, struct err *e)
+{
+	bool ok = spec_is_weight(&b->weight) && spec_is_weight(&b->leaf_weight);
+	size_t i;
+
+	for (i = 0; i < b->weights.n; i++)
+		ok = ok && spec_is_weight(&b->weights.v[i].weight) &&
+		     spec_is_weight(&b->weights.v[i].leaf_weight);
+	return ok || fail(e, "linux.resources.blockIO: a weight is from 10 to "
+			  "1000");
+}
+
+/* What becomes a part of a file's name, or a word of its line. */
+static bool spec_check_words(const struct spec_resources *r, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < r->hugepages.n; i++) {
+		const char *s = r->hugepages.v[i].size;
+		size_t n = strspn(s, "0123456789");
+
+		if (!n || *s == '0' || !s[n] || !strchr("KMG", s[n]) ||
+		    !str_eq(s + n + 1, "B"))
+			return fail(e, "linux.resources.hugepageLimits[%u]."
+				    "pageSize: \"%s\" is no size such as 2MB",
+				    (unsigned)i, s);
+	}
+	for (i = 0; i < r->network.priorities.n; i++)
+		if (strpbrk(r->network.priorities.v[i].name, " \t\n"))
+			return fail(e, "linux.resources.network.priorities[%u]."
+				    "name: is no name of an interface",
+				    (unsigned)i);
+	for (i = 0; i < r->rdma.n; i++)
+		if (!*r->rdma.v[i].device ||
+		    strpbrk(r->rdma.v[i].device, " \t\n"))
+			return fail(e, "linux.resources.rdma.%s: is no name of "
+				    "a device", r->rdma.v[i].device);
+	return true;
+}
+
 static bool spec_check_resources(const struct spec_resources *r, struct err *e)
 {
 	const struct spec_memory *m = &r->memory;
@@ -3225,16 +3607,31 @@ static bool spec_check_resources(const struct spec_resources *r, struct err *e)
 				    "\"%s\" is not made of r, w and m",
 				    (unsigned)i, a);
 	}
-	if ((r->cpu.cpus && strlen(r->cpu.cpus) >= CG_VALUE_MAX) ||
-	    (r->cpu.mems && strlen(r->cpu.mems) >= CG_VALUE_MAX))
-		return fail(e, "linux.resources.cpu.cpus: cpus or mems are "
-			    "longer than %d bytes", CG_VALUE_MAX - 1);
 	for (i = 0; i < r->unified.n; i++)
 		if (strchr(r->unified.v[i].key, '/') ||
 		    !strchr(r->unified.v[i].key, '.'))
 			return fail(e, "linux.resources.unified.%s: is no file "
 				    "of a controller", r->unified.v[i].key);
-	return true;
+	return spec_check_blkio(&r->blkio, e) && spec_check_words(r, e);
+}
+
+/* closID is one directory, or "/" for the one that the kernel made. */
+static bool spec_check_rdt(const struct spec_rdt *r, struct err *e)
+{
+	const char *c = r->clos;
+	bool bad = (r->l3 && strchr(r->l3, '\n')) ||
+		   (r->mb && strchr(r->mb, '\n'));
+	size_t i;
+
+	if (c && (str_eq(c, ".") || str_eq(c, "..") ||
+		  (strchr(c, '/') && !str_eq(c, "/"))))
+		return fail(e, "linux.intelRdt.closID: \"%s\" is no name", c);
+	if (r->mb && *r->mb && !str_after(r->mb, "MB:"))
+		return fail(e, "linux.intelRdt.memBwSchema: does not begin "
+			    "with MB:");
+	for (i = 0; i < r->schemata.n; i++)
+		bad |= strchr(r->schemata.v[i], '\n') != NULL;
+	return !bad || fail(e, "linux.intelRdt: a schema is one line");
 }
 
 static bool spec_check_absolute(const struct strs *l, const char *name,
@@ -3293,6 +3690,7 @@ static bool spec_check(const struct spec *s, struct err *e)
 		spec_check_scheduler(s->process->scheduler, e)) &&
 	       spec_check_ns(s, e) &&
 	       spec_check_hooks(s, e) &&
+	       (!s->linux.rdt || spec_check_rdt(s->linux.rdt, e)) &&
 	       spec_check_resources(&s->linux.resources, e);
 }
 
@@ -3324,7 +3722,8 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * rename: at the claim, with the cgroup directories that will be made, and when
  * init is there to stay, with its pid and start time. In between init dies with
  * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it lie
- * config.json, as it was at the create, and the start socket. The directory
+ * config.json, as it was at the create, what `update` changed of it in
+ * update.json, and the start socket. The directory
  * itself is the lock (flock) of who makes, starts or deletes; an init that dies
  * with its nsrun shares it, so that who has the lock knows that it is gone.
  * mkdir decides who owns an id. A pid counts only together with its start time.
@@ -3345,6 +3744,7 @@ struct state {
 	struct opt	pid, start;	/* init; start time in clock ticks */
 	struct opt	runner, runner_start;	/* nsrun in the foreground */
 	LIST_OF(struct state_cgroup) cgroups;
+	struct strs	rdt;	/* directories of resctrl to be removed */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -3368,6 +3768,7 @@ static const struct field state_fields[] = {
 	F(state, T_STR, "freezer", freezer),
 	F_SUB(state, T_LIST, "cgroups", cgroups, state_cgroup,
 	      state_cgroup_fields),
+	F(state, T_STRS, "rdt", rdt),
 	F(state, T_MAP, "annotations", annotations),
 	F_END
 };
@@ -3523,48 +3924,61 @@ static void state_put(struct json_out *o, const struct state *s,
 	}
 }
 
-static bool state_save(int dir, const struct state *s, struct arena *mem,
-		       struct err *e)
+static void state_fill(struct json_out *o, const void *what)
 {
-	size_t cap = 2048, i;
+	const struct state *s = what;
+	size_t i;
+
+	state_put(o, s, s->status, (int)s->pid.v);
+	json_put_num(o, "pidStart", s->start.v);
+	json_put_num(o, "runner", s->runner.v);
+	json_put_num(o, "runnerStart", s->runner_start.v);
+	if (s->freezer)
+		json_put_str(o, "freezer", s->freezer);
+	json_put_open(o, "cgroups", '[');
+	for (i = 0; i < s->cgroups.n; i++) {
+		json_put_open(o, NULL, '{');
+		json_put_str(o, "path", s->cgroups.v[i].path);
+		json_put_num(o, "keep", s->cgroups.v[i].keep.v);
+		json_put_close(o, '}');
+	}
+	json_put_close(o, ']');
+	json_put_open(o, "rdt", '[');
+	for (i = 0; i < s->rdt.n; i++)
+		json_put_str(o, NULL, s->rdt.v[i]);
+	json_put_close(o, ']');
+}
+
+/* A file of the container's directory, with an object that fill writes. */
+static bool state_write(int dir, const char *name,
+			void (*fill)(struct json_out *, const void *what),
+			const void *what, struct arena *mem, struct err *e)
+{
+	size_t cap = 2048;
 	struct json_out o;
 	struct text t;
 
-	for (i = 0; i < s->annotations.n; i++)
-		cap += 6 * (strlen(s->annotations.v[i].key) +
-			    strlen(s->annotations.v[i].value)) + 16;
-	for (i = 0; i < s->cgroups.n; i++)
-		cap += 6 * strlen(s->cgroups.v[i].path) + 64;
-	cap += 6 * (strlen(s->bundle) + strlen(s->rootfs) +
-		    (s->freezer ? strlen(s->freezer) : 0));
-	t = (struct text){ mem_new(mem, cap), 0, cap, -1, false };
-	if (!t.p)
-		return no_memory(e);
-	o = (struct json_out){ &t, 0, true, false };
-	json_put_open(&o, NULL, '{');
-	state_put(&o, s, s->status, (int)s->pid.v);
-	json_put_num(&o, "pidStart", s->start.v);
-	json_put_num(&o, "runner", s->runner.v);
-	json_put_num(&o, "runnerStart", s->runner_start.v);
-	if (s->freezer)
-		json_put_str(&o, "freezer", s->freezer);
-	json_put_open(&o, "cgroups", '[');
-	for (i = 0; i < s->cgroups.n; i++) {
+	do {
+		t = (struct text){ mem_new(mem, cap), 0, cap, -1, false };
+		if (!t.p)
+			return no_memory(e);
+		o = (struct json_out){ &t, 0, true, false };
 		json_put_open(&o, NULL, '{');
-		json_put_str(&o, "path", s->cgroups.v[i].path);
-		json_put_num(&o, "keep", s->cgroups.v[i].keep.v);
+		fill(&o, what);
 		json_put_close(&o, '}');
-	}
-	json_put_close(&o, ']');
-	json_put_close(&o, '}');
-	text_put(&t, "\n", 1);
-	if (t.bad)
-		return fail(e, "write state.json: it does not fit");
-	/* taken back at once: the arena is for what lasts */
-	mem->p = t.p;
-	if (io_replace(dir, "state.json", t.p, t.len, 0600))
-		return true;
-	return sysfail(e, "write state.json");
+		text_put(&t, "\n", 1);
+		/* taken back at once: the arena is for what lasts */
+		mem->p = t.p;
+		cap *= 4;
+	} while (t.bad);
+	return io_replace(dir, name, t.p, t.len, 0600) ||
+	       sysfail(e, "write %s", name);
+}
+
+static bool state_save(int dir, const struct state *s, struct arena *mem,
+		       struct err *e)
+{
+	return state_write(dir, "state.json", state_fill, s, mem, e);
 }
 
 /* NULL without an error text if there is no state.json. */
@@ -3618,7 +4032,8 @@ static bool state_is_gone(int root, const char *id, int dir)
 static bool state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
-		"config.json", ".config.json.tmp", "start",
+		"config.json", ".config.json.tmp", "update.json",
+		".update.json.tmp", "start",
 		"notify/notify.sock" };
 	size_t i;
 
@@ -3676,11 +4091,13 @@ struct cg_hier {
 	const char	*own;		/* P's place below it, "/" or "/a/b" */
 	const char	*ctrls;		/* v1: "cpu,cpuacct", "name=systemd" */
 	bool		v2;
+	bool		below;		/* v2: only P's own group is P's */
 };
 
 struct cg_host {
 	struct cg_hier	h[CG_HIER_MAX];
 	size_t		n;
+	bool		bpf;		/* v2 can enforce a device policy */
 };
 
 struct cg_dir {
@@ -3694,6 +4111,9 @@ struct cg_dir {
 struct cg_write {
 	unsigned	dir;		/* index */
 	const char	*file, *value, *key;	/* key: of config.json */
+	bool		optional;	/* the file may be missing */
+	bool		instead;	/* only if that of the last one was */
+	bool		missing, again;
 };
 
 struct cg_plan {
@@ -3701,17 +4121,21 @@ struct cg_plan {
 	size_t		n;
 	struct cg_write	*w;
 	size_t		nw;
+	long long	owner;		/* of the v2 group, -1: P */
 	bool		asked;		/* for a limit or a place */
 	bool		limits;
+	bool		check_memory;	/* not below what is used */
 };
 
+/* Is the controller in a list, v1's with commas or v2's with blanks? */
 static bool cg_has(const char *ctrls, const char *name)
 {
 	size_t n = strlen(name);
 	const char *p = ctrls;
 
 	for (; (p = str_find(p, name)); p++)
-		if ((p == ctrls || p[-1] == ',') && (!p[n] || p[n] == ','))
+		if ((p == ctrls || strchr(", ", p[-1])) &&
+		    strchr(", \n", p[n]))
 			return true;
 	return false;
 }
@@ -3790,6 +4214,7 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 	h->own = cg_own(own, mem, ctrls, v2, mount_root);
 	h->ctrls = ctrls;
 	h->v2 = v2;
+	h->below = false;
 	c->n++;
 	return h->mount && h->own;
 }
@@ -3837,7 +4262,8 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 }
 
 /* config-linux.md, "Cgroups Path": absolute is below the mount; relative, and
- * absent (then the id), below P's own on v1, beside it on v2. */
+ * absent (then the id), below P's own on v1, beside it on v2, where a group
+ * with processes has no controllers for those below it. */
 static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 			   const char *asked, const char *id)
 {
@@ -3850,7 +4276,7 @@ static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 		return NULL;
 	text_add(&t, "%s", h->mount);
 	if (!absolute)
-		text_add(&t, "%s%s", h->own, h->v2 ? "/.." : "");
+		text_add(&t, "%s%s", h->own, h->v2 && !h->below ? "/.." : "");
 	text_add(&t, "/%s", asked && *asked ? asked : id);
 	if (t.bad)
 		return NULL;
@@ -3897,144 +4323,317 @@ static unsigned cg_weight(long long shares)
 }
 
 /*
- * How a value of the config becomes the text of a file. Each returns false if
- * nothing was asked.
+ * How a value of the config becomes the text of a file: nothing, if nothing was
+ * asked. limit is the member of struct spec_resources that the knob names.
  */
-typedef bool cg_put(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+typedef void cg_put(struct text *t, const struct spec_resources *r,
 		    const void *limit);
 
-static bool put_plain(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_plain(struct text *t, const struct spec_resources *r,
 		      const void *limit)
 {
 	const struct opt *v = limit;
 
 	(void)r;
-	return v->set && text_to(buf, CG_VALUE_MAX, "%lld", v->v);
+	if (v->set)
+		text_add(t, "%lld", v->v);
 }
 
 /* As put_plain, but 0 means nothing. */
-static bool put_some(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_some(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
-	return ((const struct opt *)limit)->v && put_plain(buf, r, limit);
+	if (((const struct opt *)limit)->v)
+		put_plain(t, r, limit);
 }
 
 /* -1 is "max". */
-static bool put_max(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_max(struct text *t, const struct spec_resources *r,
 		    const void *limit)
 {
-	const struct opt *v = limit;
-
-	if (v->set && v->v < 0)
-		return text_to(buf, CG_VALUE_MAX, "max");
-	return put_some(buf, r, limit);
+	if (((const struct opt *)limit)->v < 0)
+		text_add(t, "max");
+	else
+		put_some(t, r, limit);
 }
 
 /* 0 is a limit too, and the kernel's least is 1 (runc 1.4). */
-static bool put_pids(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_pids(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
 	const struct opt *v = limit;
 
 	if (v->set && v->v == 0)
-		return text_to(buf, CG_VALUE_MAX, "1");
-	return put_max(buf, r, limit);
+		text_add(t, "1");
+	else
+		put_max(t, r, limit);
 }
 
-static bool put_text(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_text(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
 	const char *s = *(const char *const *)limit;
 
 	(void)r;
-	return s && *s && text_to(buf, CG_VALUE_MAX, "%s", s);
+	text_add(t, "%s", s ? s : "");
 }
 
-static bool put_true(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_true(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
 	(void)r;
-	return *(const bool *)limit && text_to(buf, CG_VALUE_MAX, "1");
+	text_add(t, "%s", *(const bool *)limit ? "1" : "");
 }
 
 /* v2 counts swap alone. */
-static bool put_swap(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_swap(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
 	const struct opt *v = limit;
 
-	if (v->set && v->v > 0)
-		return text_to(buf, CG_VALUE_MAX, "%lld",
-			       v->v - r->memory.limit.v);
-	return put_max(buf, r, limit);
+	if (v->v > 0)
+		text_add(t, "%lld", v->v - r->memory.limit.v);
+	else
+		put_max(t, r, limit);
 }
 
-static bool put_weight(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+/* An idle group has no weight, and the kernel takes none. */
+static void put_shares(struct text *t, const struct spec_resources *r,
+		       const void *limit)
+{
+	if (!r->cpu.idle.v)
+		put_some(t, r, limit);
+}
+
+static void put_weight(struct text *t, const struct spec_resources *r,
 		       const void *limit)
 {
 	const struct opt *v = limit;
 
-	(void)r;
-	return v->set && v->v &&
-	       text_to(buf, CG_VALUE_MAX, "%u", cg_weight(v->v));
+	if (v->v && !r->cpu.idle.v)
+		text_add(t, "%u", cg_weight(v->v));
 }
 
-static bool put_cpu_max(char buf[CG_VALUE_MAX], const struct spec_resources *r,
+static void put_cpu_max(struct text *t, const struct spec_resources *r,
 			const void *limit)
 {
 	const struct spec_cpu *c = &r->cpu;
 
 	(void)limit;
 	if (!c->quota.v && !c->period.v)
-		return false;
+		return;
 	if (c->quota.v > 0)
-		return text_to(buf, CG_VALUE_MAX, "%lld %lld", c->quota.v,
-			       c->period.v ? c->period.v : 100000LL);
-	return text_to(buf, CG_VALUE_MAX, "max %lld",
-		       c->period.v ? c->period.v : 100000LL);
+		text_add(t, "%lld", c->quota.v);
+	else
+		text_add(t, "max");
+	text_add(t, " %lld", c->period.v ? c->period.v : 100000LL);
 }
 
+/* 10 to 1000 of blkio as 1 to 10000 of io. */
+static void put_io_weight(struct text *t, const struct spec_resources *r,
+			  const void *limit)
+{
+	const struct opt *v = limit;
+
+	(void)r;
+	if (v->v)
+		text_add(t, "%lld", 1 + (v->v - 10) * 9999 / 990);
+}
+
+/* "MAJOR:MINOR VALUE", a line for each device that has one. */
+static void put_weights_by(struct text *t, const spec_blkio_devices *l,
+			   size_t off, cg_put *put)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		const struct spec_blkio_device *d = &l->v[i];
+		const struct opt *w = (const void *)((const char *)d + off);
+
+		if (!w->v)
+			continue;
+		text_add(t, "%s%lld:%lld ", t->len ? "\n" : "", d->major.v,
+			 d->minor.v);
+		put(t, NULL, w);
+	}
+}
+
+static void put_weights(struct text *t, const struct spec_resources *r,
+			const void *limit)
+{
+	(void)r;
+	put_weights_by(t, limit, offsetof(struct spec_blkio_device, weight),
+		       put_plain);
+}
+
+static void put_leaf_weights(struct text *t, const struct spec_resources *r,
+			     const void *limit)
+{
+	(void)r;
+	put_weights_by(t, limit, offsetof(struct spec_blkio_device,
+					  leaf_weight), put_plain);
+}
+
+static void put_io_weights(struct text *t, const struct spec_resources *r,
+			   const void *limit)
+{
+	(void)r;
+	put_weights_by(t, limit, offsetof(struct spec_blkio_device, weight),
+		       put_io_weight);
+}
+
+static void put_rates(struct text *t, const struct spec_resources *r,
+		      const void *limit)
+{
+	const spec_blkio_devices *l = limit;
+	size_t i;
+
+	(void)r;
+	for (i = 0; i < l->n; i++)
+		text_add(t, "%s%lld:%lld %llu", i ? "\n" : "",
+			 l->v[i].major.v, l->v[i].minor.v, l->v[i].rate);
+}
+
+/* Each list has a word of its own in io.max; a rate of 0 is none. */
+static void put_io_max(struct text *t, const struct spec_resources *r,
+		       const void *limit)
+{
+	static const char *const words[] = { "rbps", "wbps", "riops", "wiops" };
+	const spec_blkio_devices *l = limit;
+	const char *word = words[l - &r->blkio.read_bps];
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		text_add(t, "%s%lld:%lld %s=", i ? "\n" : "",
+			 l->v[i].major.v, l->v[i].minor.v, word);
+		text_add(t, l->v[i].rate ? "%llu" : "max", l->v[i].rate);
+	}
+}
+
+static void put_priorities(struct text *t, const struct spec_resources *r,
+			   const void *limit)
+{
+	const struct spec_network *n = &r->network;
+	size_t i;
+
+	(void)limit;
+	for (i = 0; i < n->priorities.n; i++)
+		text_add(t, "%s%s %lld", i ? "\n" : "",
+			 n->priorities.v[i].name,
+			 n->priorities.v[i].priority.v);
+}
+
+static void put_rdma(struct text *t, const struct spec_resources *r,
+		     const void *limit)
+{
+	size_t i;
+
+	(void)limit;
+	for (i = 0; i < r->rdma.n; i++) {
+		const struct spec_rdma *d = &r->rdma.v[i];
+
+		text_add(t, "%s%s", i ? "\n" : "", d->device);
+		if (d->handles.set)
+			text_add(t, " hca_handle=%lld", d->handles.v);
+		if (d->objects.set)
+			text_add(t, " hca_object=%lld", d->objects.v);
+	}
+}
+
+/*
+ * The knobs of v1 and of v2, in the order of writing. Controllers go by their
+ * name of v1. A file with ? in front may be missing; one with | takes its place
+ * then. What has no equal in v2 says what is made of it there.
+ */
+enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
+
 struct cg_knob {
-	const char	*ctrl;
-	const char	*file;
+	const char	*ctrl, *file;
 	cg_put		*put;
 	unsigned short	off;		/* in struct spec_resources */
+	unsigned short	only;		/* enum cg_only */
 	const char	*key;
 };
 
 #define R(m) (unsigned short)offsetof(struct spec_resources, m)
+#define K(ctrl, file, put, m)	{ ctrl, file, put, R(m), CG_BOTH, #m }
+#define K_AS(ctrl, file, put, m, key, only) \
+				{ ctrl, file, put, R(m), only, key }
 
 static const struct cg_knob knobs1[] = {
-	{ "cpu", "cpu.shares", put_some, R(cpu.shares), "cpu.shares" },
-	{ "cpu", "cpu.cfs_period_us", put_some, R(cpu.period), "cpu.period" },
-	{ "cpu", "cpu.cfs_quota_us", put_some, R(cpu.quota), "cpu.quota" },
-	{ "cpuset", "cpuset.cpus", put_text, R(cpu.cpus), "cpu.cpus" },
-	{ "cpuset", "cpuset.mems", put_text, R(cpu.mems), "cpu.mems" },
-	{ "memory", "memory.limit_in_bytes", put_some, R(memory.limit),
-	  "memory.limit" },
-	{ "memory", "memory.memsw.limit_in_bytes", put_some, R(memory.swap),
-	  "memory.swap" },
-	{ "memory", "memory.soft_limit_in_bytes", put_some,
-	  R(memory.reservation), "memory.reservation" },
-	{ "memory", "memory.swappiness", put_plain, R(memory.swappiness),
-	  "memory.swappiness" },
-	{ "memory", "memory.oom_control", put_true, R(memory.no_oom_killer),
-	  "memory.disableOOMKiller" },
-	{ "pids", "pids.max", put_pids, R(pids), "pids.limit" },
+	K("cpu", "cpu.idle", put_plain, cpu.idle),
+	K("cpu", "cpu.shares", put_shares, cpu.shares),
+	K("cpu", "cpu.cfs_period_us", put_some, cpu.period),
+	K("cpu", "cpu.cfs_quota_us", put_some, cpu.quota),
+	K("cpu", "cpu.cfs_burst_us", put_plain, cpu.burst),
+	K_AS("cpu", "cpu.rt_period_us", put_some, cpu.rt_period,
+	     "cpu.realtimePeriod", CG_V1_FAIL),
+	K_AS("cpu", "cpu.rt_runtime_us", put_some, cpu.rt_runtime,
+	     "cpu.realtimeRuntime", CG_V1_FAIL),
+	K("cpuset", "cpuset.cpus", put_text, cpu.cpus),
+	K("cpuset", "cpuset.mems", put_text, cpu.mems),
+	K_AS("memory", "memory.use_hierarchy", put_true, memory.use_hierarchy,
+	     "memory.useHierarchy", CG_V1_WARN),
+	K("memory", "memory.limit_in_bytes", put_some, memory.limit),
+	K("memory", "memory.memsw.limit_in_bytes", put_some, memory.swap),
+	K("memory", "memory.soft_limit_in_bytes", put_some,
+	  memory.reservation),
+	K_AS("memory", "?memory.kmem.limit_in_bytes", put_some, memory.kernel,
+	     "memory.kernel", CG_V1_WARN),
+	K_AS("memory", "?memory.kmem.tcp.limit_in_bytes", put_some,
+	     memory.kernel_tcp, "memory.kernelTCP", CG_V1_WARN),
+	K_AS("memory", "memory.swappiness", put_plain, memory.swappiness,
+	     "memory.swappiness", CG_V1_WARN),
+	K_AS("memory", "memory.oom_control", put_true, memory.no_oom_killer,
+	     "memory.disableOOMKiller", CG_V1_WARN),
+	K_AS("pids", "pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+#define BLKIO(file, put, m, key) \
+	K_AS("blkio", file, put, blkio.m, "blockIO." key, CG_BOTH)
+	BLKIO("?blkio.bfq.weight", put_some, weight, "weight"),
+	BLKIO("|blkio.weight", put_some, weight, "weight"),
+	BLKIO("?blkio.bfq.weight_device", put_weights, weights,
+	      "weightDevice"),
+	BLKIO("|blkio.weight_device", put_weights, weights, "weightDevice"),
+	K_AS("blkio", "blkio.leaf_weight", put_some, blkio.leaf_weight,
+	     "blockIO.leafWeight", CG_V1_WARN),
+	K_AS("blkio", "blkio.leaf_weight_device", put_leaf_weights,
+	     blkio.weights, "blockIO.weightDevice.leafWeight", CG_V1_WARN),
+	BLKIO("blkio.throttle.read_bps_device", put_rates, read_bps,
+	      "throttleReadBpsDevice"),
+	BLKIO("blkio.throttle.write_bps_device", put_rates, write_bps,
+	      "throttleWriteBpsDevice"),
+	BLKIO("blkio.throttle.read_iops_device", put_rates, read_iops,
+	      "throttleReadIOPSDevice"),
+	BLKIO("blkio.throttle.write_iops_device", put_rates, write_iops,
+	      "throttleWriteIOPSDevice"),
+	K_AS("net_cls", "net_cls.classid", put_some, network.class_id,
+	     "network.classID", CG_V1_FAIL),
+	K_AS("net_prio", "net_prio.ifpriomap", put_priorities,
+	     network.priorities, "network.priorities", CG_V1_FAIL),
+	K("rdma", "rdma.max", put_rdma, rdma),
 };
 
-/* swappiness and disableOOMKiller have no file in v2. */
 static const struct cg_knob knobs2[] = {
-	{ "cpu", "cpu.weight", put_weight, R(cpu.shares), "cpu.shares" },
-	{ "cpu", "cpu.max", put_cpu_max, 0, "cpu.quota" },
-	{ "cpuset", "cpuset.cpus", put_text, R(cpu.cpus), "cpu.cpus" },
-	{ "cpuset", "cpuset.mems", put_text, R(cpu.mems), "cpu.mems" },
-	{ "memory", "memory.swap.max", put_swap, R(memory.swap),
-	  "memory.swap" },
-	{ "memory", "memory.max", put_max, R(memory.limit), "memory.limit" },
-	{ "memory", "memory.low", put_max, R(memory.reservation),
-	  "memory.reservation" },
-	{ "pids", "pids.max", put_pids, R(pids), "pids.limit" },
+	K("cpu", "cpu.idle", put_plain, cpu.idle),
+	K("cpu", "cpu.weight", put_weight, cpu.shares),
+	K("cpu", "cpu.max", put_cpu_max, cpu.quota),
+	K("cpu", "cpu.max.burst", put_plain, cpu.burst),
+	K("cpuset", "cpuset.cpus", put_text, cpu.cpus),
+	K("cpuset", "cpuset.mems", put_text, cpu.mems),
+	K("memory", "memory.swap.max", put_swap, memory.swap),
+	K("memory", "memory.max", put_max, memory.limit),
+	K("memory", "memory.low", put_max, memory.reservation),
+	K_AS("pids", "pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	BLKIO("?io.bfq.weight", put_some, weight, "weight"),
+	BLKIO("|io.weight", put_io_weight, weight, "weight"),
+	BLKIO("?io.bfq.weight", put_weights, weights, "weightDevice"),
+	BLKIO("|io.weight", put_io_weights, weights, "weightDevice"),
+	BLKIO("io.max", put_io_max, read_bps, "throttleReadBpsDevice"),
+	BLKIO("io.max", put_io_max, write_bps, "throttleWriteBpsDevice"),
+	BLKIO("io.max", put_io_max, read_iops, "throttleReadIOPSDevice"),
+	BLKIO("io.max", put_io_max, write_iops, "throttleWriteIOPSDevice"),
+	K("rdma", "rdma.max", put_rdma, rdma),
+#undef BLKIO
 };
 
 /* The hierarchy with the controller: v1, else the v2 one; -1: none. */
@@ -4055,42 +4654,140 @@ static int cg_find(const struct cg_host *host, const char *ctrl)
 static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 			  const char *file, const char *value, const char *key)
 {
-	struct cg_write *w = &p->w[p->nw++];
+	bool optional = *file == '?', instead = *file == '|';
 
-	w->dir = (unsigned)dir;
-	w->file = file;
-	w->value = mem_text(mem, "%s", value);
-	w->key = key;
-	return w->value != NULL;
+	p->w[p->nw++] = (struct cg_write){ (unsigned)dir,
+		file + (optional || instead), mem_text(mem, "%s", value), key,
+		optional, instead, false, false };
+	return p->w[p->nw - 1].value != NULL;
+}
+
+/* A limit that cannot be had: an error, unless it was allowed to be none. */
+static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
+{
+	if (o->flags & NSRUN_BEST_EFFORT)
+		log_note(o, NSRUN_WARNING, "%s: it is not applied", e->text);
+	return o->flags & NSRUN_BEST_EFFORT;
+}
+
+/* Is there a place for a limit that was asked? *h < 0: no. */
+static bool cg_plan_place(const struct cg_host *host, const char *ctrl,
+			  const char *key, enum cg_only only, int *h,
+			  const struct nsrun_options *o, struct err *e)
+{
+	*h = cg_find(host, ctrl);
+	if (*h >= 0 && host->h[*h].v2 && only == CG_V1_WARN) {
+		log_note(o, NSRUN_WARNING, "linux.resources.%s: cgroup v2 has "
+			 "no such limit: it is not applied", key);
+		*h = -1;
+		return true;
+	}
+	if (*h < 0 || (host->h[*h].v2 && only)) {
+		*h = -1;
+		fail(e, "linux.resources.%s: no cgroup %sfile system with the "
+		     "controller \"%s\" is mounted here", key,
+		     only == CG_V1_FAIL ? "v1 " : "", ctrl);
+		return cg_plan_lack(o, e);
+	}
+	return true;
 }
 
 static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 			  const struct spec_resources *r, bool v2,
-			  struct arena *mem, struct err *e)
+			  const struct nsrun_options *o, struct arena *mem,
+			  struct err *e)
 {
 	const struct cg_knob *k = v2 ? knobs2 : knobs1;
 	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
-	char buf[CG_VALUE_MAX];
 
 	for (; n--; k++) {
-		const void *limit = (const char *)r + k->off;
+		char buf[CG_VALUE_MAX] = "";
+		struct text t = TEXT(buf);
 		int h = cg_find(host, k->ctrl);
 
-		if (h >= 0 && host->h[h].v2 != v2)
+		/* the table of v1 also says what is missing */
+		if ((h >= 0 && host->h[h].v2 && !k->only) != v2)
 			continue;
-		if (h < 0 && v2)	/* the v1 table said it already */
+		k->put(&t, r, (const char *)r + k->off);
+		if (t.bad)
+			return fail(e, "linux.resources.%s: is longer than %d "
+				    "bytes", k->key, CG_VALUE_MAX - 1);
+		if (!t.len || (h < 0 && *k->file == '|'))
 			continue;
-		if (!k->put(buf, r, limit))
-			continue;
+		if (!cg_plan_place(host, k->ctrl, k->key, k->only, &h, o, e))
+			return false;
 		if (h < 0)
-			return fail(e, "linux.resources.%s: no cgroup file "
-				    "system with the controller \"%s\" is "
-				    "mounted here", k->key, k->ctrl);
+			continue;
 		p->limits = true;
 		if (!cg_plan_write(p, mem, h, k->file, buf, k->key))
 			return no_memory(e);
 	}
 	return true;
+}
+
+/* The files are called after the size of the pages. Those for reservations
+ * came with 5.7. */
+static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
+			      const struct spec_resources *r,
+			      const struct nsrun_options *o,
+			      struct arena *mem, struct err *e)
+{
+	static const char *const names[2][2] = {
+		{ "hugetlb.%s.limit_in_bytes",
+		  "?hugetlb.%s.rsvd.limit_in_bytes" },
+		{ "hugetlb.%s.max", "?hugetlb.%s.rsvd.max" } };
+	size_t i, k;
+	int h;
+
+	for (i = 0; i < r->hugepages.n; i++) {
+		const struct spec_hugepage *g = &r->hugepages.v[i];
+		char buf[24];
+
+		if (!cg_plan_place(host, "hugetlb", "hugepageLimits", CG_BOTH,
+				   &h, o, e))
+			return false;
+		text_to(buf, sizeof buf, "%llu", g->limit);
+		for (k = 0; h >= 0 && k < 2; k++) {
+			const char *name = names[host->h[h].v2][k];
+			struct text t = { mem_new(mem, 64), 0, 64, -1, false };
+
+			if (!t.p)
+				return no_memory(e);
+			text_add(&t, "%.*s%s%s", (int)strcspn(name, "%"), name,
+				 g->size, strchr(name, '%') + 2);
+			if (t.bad)
+				return fail(e, "linux.resources.hugepageLimits"
+					    "[%u].pageSize: is too long",
+					    (unsigned)i);
+			p->limits = true;
+			if (!cg_plan_write(p, mem, h, t.p, buf,
+					   "hugepageLimits"))
+				return no_memory(e);
+		}
+	}
+	return true;
+}
+
+/* What the v2 hierarchy lets P do: attach programs, make groups where. */
+static void cg_try(struct cg_host *c)
+{
+	struct k_bpf_query q = { .type = K_BPF_DEVICE };
+	int i = cg_find(c, "devices");
+	struct cg_hier *h = i >= 0 ? &c->h[i] : NULL;
+	char path[PATH_MAX];
+	autofd dir = -1;
+
+	if (!h || !h->v2)
+		return;
+	dir = io_open(h->mount, O_RDONLY | O_DIRECTORY);
+	q.target = (uint32_t)dir;
+	c->bpf = dir >= 0 && sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0;
+	/* of a delegated subtree the top may be all that is ours */
+	h->below = geteuid() != 0 &&
+		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
+		   access(path, W_OK) == 0 &&
+		   text_to(path, sizeof path, "%s%s/..", h->mount, h->own) &&
+		   access(path, W_OK) < 0;
 }
 
 static const char *const cg_default_devices[] = {
@@ -4131,8 +4828,9 @@ static bool cg_is_hole(const struct spec_device_rule *a,
 		 cg_same_number(&a->minor, &b->minor));
 }
 
-/* v1: the rules in order, then what every container may use. A list of v1
- * cannot take a part out of what it holds. */
+/* The rules in order, as v1 writes them, then what every container may use;
+ * for v2 they become a program. A list of v1 cannot take a part out of what it
+ * holds. */
 static bool cg_plan_devices(struct cg_plan *p, int dir,
 			    const struct spec_resources *r, struct arena *mem,
 			    struct err *e)
@@ -4149,7 +4847,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 		char type = d->type.v == S_IFCHR ? 'c' :
 			    d->type.v == S_IFBLK ? 'b' : 'a';
 
-		for (j = 0; j < i; j++)
+		for (j = 0; j < i && !p->d[dir].h->v2; j++)
 			if (cg_is_hole(&r->devices.v[j], d))
 				return fail(e, "linux.resources.devices[%u]: "
 					    "cgroup v1 cannot deny a part of "
@@ -4194,45 +4892,51 @@ static bool cg_denies(const struct spec_resources *r)
 
 /* *nodev: a device policy was asked that no cgroup here can enforce. */
 static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
-		    const struct spec *s, const char *id, bool *nodev,
-		    struct arena *mem, struct err *e)
+		    const struct spec *s, const struct nsrun_options *o,
+		    bool *nodev, struct arena *mem, struct err *e)
 {
 	const struct spec_resources *r = &s->linux.resources;
 	const char *asked = s->linux.cgroups_path;
 	int v2 = -1, dev = cg_find(host, "devices");
 	size_t i;
 
+	p->owner = -1;
 	p->asked = asked && *asked == '/';
+	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
 	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
-			     COUNT(cg_default_devices) + r->unified.n) *
-		       sizeof *p->w);
+			     COUNT(cg_default_devices) + 2 * r->hugepages.n +
+			     r->unified.n) * sizeof *p->w);
 	if (!p->w)
 		return no_memory(e);
-	for (i = 0; i < host->n; i++) {
+	for (i = 0; i < host->n; i++)
+		if (host->h[i].v2)
+			v2 = (int)i;
+	for (i = p->n; i < host->n; i++) {	/* unless they are recorded */
 		struct cg_dir *d = &p->d[p->n++];
 
 		d->h = &host->h[i];
-		d->path = cg_path(mem, d->h, asked, id);
+		d->path = cg_path(mem, d->h, asked, o->id);
 		if (!d->path)
 			return fail(e, "linux.cgroupsPath: is too long");
 		if (strlen(d->path) == strlen(d->h->mount))
 			return fail(e, "linux.cgroupsPath: leads to the top of "
 				    "%s, which is not the container's",
 				    d->h->mount);
-		if (d->h->v2)
-			v2 = (int)i;
 	}
-	if (!cg_plan_knobs(p, host, r, false, mem, e) ||
-	    !cg_plan_knobs(p, host, r, true, mem, e))
+	if (!cg_plan_knobs(p, host, r, false, o, mem, e) ||
+	    !cg_plan_knobs(p, host, r, true, o, mem, e) ||
+	    !cg_plan_hugepages(p, host, r, o, mem, e))
 		return false;
-	*nodev = cg_denies(r) && (dev < 0 || host->h[dev].v2);
-	if (r->devices.n && !*nodev && dev >= 0 && !host->h[dev].v2 &&
-	    !cg_plan_devices(p, dev, r, mem, e))
+	*nodev = cg_denies(r) && (dev < 0 || (host->h[dev].v2 && !host->bpf));
+	if (cg_denies(r) && !*nodev && !cg_plan_devices(p, dev, r, mem, e))
 		return false;
-	if (r->unified.n && v2 < 0)
-		return fail(e, "linux.resources.unified: no cgroup v2 file "
-			    "system is mounted here");
-	for (i = 0; i < r->unified.n; i++) {
+	if (r->unified.n && v2 < 0) {
+		fail(e, "linux.resources.unified: no cgroup v2 file system is "
+		     "mounted here");
+		if (!cg_plan_lack(o, e))
+			return false;
+	}
+	for (i = 0; v2 >= 0 && i < r->unified.n; i++) {
 		p->limits = true;
 		if (!cg_plan_write(p, mem, v2, r->unified.v[i].key,
 				   r->unified.v[i].value, "unified"))
@@ -4309,6 +5013,17 @@ static void cg_enable(const char *path)
 		io_put(AT_FDCWD, name, p);
 }
 
+/* Below a threaded group only threaded ones can be used. */
+static void cg_thread(const char *path)
+{
+	char name[PATH_MAX], buf[32];
+
+	text_to(name, sizeof name, "%s/cgroup.type", path);
+	if (io_get(AT_FDCWD, name, buf, sizeof buf) > 0 &&
+	    str_eq(buf, "domain invalid\n"))
+		io_put(AT_FDCWD, name, "threaded");
+}
+
 /* Makes the directories from keep on. A neighbour may remove a common parent
  * between two of our steps, so a missing one is made again. */
 static bool cg_make_dir(struct cg_dir *d, struct err *e)
@@ -4329,6 +5044,8 @@ static bool cg_make_dir(struct cg_dir *d, struct err *e)
 		if (mkdir(path, 0755) == 0) {
 			if (cpuset && !cg_fill_cpuset(path, e))
 				return false;
+			if (d->h->v2)
+				cg_thread(path);
 		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
@@ -4360,52 +5077,320 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 			      "process(es) found in %s", n, d->path);
 }
 
+/* Why a v2 group lacks the files of a controller: where on the way down to it
+ * was it not passed on? */
+static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
+{
+	size_t n = strlen(d->h->mount), len = strlen(d->path);
+	char path[PATH_MAX], name[PATH_MAX], list[1024], ctrl[32];
+
+	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(file, "."), file);
+	text_to(name, sizeof name, "%s/cgroup.type", d->path);
+	if (io_get(AT_FDCWD, name, list, sizeof list) > 0 &&
+	    str_after(list, "threaded"))
+		return hint(e, "the group is threaded, as the one above it is, "
+			    "and such have cpu, cpuset, perf_event and pids "
+			    "only");
+	for (; n < len; n += 1 + strcspn(d->path + n + 1, "/")) {
+		text_to(path, sizeof path, "%.*s", (int)n, d->path);
+		text_to(name, sizeof name, "%s/cgroup.controllers", path);
+		if (io_get(AT_FDCWD, name, list, sizeof list) >= 0 &&
+		    !cg_has(list, ctrl))
+			return hint(e, "%s does not have the controller \"%s\"",
+				    name, ctrl);
+		text_to(name, sizeof name, "%s/cgroup.subtree_control", path);
+		if (io_get(AT_FDCWD, name, list, sizeof list) < 0 ||
+		    cg_has(list, ctrl))
+			continue;
+		text_to(path, sizeof path, "%.*s/cgroup.procs", (int)n,
+			d->path);
+		return io_get(AT_FDCWD, path, list, sizeof list) > 0 ?
+		       hint(e, "%s does not have the controller \"%s\", and "
+			    "cannot while processes are in that group: move "
+			    "them to one below it", name, ctrl) :
+		       hint(e, "%s does not have the controller \"%s\"", name,
+			    ctrl);
+	}
+	return hint(e, "this kernel does not have it");
+}
+
 static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 			    const char *line, struct err *e)
 {
+	char name[PATH_MAX], used[32];
+
 	sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s", w->key, line,
 		d->path, w->file);
-	if (e->num != ENOENT)
+	if (e->num == ENOENT)
+		return d->h->v2 ? cg_explain(d, w->file, e) :
+		       hint(e, "this kernel does not have it");
+	if (e->num != EBUSY || !str_after(w->file, "memory.limit"))
 		return false;
-	return d->h->v2 ? hint(e, "the controller is not enabled for this "
-			       "group: see cgroup.subtree_control of its "
-			       "parents") :
-	       hint(e, "this kernel does not have it");
+	text_to(name, sizeof name, "%s/memory.usage_in_bytes", d->path);
+	if (io_get(AT_FDCWD, name, used, sizeof used) <= 0)
+		return false;
+	used[strcspn(used, "\n")] = 0;
+	return hint(e, "%s bytes are in use", used);
 }
 
-/* *fd is open for the file of the write before, and kept for the next if that
- * is the same: a device policy is a dozen lines for one file. */
-static bool cg_put_limit(const struct cg_plan *p, const struct cg_write *w,
-			 int *fd, struct err *e)
+/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
+static bool cg_check_memory(const struct cg_dir *d, const char *value,
+			    struct err *e)
+{
+	char name[PATH_MAX], used[32];
+	unsigned long long now, max;
+
+	text_to(name, sizeof name, "%s/memory.current", d->path);
+	if (io_get(AT_FDCWD, name, used, sizeof used) <= 0 ||
+	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
+	    !num_unsigned(value, strlen(value), &max) || now <= max)
+		return true;
+	return fail(e, "linux.resources.memory.limit: %s is less than the %llu "
+		    "bytes in use (see checkBeforeUpdate)", value, now);
+}
+
+/* The file that is open for writing limits, kept while the next one goes into
+ * the same: a device policy is a dozen lines. */
+struct cg_file {
+	int		fd;
+	const struct cg_write *of;
+};
+
+static bool cg_open_limit(const struct cg_dir *d, struct cg_write *w,
+			  struct cg_file *f, const char *path, struct err *e)
+{
+	if (f->fd >= 0 && f->of->dir == w->dir && str_eq(f->of->file, w->file))
+		return true;
+	fd_close(&f->fd);
+	f->fd = io_open(path, O_WRONLY);
+	f->of = w;
+	w->missing = f->fd < 0 && errno == ENOENT && w->optional;
+	return f->fd >= 0 || w->missing || cg_limit_failed(d, w, w->value, e);
+}
+
+/* The share of real time goes from the top down, and before any process that
+ * uses it: into each directory that is new. */
+static bool cg_put_realtime(const struct cg_dir *d, const struct cg_write *w,
+			    struct err *e)
+{
+	size_t n = d->keep, len = strlen(d->path);
+	char path[PATH_MAX];
+
+	do {
+		n = n < len ? n + 1 + strcspn(d->path + n + 1, "/") : len;
+		text_to(path, sizeof path, "%.*s/%s", (int)n, d->path, w->file);
+		if (!io_put(AT_FDCWD, path, w->value))
+			return cg_limit_failed(d, w, w->value, e);
+	} while (n < len);
+	return true;
+}
+
+static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
+			 struct cg_file *f, struct err *e)
 {
 	const struct cg_dir *d = &p->d[w->dir];
 	const char *line = w->value;
 	char buf[PATH_MAX];
 
-	if (*fd < 0 || w[-1].dir != w->dir || !str_eq(w[-1].file, w->file)) {
-		fd_close(fd);
-		text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
-		*fd = io_open(buf, O_WRONLY);
-		if (*fd < 0)
-			return cg_limit_failed(d, w, w->value, e);
-	}
-	while (*line) {		/* the kernel takes one line a write */
+	if (w->instead && !w[-1].missing)
+		return true;
+	if (str_after(w->file, "cpu.rt_"))
+		return cg_put_realtime(d, w, e);
+	if (p->check_memory && str_eq(w->file, "memory.max") &&
+	    !cg_check_memory(d, w->value, e))
+		return false;
+	text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
+	if (!cg_open_limit(d, w, f, buf, e))
+		return false;
+	while (!w->missing && *line) {	/* the kernel takes one line a write */
 		size_t n = strcspn(line, "\n");
 
 		text_to(buf, sizeof buf, "%.*s", (int)n, line);
-		if (write(*fd, line, n) < 0)
-			return cg_limit_failed(d, w, buf, e);
+		if (write(f->fd, line, n) < 0) {
+			w->missing = w->optional && errno == EOPNOTSUPP;
+			if (!w->missing)
+				return cg_limit_failed(d, w, buf, e);
+		}
 		line += n + (line[n] == '\n');
 	}
 	return true;
 }
 
+/*
+ * A device policy of v2 is a program that the kernel asks at each open and
+ * mknod: r2 holds the bits of access that are asked for, r3 the type, r4 and r5
+ * the numbers. The last rule that speaks of a bit decides, so rules are taken
+ * from the last to the first: one that allows takes its bits out of r2, and
+ * when none is left the answer is yes; one that denies a bit that is left
+ * says no. What no rule speaks of is allowed, as in v1.
+ */
+enum { BPF_R0, BPF_R1, BPF_R2, BPF_R3, BPF_R4, BPF_R5 };
+
+struct bpf_program {
+	struct k_bpf	v[4096];	/* the kernel's own limit before 5.2 */
+	size_t		n;		/* past the end: it did not fit */
+};
+
+static void bpf_add(struct bpf_program *b, int code, int dst, int src, int off,
+		    int imm)
+{
+	if (b->n < COUNT(b->v))
+		b->v[b->n] = (struct k_bpf){ (uint8_t)code, (uint8_t)dst & 15,
+			(uint8_t)src & 15, (int16_t)off, imm };
+	b->n++;
+}
+
+static void bpf_return(struct bpf_program *b, bool yes)
+{
+	bpf_add(b, K_BPF_MOV, BPF_R0, 0, 0, yes);
+	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
+}
+
+/* One line of a devices file, "c 1:* rw". False: nothing ahead of it counts. */
+static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
+{
+	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
+	bool all = *line == 'a';
+	int access = all ? 7 : (strchr(word, 'm') ? 1 : 0) |
+		     (strchr(word, 'r') ? 2 : 0) | (strchr(word, 'w') ? 4 : 0);
+	int body = access == 7 ? 2 : 4, k;
+	long long want[3] = { -1, -1, -1 };	/* type, major, minor */
+
+	if (!all) {
+		want[0] = *line == 'b' ? 1 : 2;
+		num_signed(line + 2, strspn(line + 2, "0123456789"), &want[1]);
+		num_signed(minor + 1, strspn(minor + 1, "0123456789"),
+			   &want[2]);
+	}
+	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
+		if (want[k] >= 0)
+			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
+				(k < 1 && want[1] >= 0) +
+				(k < 2 && want[2] >= 0), (int)want[k]);
+	if (access != 7 && allow) {
+		bpf_add(b, K_BPF_AND, BPF_R2, 0, 0, 7 & ~access);
+		bpf_add(b, K_BPF_JNE, BPF_R2, 0, 2, 0);
+	} else if (access != 7) {
+		bpf_add(b, K_BPF_JSET, BPF_R2, 0, 1, access);
+		bpf_add(b, K_BPF_JA, 0, 0, 2, 0);
+	}
+	bpf_return(b, allow);
+	return !all;
+}
+
+/* The rules are writes[0..n). */
+static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
+		     size_t n)
+{
+	b->n = 0;
+	bpf_add(b, K_BPF_LOAD, BPF_R2, BPF_R1, 0, 0);
+	bpf_add(b, K_BPF_COPY, BPF_R3, BPF_R2, 0, 0);
+	bpf_add(b, K_BPF_AND, BPF_R3, 0, 0, 0xffff);
+	bpf_add(b, K_BPF_SHIFT, BPF_R2, 0, 0, 16);
+	bpf_add(b, K_BPF_LOAD, BPF_R4, BPF_R1, 4, 0);
+	bpf_add(b, K_BPF_LOAD, BPF_R5, BPF_R1, 8, 0);
+	while (n--)
+		if (!bpf_rule(b, writes[n].value,
+			      str_eq(writes[n].file, "devices.allow")))
+			return;
+	bpf_return(b, true);
+}
+
+static const char bpf_name[16] = "nsrun_devices";
+
+/* The program that an earlier container of ours left at the group; -1: none.
+ * Those of others stay: all that are attached have to agree. */
+static int bpf_find(int group)
+{
+	uint32_t ids[64];
+	struct k_bpf_query q = { .target = (uint32_t)group,
+		.type = K_BPF_DEVICE, .ids = (uintptr_t)ids,
+		.count = COUNT(ids) };
+	size_t i;
+
+	if (sys_bpf(K_BPF_QUERY, &q, sizeof q) < 0)
+		return -1;
+	for (i = 0; i < q.count; i++) {
+		struct k_bpf_info info = { .name = "" };
+		struct k_bpf_get get = { ids[i], 0, 0 };
+		autofd fd = sys_bpf(K_BPF_GET, &get, sizeof get);
+		struct k_bpf_about about = { (uint32_t)fd, sizeof info,
+					     (uintptr_t)&info };
+
+		if (fd >= 0 && sys_bpf(K_BPF_INFO, &about, sizeof about) == 0 &&
+		    memcmp(info.name, bpf_name, sizeof info.name) == 0)
+			return fd_take(&fd);
+	}
+	return -1;
+}
+
+/* Loads it and puts it at the group, in the place of the old one. */
+static bool bpf_attach(const struct bpf_program *b, int group)
+{
+	struct k_bpf_load load = { .type = K_BPF_CGROUP_DEVICE,
+		.count = (uint32_t)b->n, .insns = (uintptr_t)b->v,
+		.license = (uintptr_t)"MIT" };
+	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE,
+				   K_BPF_MULTI, 0 };
+	autofd old = bpf_find(group), fd = -1;
+
+	memcpy(load.name, bpf_name, sizeof load.name);
+	fd = sys_bpf(K_BPF_LOAD_PROGRAM, &load, sizeof load);
+	if (fd < 0)
+		return false;
+	at.program = (uint32_t)fd;
+	if (old >= 0) {			/* 5.6 */
+		at.replace = (uint32_t)old;
+		at.flags |= K_BPF_REPLACE;
+		if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) == 0)
+			return true;
+		at.replace = 0;
+		at.flags = K_BPF_MULTI;
+	}
+	if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) < 0)
+		return false;
+	at.program = (uint32_t)old;
+	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
+}
+
+/* Before 5.11 programs count as locked memory: a child raises the limit. */
+static bool bpf_attach_child(const struct bpf_program *b, int group)
+{
+	const struct k_rlimit all = { ~0ULL, ~0ULL };
+	int pid = io_clone(0, -1, NULL), status;
+
+	if (pid == 0) {
+		sys_prlimit(0, RLIMIT_MEMLOCK, &all, NULL);
+		_exit(bpf_attach(b, group) ? 0 : errno);
+	}
+	status = pid < 0 ? 0 : io_reap(pid);
+	errno = pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+	return pid > 0 && errno == 0;
+}
+
+static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
+			   size_t n, struct err *e)
+{
+	autofd group = io_open(d->path, O_RDONLY | O_DIRECTORY);
+	struct bpf_program b;
+
+	bpf_make(&b, w, n);
+	if (b.n > COUNT(b.v))
+		return fail(e, "linux.resources.devices: are too many rules");
+	return (group >= 0 && (bpf_attach(&b, group) ||
+			       (errno == EPERM &&
+				bpf_attach_child(&b, group)))) ||
+	       sysfail(e, "linux.resources.devices: attach a program to %s",
+		       d->path);
+}
+
 /* The processes of the group open at dir. Returns 0 or an errno; a group that
- * was removed has none, and those of a threaded one stand further up. */
-static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
+ * was removed has none, and a threaded one lists threads only. */
+static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
+		      void *data)
 {
 	struct lines l = { .fd = -1 };
-	autofd fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	autofd fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
 	char *s;
 
 	l.fd = fd;
@@ -4416,8 +5401,15 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 		if (num_signed(s, strlen(s), &pid) && pid > 1)
 			each(data, (int)pid);	/* 0: not of our pid ns */
 	}
-	return l.error == ENOENT || l.error == ENODEV ||
-	       l.error == EOPNOTSUPP ? 0 : l.error;
+	return l.error == ENOENT || l.error == ENODEV ? 0 : l.error;
+}
+
+static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
+{
+	int num = cg_each_in(dir, "cgroup.procs", each, data);
+
+	return num == EOPNOTSUPP ?
+	       cg_each_in(dir, "cgroup.threads", each, data) : num;
 }
 
 /* The same, and of those below it, which they may have made; then those below
@@ -4471,6 +5463,8 @@ static void cg_drop_path(const char *full, size_t keep)
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
+				/* all at once where it can be, 5.14 */
+				io_put(dir, "cgroup.kill", "1");
 				if (dir >= 0)
 					cg_each(dir, 0, true, cg_signal, &sig);
 				if (tries > 1)
@@ -4486,15 +5480,49 @@ static void cg_drop_path(const char *full, size_t keep)
 	}
 }
 
-/* Where nothing is to be written, a host that gives no cgroup is no failure. */
-static bool cg_refused(const struct cg_plan *p, size_t dir, int num)
+static bool cg_is_device(const struct cg_write *w)
 {
+	return str_eq(w->key, "devices");
+}
+
+/* Where nothing is to be written, a host that gives no cgroup is no failure;
+ * with best effort only a device policy is. */
+static bool cg_refused(const struct cg_plan *p, size_t dir,
+		       const struct nsrun_options *o, int num)
+{
+	bool best = o->flags & NSRUN_BEST_EFFORT;
 	size_t i;
 
 	for (i = 0; i < p->nw; i++)
-		if (p->w[i].dir == dir)
+		if (p->w[i].dir == dir && (!best || cg_is_device(&p->w[i])))
 			return false;
-	return !p->asked && (num == EACCES || num == EPERM || num == EROFS);
+	return best || (!p->asked && (num == EACCES || num == EPERM ||
+				      num == EROFS));
+}
+
+/* A group that the container may divide is its user's (config-linux.md,
+ * "Cgroup ownership"). */
+static bool cg_delegate(const struct cg_plan *p, const struct cg_dir *d,
+			struct err *e)
+{
+	char list[1024] = "cgroup.procs\ncgroup.subtree_control\n"
+			  "cgroup.threads\n", path[PATH_MAX], *s = list;
+	uid_t owner = (uid_t)p->owner;
+
+	if (p->owner < 0 || !d->h->v2 || d->keep == strlen(d->path))
+		return true;
+	if (io_get(AT_FDCWD, "/sys/kernel/cgroup/delegate", path,
+		   sizeof list) > 0)
+		text_to(list, sizeof list, "%s", path);
+	text_to(path, sizeof path, "%s", d->path);
+	do {
+		if (chown(path, owner, (gid_t)K_NO_ID) < 0 && errno != ENOENT)
+			return sysfail(e, "give %s to its user", path);
+		text_to(path, sizeof path, "%s/%.*s", d->path,
+			(int)strcspn(s, "\n"), s);
+		s += strcspn(s, "\n");
+	} while (*s++);
+	return true;
 }
 
 static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
@@ -4506,29 +5534,63 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e);
-		if (!d->ours && !cg_refused(p, i, e->num))
+		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e) &&
+			  cg_delegate(p, d, e);
+		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours)
 			cg_drop_path(d->path, d->keep);
 		if (!d->ours && !said)
-			log_note(o, NSRUN_WARNING, "no cgroup of its own: %s",
-				 e->text);
+			log_note(o, NSRUN_WARNING, "no cgroup of its own, and "
+				 "no limits: %s", e->text);
 		said |= !d->ours;
 	}
 	return true;
 }
 
-static bool cg_limit(const struct cg_plan *p, struct err *e)
+/* The device policy whose first rule is w: how many writes it takes, 0 if it
+ * failed. */
+static size_t cg_put_devices(const struct cg_plan *p, size_t first,
+			     struct err *e)
 {
-	autofd fd = -1;
-	size_t i;
+	size_t n = 0;
 
-	for (i = 0; i < p->nw; i++)
-		if (p->d[p->w[i].dir].ours &&
-		    !cg_put_limit(p, &p->w[i], &fd, e))
-			return false;
-	return true;
+	while (first + n < p->nw && cg_is_device(&p->w[first + n]))
+		n++;
+	return cg_put_program(&p->d[p->w[first].dir], &p->w[first], n, e) ? n :
+	       0;
+}
+
+/* Some files depend on each other, in an order that depends on what they hold:
+ * what the kernel refuses is written once more after the rest. */
+static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
+		     struct err *e)
+{
+	struct cg_file f = { -1, NULL };
+	bool ok = true;
+	size_t i, n;
+	int round;
+
+	for (round = 0; round < 2 && ok; round++)
+		for (i = 0; i < p->nw && ok; i += n) {
+			struct cg_write *w = &p->w[i];
+
+			n = 1;
+			if (!p->d[w->dir].ours || (round && !w->again))
+				continue;
+			if (cg_is_device(w) && p->d[w->dir].h->v2) {
+				n = cg_put_devices(p, i, e);
+				ok = n != 0;
+				continue;
+			}
+			ok = cg_put_limit(p, w, &f, e);
+			w->again = !ok && !round && (e->num == EINVAL ||
+						     e->num == EBUSY);
+			ok = ok || w->again ||
+			     (!cg_is_device(w) && cg_plan_lack(o, e));
+		}
+	fd_close(&f.fd);
+	return ok;
 }
 
 /* An exiting neighbour makes the kernel say EINVAL for a moment. */
@@ -4635,6 +5697,726 @@ static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 			return sysfail(e, "write %s", path);
 	}
 	return true;
+}
+
+/* The groups that a container was given, in the places of the plan. */
+static void cg_recorded(struct cg_plan *p, const struct cg_host *host,
+			const struct state *s)
+{
+	size_t i, k;
+
+	for (i = 0; i < host->n; i++) {
+		struct cg_dir *d = &p->d[p->n++];
+
+		*d = (struct cg_dir){ .h = &host->h[i] };
+		for (k = 0; k < s->cgroups.n && !d->ours; k++) {
+			const char *path = s->cgroups.v[k].path;
+			const char *below = str_after(path, d->h->mount);
+
+			if (!below || *below != '/')
+				continue;
+			d->path = path;
+			d->keep = strlen(path);
+			d->ours = true;
+		}
+	}
+}
+
+/*
+ * Statistics, in the shape of runc's: what is read from which file, in the
+ * order of the objects. Of a controller the rows of its version count.
+ */
+enum stat_kind {
+	STAT_NUM,	/* a number, or that of a field; "max" is the most */
+	STAT_LIMIT,	/* the same, but "max" is 0 */
+	STAT_SUM,	/* and that of a second file, the field */
+	STAT_LIST,	/* all numbers */
+	STAT_COLUMN,	/* those of a column, which is the scale */
+	STAT_SET,	/* 0-2,5 as numbers */
+	STAT_ALL,	/* KEY VALUE in each line: members */
+	STAT_PSI,	/* pressure */
+	STAT_IO1,	/* MAJOR:MINOR OPERATION VALUE */
+	STAT_IO2,	/* io.stat: those whose names end in the field */
+};
+
+static const struct cg_stat {
+	const char	*object, *key;
+	int		version;
+	const char	*ctrl, *file, *field;
+	enum stat_kind	kind;
+	unsigned	scale;
+} cg_stats[] = {
+#define S(object, key, v, ctrl, file, field, kind) \
+	{ object, key, v, ctrl, file, field, kind, 1 }
+#define S_BY(object, key, v, ctrl, file, field, kind, scale) \
+	{ object, key, v, ctrl, file, field, kind, scale }
+	S("cpu.usage", "total", 1, "cpuacct", "cpuacct.usage", NULL, STAT_NUM),
+	S("cpu.usage", "percpu", 1, "cpuacct", "cpuacct.usage_percpu", NULL,
+	  STAT_LIST),
+	S_BY("cpu.usage", "percpu_kernel", 1, "cpuacct", "cpuacct.usage_all",
+	     NULL, STAT_COLUMN, 2),
+	S_BY("cpu.usage", "percpu_user", 1, "cpuacct", "cpuacct.usage_all",
+	     NULL, STAT_COLUMN, 1),
+	/* in hundredths of a second, on every architecture */
+	S_BY("cpu.usage", "kernel", 1, "cpuacct", "cpuacct.stat", "system",
+	     STAT_NUM, 10000000),
+	S_BY("cpu.usage", "user", 1, "cpuacct", "cpuacct.stat", "user",
+	     STAT_NUM, 10000000),
+	S_BY("cpu.usage", "total", 2, "cpu", "cpu.stat", "usage_usec",
+	     STAT_NUM, 1000),
+	S_BY("cpu.usage", "kernel", 2, "cpu", "cpu.stat", "system_usec",
+	     STAT_NUM, 1000),
+	S_BY("cpu.usage", "user", 2, "cpu", "cpu.stat", "user_usec", STAT_NUM,
+	     1000),
+	S("cpu.throttling", "periods", 0, "cpu", "cpu.stat", "nr_periods",
+	  STAT_NUM),
+	S("cpu.throttling", "throttledPeriods", 0, "cpu", "cpu.stat",
+	  "nr_throttled", STAT_NUM),
+	S("cpu.throttling", "throttledTime", 1, "cpu", "cpu.stat",
+	  "throttled_time", STAT_NUM),
+	S_BY("cpu.throttling", "throttledTime", 2, "cpu", "cpu.stat",
+	     "throttled_usec", STAT_NUM, 1000),
+	S("cpu.psi", NULL, 2, "cpu", "cpu.pressure", NULL, STAT_PSI),
+	S("cpuset", "cpus", 1, "cpuset", "cpuset.cpus", NULL, STAT_SET),
+	S("cpuset", "mems", 1, "cpuset", "cpuset.mems", NULL, STAT_SET),
+	S("cpuset", "cpus", 2, "cpuset", "cpuset.cpus.effective", NULL,
+	  STAT_SET),
+	S("cpuset", "mems", 2, "cpuset", "cpuset.mems.effective", NULL,
+	  STAT_SET),
+#define SET(key) S("cpuset", #key, 1, "cpuset", "cpuset." #key, NULL, STAT_NUM)
+	SET(cpu_exclusive), SET(mem_hardwall), SET(mem_exclusive),
+	S("cpuset", "memory_migrate", 1, "cpuset", "cpuset.memory_migrate",
+	  NULL, STAT_NUM),
+	SET(memory_spread_page), SET(memory_spread_slab), SET(memory_pressure),
+	SET(sched_load_balance), SET(sched_relax_domain_level),
+#undef SET
+	S("memory", "cache", 1, "memory", "memory.stat", "cache", STAT_NUM),
+	S("memory", "cache", 2, "memory", "memory.stat", "file", STAT_NUM),
+#define MEM(object, file) \
+	S(object, "limit", 1, "memory", file ".limit_in_bytes", NULL, \
+	  STAT_NUM), \
+	S(object, "usage", 1, "memory", file ".usage_in_bytes", NULL, \
+	  STAT_NUM), \
+	S(object, "max", 1, "memory", file ".max_usage_in_bytes", NULL, \
+	  STAT_NUM), \
+	S(object, "failcnt", 1, "memory", file ".failcnt", NULL, STAT_NUM)
+	MEM("memory.usage", "memory"),
+	S("memory.usage", "limit", 2, "memory", "memory.max", NULL, STAT_NUM),
+	S("memory.usage", "usage", 2, "memory", "memory.current", NULL,
+	  STAT_NUM),
+	S("memory.usage", "max", 2, "memory", "memory.peak", NULL, STAT_NUM),
+	S("memory.usage", "failcnt", 2, "memory", "memory.events", "max",
+	  STAT_NUM),
+	MEM("memory.swap", "memory.memsw"),
+	S("memory.swap", "limit", 2, "memory", "memory.swap.max", "memory.max",
+	  STAT_SUM),
+	S("memory.swap", "usage", 2, "memory", "memory.swap.current",
+	  "memory.current", STAT_SUM),
+	S("memory.swap", "failcnt", 2, "memory", "memory.swap.events", "max",
+	  STAT_NUM),
+	MEM("memory.kernel", "memory.kmem"),
+	MEM("memory.kernelTCP", "memory.kmem.tcp"),
+#undef MEM
+	S("memory.raw", NULL, 0, "memory", "memory.stat", NULL, STAT_ALL),
+	S("memory.psi", NULL, 2, "memory", "memory.pressure", NULL, STAT_PSI),
+	S("memory.event_count", NULL, 2, "memory", "memory.events", NULL,
+	  STAT_ALL),
+	S("pids", "current", 0, "pids", "pids.current", NULL, STAT_NUM),
+	S("pids", "limit", 0, "pids", "pids.max", NULL, STAT_LIMIT),
+	S("blkio", "ioServiceBytesRecursive", 1, "blkio",
+	  "blkio.throttle.io_service_bytes_recursive", NULL, STAT_IO1),
+	S("blkio", "ioServicedRecursive", 1, "blkio",
+	  "blkio.throttle.io_serviced_recursive", NULL, STAT_IO1),
+	S("blkio", "ioServiceBytesRecursive", 2, "blkio", "io.stat", "bytes",
+	  STAT_IO2),
+	S("blkio", "ioServicedRecursive", 2, "blkio", "io.stat", "ios",
+	  STAT_IO2),
+	S("blkio.psi", NULL, 2, "blkio", "io.pressure", NULL, STAT_PSI),
+#undef S
+#undef S_BY
+};
+
+/* The number at s, "max" is max; 0 if there is none. */
+static unsigned long long stat_number(const char *s, unsigned long long max)
+{
+	unsigned long long v = 0;
+
+	if (str_after(s, "max"))
+		return max;
+	num_unsigned(s, strspn(s, "0123456789"), &v);
+	return v;
+}
+
+/* Behind the field of a line, or the whole text; NULL: it is not there. */
+static const char *stat_field(const char *text, const char *field)
+{
+	size_t n = field ? strlen(field) : 0;
+
+	for (; n && *text; text += strcspn(text, "\n"), text += *text == '\n')
+		if (strncmp(text, field, n) == 0 && text[n] == ' ')
+			return text + n + 1;
+	return n ? NULL : text;
+}
+
+/* The words of a line, in place; how many. */
+static unsigned stat_split(char *line, char **w, unsigned max)
+{
+	unsigned n = 0;
+
+	for (line += strspn(line, " "); *line && n < max; ) {
+		w[n++] = line;
+		line += strcspn(line, " ");
+		while (*line == ' ')
+			*line++ = 0;
+	}
+	return n;
+}
+
+/* One entry of a block device's list. */
+static void stat_io(struct json_out *o, const char *device, const char *op,
+		    const char *value)
+{
+	const char *minor = strchr(device, ':');
+
+	if (!minor)
+		return;			/* a total */
+	json_put_open(o, NULL, '{');
+	json_put_u64(o, "major", stat_number(device, 0));
+	json_put_u64(o, "minor", stat_number(minor + 1, 0));
+	json_put_str(o, "op", op);
+	json_put_u64(o, "value", stat_number(value, 0));
+	json_put_close(o, '}');
+}
+
+/* rbytes=5 of io.stat, if it is one of the field: "bytes" or "ios". */
+static void stat_io2(struct json_out *o, const char *device, const char *word,
+		     const char *field)
+{
+	static const struct name ops[] = { { "Read", 'r' }, { "Write", 'w' },
+					   { "Discard", 'd' } };
+	const char *op = name_of(ops, COUNT(ops), *word);
+	const char *value = op ? str_after(word + 1, field) : NULL;
+
+	if (value && *value == '=')
+		stat_io(o, device, op, value + 1);
+}
+
+/* some avg10=0.25 ... total=7 */
+static void stat_pressure(struct json_out *o, char **w, unsigned n)
+{
+	unsigned i;
+
+	json_put_open(o, w[0], '{');
+	for (i = 1; i < n; i++) {
+		char *eq = strchr(w[i], '=');
+
+		if (!eq)
+			continue;
+		*eq = 0;
+		json_put_key(o, w[i]);	/* a fraction is JSON as it is */
+		text_add(o->t, "%s", eq + 1);
+	}
+	json_put_close(o, '}');
+}
+
+/* 0-2,5 */
+static void stat_set(struct json_out *o, const char *s)
+{
+	while (is_digit(*s)) {
+		unsigned long long from = stat_number(s, 0), to = from;
+
+		s += strspn(s, "0123456789");
+		if (*s == '-') {
+			to = stat_number(++s, 0);
+			s += strspn(s, "0123456789");
+		}
+		for (; from <= to; from++)
+			json_put_u64(o, NULL, from);
+		s += *s == ',';
+	}
+}
+
+static void stat_line(struct json_out *o, const struct cg_stat *s, char *line)
+{
+	char *w[32];
+	unsigned n = stat_split(line, w, COUNT(w)), i;
+
+	if (!n)
+		return;
+	if (s->kind == STAT_ALL && n == 2)
+		json_put_u64(o, w[0], stat_number(w[1], ~0ULL));
+	else if (s->kind == STAT_COLUMN && n > s->scale && is_digit(*w[0]))
+		json_put_u64(o, NULL, stat_number(w[s->scale], 0));
+	else if (s->kind == STAT_IO1 && n == 3)
+		stat_io(o, w[0], w[1], w[2]);
+	else if (s->kind == STAT_PSI)
+		stat_pressure(o, w, n);
+	else if (s->kind == STAT_SET)
+		stat_set(o, w[0]);
+	else if (s->kind == STAT_LIST || s->kind == STAT_IO2)
+		for (i = 0; i < n; i++) {
+			if (s->kind == STAT_LIST)
+				json_put_u64(o, NULL, stat_number(w[i], 0));
+			else
+				stat_io2(o, w[0], w[i], s->field);
+		}
+}
+
+/* A number as it stands there, or scaled, or the sum with that in dir's file of
+ * the field's name. */
+static void stat_put_number(struct json_out *o, const struct cg_stat *s,
+			    int dir, const char *text)
+{
+	bool sum = s->kind == STAT_SUM;
+	const char *p = stat_field(text, sum ? NULL : s->field);
+	unsigned long long max = s->kind == STAT_LIMIT ? 0 : ~0ULL, v, more;
+	char other[64];
+
+	if (!p)
+		return;
+	v = stat_number(p, max);
+	more = sum && io_get(dir, s->field, other, sizeof other) > 0 ?
+	       stat_number(other, max) : 0;
+	json_put_key(o, s->key);
+	if (*p == '-')
+		text_add(o->t, "%.*s", (int)strcspn(p, " \n"), p);
+	else
+		text_add(o->t, "%llu", v == ~0ULL || more == ~0ULL ? ~0ULL :
+			 v * s->scale + more);
+}
+
+/* One row of the table, from the text of its file. */
+static void stat_put(struct json_out *o, const struct cg_stat *s, int dir,
+		     char *text)
+{
+	char *next;
+
+	if (s->kind <= STAT_SUM) {
+		stat_put_number(o, s, dir, text);
+		return;
+	}
+	if (s->key)
+		json_put_open(o, s->key, '[');
+	for (; *text; text = next) {
+		next = text + strcspn(text, "\n");
+		if (*next)
+			*next++ = 0;
+		stat_line(o, s, text);
+	}
+	if (s->key)
+		json_put_close(o, ']');
+}
+
+/* From inside one object to another: "cpu.usage" to "memory". */
+static void stat_move(struct json_out *o, const char *at, const char *to)
+{
+	size_t i, n, common = 0;
+	char part[32];
+
+	for (i = 0; ; i++) {
+		if (strchr(".", at[i]) && strchr(".", to[i]))
+			common = i;		/* both at the end of a part */
+		if (!at[i] || at[i] != to[i])
+			break;
+	}
+	for (i = common; at[i]; i++)
+		if (!i || at[i] == '.')
+			json_put_close(o, '}');
+	for (i = common; to[i]; i += n) {
+		i += to[i] == '.';
+		n = strcspn(to + i, ".");
+		text_to(part, sizeof part, "%.*s", (int)n, to + i);
+		json_put_open(o, part, '{');
+	}
+}
+
+/* What a page size has: by the files of the group open at dir. */
+static void stat_hugetlb(struct json_out *o, int dir, bool v2)
+{
+	static const struct { const char *key, *file[2], *field[2]; } rows[] = {
+		{ "usage", { "usage_in_bytes", "current" }, { NULL, NULL } },
+		{ "max", { "max_usage_in_bytes", NULL }, { NULL, NULL } },
+		{ "failcnt", { "failcnt", "events" }, { NULL, "max" } },
+	};
+	_Alignas(struct k_dirent) char buf[2048];
+	char name[NAME_MAX + 1], text[128];
+	long n, off;
+	size_t i, len;
+
+	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
+		for (off = 0; off < n; ) {
+			struct k_dirent *d = (struct k_dirent *)(buf + off);
+			const char *size = str_after(d->name, "hugetlb.");
+
+			off += d->len;
+			len = size ? strcspn(size, ".") : 0;
+			if (!len || !str_eq(size + len + 1, rows[0].file[v2]))
+				continue;
+			text_to(name, sizeof name, "%.*s", (int)len, size);
+			json_put_open(o, name, '{');
+			for (i = 0; i < COUNT(rows); i++) {
+				const char *file = rows[i].file[v2];
+				const char *p = NULL;
+
+				if (file && text_to(name, sizeof name,
+						    "hugetlb.%.*s.%s", (int)len,
+						    size, file) &&
+				    io_get(dir, name, text, sizeof text) > 0)
+					p = stat_field(text, rows[i].field[v2]);
+				if (p)
+					json_put_u64(o, rows[i].key,
+						     stat_number(p, ~0ULL));
+			}
+			json_put_close(o, '}');
+		}
+}
+
+/* The members of a statistics object, from the groups that were recorded. */
+static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
+			 const struct cg_host *host)
+{
+	const char *at = "";
+	char text[16384];
+	autofd dir = -1;
+	int last = -1, h;
+	size_t i;
+
+	for (i = 0; i <= COUNT(cg_stats); i++) {
+		const struct cg_stat *s = &cg_stats[i];
+		bool pages = i == COUNT(cg_stats);	/* the last part */
+
+		h = cg_find(host, pages ? "hugetlb" : s->ctrl);
+		if (h < 0 || !p->d[h].ours ||
+		    (!pages && s->version && s->version != 1 + host->h[h].v2))
+			continue;
+		if (h != last) {
+			fd_close(&dir);
+			dir = io_open(p->d[h].path, O_RDONLY | O_DIRECTORY);
+			last = h;
+		}
+		stat_move(o, at, pages ? "hugetlb" : s->object);
+		at = pages ? "hugetlb" : s->object;
+		if (dir < 0)
+			continue;
+		if (pages)
+			stat_hugetlb(o, dir, host->h[h].v2);
+		else if (io_get(dir, s->file, text, sizeof text) > 0)
+			stat_put(o, s, dir, text);
+	}
+	stat_move(o, at, "");
+}
+
+/* What tells of processes that were killed for memory: an event of v1 or a
+ * change of a file of v2. -1: the container has no memory group. */
+static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
+		       struct err *e)
+{
+	int h = cg_find(host, "memory");
+	autofd event = -1, file = -1;
+	char path[PATH_MAX], line[32];
+
+	if (h < 0 || !p->d[h].ours)
+		return -1;
+	text_to(path, sizeof path, "%s/%s", p->d[h].path, host->h[h].v2 ?
+		"memory.events" : "memory.oom_control");
+	if (host->h[h].v2) {
+		event = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+		if (event >= 0 && inotify_add_watch(event, path, IN_MODIFY) < 0)
+			fd_close(&event);
+	} else {
+		event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		file = io_open(path, O_RDONLY);
+		text_to(line, sizeof line, "%d %d", event, file);
+		text_to(path, sizeof path, "%s/cgroup.event_control",
+			p->d[h].path);
+		if (event >= 0 && (file < 0 || !io_put(AT_FDCWD, path, line)))
+			fd_close(&event);
+	}
+	if (event < 0)
+		sysfail(e, "watch %s", path);
+	return fd_take(&event);
+}
+
+/* Did it happen since the last call? v1 tells of an event before it counts it,
+ * and of the end of the group too. */
+static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
+		       unsigned long long *seen)
+{
+	int h = cg_find(host, "memory");
+	unsigned long long now;
+	char path[PATH_MAX], text[512];
+	const char *n;
+
+	if (!host->h[h].v2)
+		return access(p->d[h].path, F_OK) == 0;
+	text_to(path, sizeof path, "%s/memory.events", p->d[h].path);
+	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
+		return false;
+	n = stat_field(text, "oom_kill");
+	now = n ? stat_number(n, 0) : 0;
+	if (now <= *seen)
+		return false;
+	*seen = now;
+	return true;
+}
+
+/* ===== RDT ===============================================================
+ *
+ * linux.intelRdt: shares of the cache and of the memory bandwidth, by the
+ * directories of a resctrl file system, which are groups of tasks as cgroups
+ * are. One that is called after the container comes and goes with it, one that
+ * closID names is made if it is missing, and stays. A monitoring group below it
+ * always goes with the container. The process joins both after its cgroups.
+ */
+
+struct rdt_plan {
+	const char	*group;		/* path; NULL: nothing was asked */
+	const char	*monitor;	/* path or NULL */
+	const char	*schemata;	/* lines */
+	bool		own;		/* it is called after the container */
+};
+
+static bool rdt_plan(struct rdt_plan *p, const struct spec_rdt *r,
+		     const char *id, struct arena *mem, struct err *e)
+{
+	const char *s = "";
+	size_t i;
+
+	if (!r)
+		return true;
+	p->own = !r->clos || !*r->clos;
+	p->group = !p->own && str_eq(r->clos, "/") ? NSRUN_RESCTRL :
+		   mem_text(mem, NSRUN_RESCTRL "/%s", p->own ? id : r->clos);
+	if (r->monitoring && p->group)
+		p->monitor = mem_text(mem, "%s/mon_groups/%s", p->group, id);
+	if (r->l3 && *r->l3)
+		s = mem_text(mem, "%s\n", r->l3);
+	if (s && r->mb && *r->mb)
+		s = mem_text(mem, "%s%s\n", s, r->mb);
+	for (i = 0; s && i < r->schemata.n; i++)
+		s = mem_text(mem, "%s%s\n", s, r->schemata.v[i]);
+	p->schemata = s;
+	return (s && p->group && (p->monitor || !r->monitoring)) ||
+	       no_memory(e);
+}
+
+/* The kernel tells more of a refusal in a file. */
+static bool rdt_failed(struct err *e)
+{
+	char said[256];
+
+	if (io_get(AT_FDCWD, NSRUN_RESCTRL "/info/last_cmd_status", said,
+		   sizeof said) <= 0)
+		return false;
+	said[strcspn(said, "\n")] = 0;
+	return err_add(e, said);
+}
+
+/* Each line by a write of its own, so that it is known which is refused. */
+static bool rdt_limit(const struct rdt_plan *p, struct err *e)
+{
+	char path[PATH_MAX], line[CG_VALUE_MAX];
+	const char *s = p->schemata;
+	size_t n;
+
+	text_to(path, sizeof path, "%s/schemata", p->group);
+	for (; *s; s += n) {
+		n = strcspn(s, "\n") + 1;
+		if (!text_to(line, sizeof line, "%.*s", (int)n, s))
+			return fail(e, "linux.intelRdt: a schema is too long");
+		if (io_put(AT_FDCWD, path, line))
+			continue;
+		line[n - 1] = 0;
+		sysfail(e, "linux.intelRdt: write \"%s\" to %s", line, path);
+		return rdt_failed(e);
+	}
+	return true;
+}
+
+/* Does the list of a schema, 0=7f;1=3, have one=value? Zeros in front do not
+ * count. */
+static bool rdt_has(const char *list, const char *one, size_t n)
+{
+	size_t id = strcspn(one, "=") + 1, zeros = strspn(one + id, "0");
+
+	for (list += strspn(list, " "); *list && *list != '\n';
+	     list += strcspn(list, ";\n"), list += *list == ';') {
+		const char *value = list + id;
+		size_t rest = n - id - zeros;
+
+		if (strncmp(list, one, id) != 0)
+			continue;
+		value += strspn(value, "0");
+		return strncmp(value, one + id + zeros, rest) == 0 &&
+		       strchr(";\n", value[rest]);
+	}
+	return false;
+}
+
+/* A group that others use too is not changed: it must be as it was asked. */
+static bool rdt_compare(const struct rdt_plan *p, struct err *e)
+{
+	char path[PATH_MAX], have[CG_VALUE_MAX];
+	const char *s = p->schemata, *at;
+	size_t n;
+
+	text_to(path, sizeof path, "%s/schemata", p->group);
+	if (io_get(AT_FDCWD, path, have, sizeof have) < 0)
+		return sysfail(e, "linux.intelRdt: read %s", path);
+	for (; *s; s += *s == '\n') {
+		char name[32];
+
+		text_to(name, sizeof name, "%.*s:", (int)strcspn(s, ":\n"), s);
+		s += strcspn(s, ":\n");
+		at = str_find(have, name);
+		for (s += *s == ':'; *s && *s != '\n'; s += n) {
+			n = strcspn(s, ";\n");
+			if (!at || !memchr(s, '=', n) ||
+			    !rdt_has(at + strlen(name), s, n))
+				return fail(e, "linux.intelRdt: %s does not "
+					    "have %s%.*s", path, name, (int)n,
+					    s);
+			n += s[n] == ';';
+		}
+	}
+	return true;
+}
+
+static bool rdt_make(const struct rdt_plan *p, struct err *e)
+{
+	bool there;
+
+	if (!p->group)
+		return true;
+	if (access(NSRUN_RESCTRL "/schemata", F_OK) < 0)
+		return fail(e, "linux.intelRdt: no resctrl file system is "
+			    "mounted on " NSRUN_RESCTRL);
+	there = access(p->group, F_OK) == 0;
+	if (!there && !p->own && !*p->schemata)
+		return fail(e, "linux.intelRdt.closID: %s does not exist, and "
+			    "there is no schema to make it of", p->group);
+	if (!there && mkdir(p->group, 0755) < 0) {
+		sysfail(e, "linux.intelRdt: make %s", p->group);
+		return rdt_failed(e);
+	}
+	if (!(there && !p->own ? rdt_compare(p, e) : rdt_limit(p, e)))
+		return false;
+	if (p->monitor && mkdir(p->monitor, 0755) < 0 && errno != EEXIST) {
+		sysfail(e, "linux.intelRdt.enableMonitoring: make %s",
+			p->monitor);
+		return rdt_failed(e);
+	}
+	return true;
+}
+
+static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
+{
+	const char *dirs[] = { p->group, p->monitor };
+	char path[PATH_MAX], number[16];
+	size_t i;
+
+	text_to(number, sizeof number, "%d", pid);
+	for (i = 0; i < COUNT(dirs) && dirs[i]; i++) {
+		text_to(path, sizeof path, "%s/tasks", dirs[i]);
+		if (!io_put(AT_FDCWD, path, number))
+			return sysfail(e, "linux.intelRdt: join %s", dirs[i]);
+	}
+	return true;
+}
+
+/* The files of a directory as members, numbers or text; those that are there. */
+static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
+			  const char *const *files, size_t n)
+{
+	char path[PATH_MAX], text[64];
+	bool open = false;
+
+	for (; n--; files++) {
+		text_to(path, sizeof path, "%s/%s", dir, *files);
+		if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
+			continue;
+		text[strcspn(text, "\n")] = 0;
+		if (!open)
+			json_put_open(o, key, '{');
+		open = true;
+		if (str_eq(*files, "cbm_mask"))
+			json_put_str(o, *files, text);
+		else
+			json_put_u64(o, *files, stat_number(text, 0));
+	}
+	if (open)
+		json_put_close(o, '}');
+}
+
+/* The schema of a resource in a group, "L3:0=f". */
+static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
+			   const char *name)
+{
+	char path[PATH_MAX], text[CG_VALUE_MAX], *s;
+
+	text_to(path, sizeof path, "%s/schemata", dir);
+	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
+		return;
+	s = str_find(text, name);
+	if (!s)
+		return;
+	s[strcspn(s, "\n")] = 0;
+	json_put_str(o, key, s);
+}
+
+/* What the monitors of each cache say. */
+static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
+			     const char *key, const char *const *files,
+			     size_t n)
+{
+	_Alignas(struct k_dirent) char buf[1024];
+	char path[PATH_MAX];
+	autofd dir = -1;
+	long k, off;
+
+	text_to(path, sizeof path, "%s/mon_data",
+		p->monitor ? p->monitor : p->group);
+	dir = io_open(path, O_RDONLY | O_DIRECTORY);
+	if (dir < 0)
+		return;
+	json_put_open(o, key, '[');
+	while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
+		for (off = 0; off < k; ) {
+			struct k_dirent *d = (struct k_dirent *)(buf + off);
+
+			off += d->len;
+			if (!str_after(d->name, "mon_L3_"))
+				continue;
+			text_to(path, sizeof path, "%s/mon_data/%s",
+				p->monitor ? p->monitor : p->group, d->name);
+			rdt_put_files(o, NULL, path, files, n);
+		}
+	json_put_close(o, ']');
+}
+
+static void rdt_put_stats(struct json_out *o, const struct rdt_plan *p)
+{
+	static const char *const cache[] = { "cbm_mask", "min_cbm_bits",
+		"num_closids" }, *const bandwidth[] = { "bandwidth_gran",
+		"delay_linear", "min_bandwidth", "num_closids" },
+		*const bytes[] = { "mbm_total_bytes", "mbm_local_bytes" },
+		*const occupancy[] = { "llc_occupancy" };
+
+	json_put_open(o, "intel_rdt", '{');
+	if (p->group) {
+		rdt_put_files(o, "l3_cache_info", NSRUN_RESCTRL "/info/L3",
+			      cache, COUNT(cache));
+		rdt_put_schema(o, "l3_cache_schema_root", NSRUN_RESCTRL, "L3:");
+		rdt_put_schema(o, "l3_cache_schema", p->group, "L3:");
+		rdt_put_files(o, "mem_bw_info", NSRUN_RESCTRL "/info/MB",
+			      bandwidth, COUNT(bandwidth));
+		rdt_put_schema(o, "mem_bw_schema_root", NSRUN_RESCTRL, "MB:");
+		rdt_put_schema(o, "mem_bw_schema", p->group, "MB:");
+		rdt_put_monitors(o, p, "mbm_stats", bytes, COUNT(bytes));
+		rdt_put_monitors(o, p, "cmt_stats", occupancy,
+				 COUNT(occupancy));
+	}
+	json_put_close(o, '}');
 }
 
 /* ===== NS ================================================================
@@ -7356,6 +9138,7 @@ struct plan {
 	const char	*hostname, *domainname;
 	struct ns_plan	ns;
 	struct cg_plan	cg;
+	struct rdt_plan	rdt;
 	struct mnt_list	mounts;
 	struct dev_list	devs;
 	struct cred_plan cred;
@@ -7366,13 +9149,44 @@ struct plan {
 	bool		nodev, root_ro, rootless;
 };
 
+/* The v2 group goes to the process's user where it can be divided: with a
+ * cgroup namespace of its own and a mount that can be written. */
+static void plan_delegate(struct plan *p, const struct host *h,
+			  const struct spec *s)
+{
+	const spec_maps *maps = &s->linux.uids;
+	long long id = p->cred.uid;
+	size_t i;
+
+	for (i = 0; i < p->mounts.n; i++) {
+		const struct mnt *m = &p->mounts.v[i];
+
+		if (m->kind == MNT_CGROUP && str_eq(m->dest,
+						    "/sys/fs/cgroup"))
+			break;
+	}
+	if (i == p->mounts.n || p->mounts.v[i].late_ro ||
+	    p->mounts.v[i].set & K_ATTR_RDONLY ||
+	    !ns_makes(&p->ns, K_NEWCGROUP))
+		return;
+	if (!ns_makes(&p->ns, CLONE_NEWUSER))
+		p->cg.owner = id;
+	for (i = 0; i < maps->n; i++) {
+		long long at = id - maps->v[i].inside.v;
+
+		if (at >= 0 && at < maps->v[i].size.v)
+			p->cg.owner = maps->v[i].outside.v + at;
+	}
+	if (p->cg.owner == h->euid)	/* it is already */
+		p->cg.owner = -1;
+}
+
 static bool plan_make(struct plan *p, const struct host *h,
 		      const struct nsrun_options *o, const struct spec *s,
 		      const char *bundle, struct arena *mem, struct err *e)
 {
 	uint64_t grant = h->cap_last >= 63 ? ~0ULL : (2ULL << h->cap_last) - 1;
 	uint64_t caps;
-	int memory;
 
 	if (!spec_has_ns(s, CLONE_NEWUSER))
 		grant &= h->caps;
@@ -7391,7 +9205,8 @@ static bool plan_make(struct plan *p, const struct host *h,
 	if (!p->root)
 		return no_memory(e);
 	if (!ns_plan(&p->ns, s, mem, e) ||
-	    !cg_plan(&p->cg, &h->cg, s, o->id, &p->nodev, mem, e) ||
+	    !cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
+	    !rdt_plan(&p->rdt, s->linux.rdt, o->id, mem, e) ||
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
 	    !proc_plan(&p->proc, o, s, mem, e))
 		return wrap(e, "config.json");
@@ -7406,18 +9221,13 @@ static bool plan_make(struct plan *p, const struct host *h,
 		return fail(e, "config.json: linux.resources.devices: no "
 			    "cgroup here can enforce it, and there is no mount "
 			    "namespace");
-	memory = cg_find(&h->cg, "memory");
-	if (memory >= 0 && h->cg.h[memory].v2 &&
-	    (s->linux.resources.memory.swappiness.set ||
-	     s->linux.resources.memory.no_oom_killer))
-		log_note(o, NSRUN_WARNING, "linux.resources.memory: cgroup v2 "
-			 "has no swappiness and no disableOOMKiller");
 	if (p->nodev)
 		log_note(o, NSRUN_WARNING, "linux.resources.devices: no cgroup "
 			 "here can enforce it; all mounts are nodev instead");
 	if (!mnt_plan(&p->mounts, s, bundle, p->nodev, mem, e) ||
 	    !dev_plan(&p->devs, s, &p->mounts, p->nodev, mem, e))
 		return wrap(e, "config.json");
+	plan_delegate(p, h, s);
 	return true;
 }
 
@@ -7430,12 +9240,14 @@ static void plan_put_list(struct text *t, const char *title,
 		text_add(t, "%s%s\n", title, l->v[i]);
 }
 
+static void plan_put_lines(struct text *t, const char *title, const char *s)
+{
+	for (; s && *s; s += strcspn(s, "\n"), s += *s == '\n')
+		text_add(t, "%s%.*s\n", title, (int)strcspn(s, "\n"), s);
+}
+
 static void plan_put_ns(struct text *t, const struct plan *p)
 {
-	const char *lines[] = { p->ns.uid_map, p->ns.gid_map,
-				p->ns.time_offsets };
-	const char *titles[] = { "uid_map     ", "gid_map     ",
-				 "time        " };
 	size_t i;
 
 	text_add(t, "make        ");
@@ -7447,13 +9259,9 @@ static void plan_put_ns(struct text *t, const struct plan *p)
 		text_add(t, "join        %s namespace %s\n",
 			 name_of(ns_names, COUNT(ns_names),
 				 p->ns.join[i].type), p->ns.join[i].path);
-	for (i = 0; i < COUNT(lines); i++) {
-		const char *s = lines[i] ? lines[i] : "";
-
-		for (; *s; s += strcspn(s, "\n") + 1)
-			text_add(t, "%s%.*s\n", titles[i],
-				 (int)strcspn(s, "\n"), s);
-	}
+	plan_put_lines(t, "uid_map     ", p->ns.uid_map);
+	plan_put_lines(t, "gid_map     ", p->ns.gid_map);
+	plan_put_lines(t, "time        ", p->ns.time_offsets);
 }
 
 static void plan_put_mount(struct text *t, const struct mnt *m)
@@ -7568,15 +9376,28 @@ static void plan_put_proc(struct text *t, const struct plan *p)
 
 static void plan_print(struct text *t, const struct plan *p)
 {
+	char title[NAME_MAX + 32];
 	size_t i;
 
 	text_add(t, "bundle      %s\n", p->bundle);
 	for (i = 0; i < p->cg.n; i++)
 		text_add(t, "cgroup      %s%s\n", p->cg.d[i].path,
 			 p->cg.d[i].late ? "  (entered last)" : "");
-	for (i = 0; i < p->cg.nw; i++)
-		text_add(t, "limit       %s %s\n", p->cg.w[i].file,
-			 p->cg.w[i].value);
+	if (p->cg.owner >= 0)
+		text_add(t, "cgroup      is given to user %lld\n",
+			 p->cg.owner);
+	for (i = 0; i < p->cg.nw; i++) {
+		const struct cg_write *w = &p->cg.w[i];
+
+		text_to(title, sizeof title, "limit       %s%s ", w->instead ?
+			"or " : "", w->file);
+		plan_put_lines(t, title, w->value);
+	}
+	if (p->rdt.group)
+		text_add(t, "resctrl     %s\n", p->rdt.group);
+	if (p->rdt.monitor)
+		text_add(t, "resctrl     %s\n", p->rdt.monitor);
+	plan_put_lines(t, "schema      ", p->rdt.schemata);
 	plan_put_ns(t, p);
 	text_add(t, "root        %s%s\n", p->root, p->nodev ? " nodev" : "");
 	for (i = 0; i < p->mounts.n; i++)
@@ -8498,7 +10319,7 @@ static bool spawn_join(struct ctr *c, bool all, struct err *e)
 {
 	const struct cg_plan *p = &c->plan.cg;
 
-	return cg_limit(p, e) && cg_join(p, c->pid, false, e) &&
+	return cg_limit(p, c->o, e) && cg_join(p, c->pid, false, e) &&
 	       (!all || cg_join(p, c->pid, true, e));
 }
 
@@ -8528,11 +10349,12 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	bool mapped = p->stage && ns_makes(p, K_NEWTIME);
 
 	/* the size of a terminal is set before the process can ask for it */
-	c->hold = cg_is_late(&c->plan.cg) || c->plan.proc.terminal ||
+	c->hold = cg_is_late(&c->plan.cg) || c->plan.rdt.group ||
+		  c->plan.proc.terminal ||
 		  c->mode != MODE_RUN || c->exec;
 	c->made |= c->exec ? 0 : MADE_CGROUP;
 	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
-		     !cg_limit(&c->plan.cg, e)))
+		     !cg_limit(&c->plan.cg, c->o, e)))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return sysfail(e, "make a socket pair");
@@ -8615,7 +10437,9 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	       (spawn_wait(c, MSG_READY, e) &&
 		(c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
 					(int)c->state.pid.v, e) :
-			   cg_join(&c->plan.cg, c->pid, true, e)));
+			   cg_join(&c->plan.cg, c->pid, true, e) &&
+			   rdt_make(&c->plan.rdt, e)) &&
+		rdt_join(&c->plan.rdt, c->pid, e));
 }
 
 /* To its execve. */
@@ -8871,8 +10695,10 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	if (h->proc < 0)
 		return fail(e, "there is no proc file system on /proc: mount "
 			    "one");
-	return !cgroups || cg_discover(&h->cg, h->proc, mem) ||
-	       sysfail(e, "find the cgroups of this machine");
+	if (cgroups && !cg_discover(&h->cg, h->proc, mem))
+		return sysfail(e, "find the cgroups of this machine");
+	cg_try(&h->cg);
+	return true;
 }
 
 /* More strings at the end of a list. */
@@ -9072,6 +10898,8 @@ static void verb_undo(struct ctr *c)
 		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
 			cg_drop_path(g->path, (size_t)g->keep.v);
 	}
+	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
+		rmdir(c->state.rdt.v[i]);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;
@@ -9215,8 +11043,13 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		.status = "creating", .bundle = c->plan.bundle,
 		.rootfs = c->plan.root, .created = now };
 	s->cgroups.v = mem_new(&c->mem, cg->n * sizeof *s->cgroups.v);
-	if (!now || !s->cgroups.v)
+	s->rdt.v = mem_new(&c->mem, 2 * sizeof *s->rdt.v);
+	if (!now || !s->cgroups.v || !s->rdt.v)
 		return no_memory(e);
+	if (c->plan.rdt.monitor)
+		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.monitor;
+	if (c->plan.rdt.own && access(c->plan.rdt.group, F_OK) < 0)
+		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.group;
 	state_now(now);
 	s->annotations.v = c->spec->annotations.v;
 	s->annotations.n = c->spec->annotations.n;
@@ -9534,6 +11367,34 @@ static bool verb_signal(const struct ctr *c, int sig)
 		kill(c->pid, sig)) == 0;
 }
 
+/* v1 has words for it, v2 digits. */
+static bool verb_put_freezer(const struct ctr *c, bool stop)
+{
+	const char *file = c->state.freezer;
+
+	return io_put(AT_FDCWD, file, str_find(file, ".state") ?
+		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
+}
+
+/* Has the freezer come to what was asked? v1 has to be told again when a fork
+ * was faster. */
+static bool verb_is_frozen(const struct ctr *c, bool want)
+{
+	const char *file = c->state.freezer;
+	size_t dir = (size_t)(strrchr(file, '/') - file);
+	char path[PATH_MAX], buf[128];
+
+	if (str_find(file, ".state")) {
+		verb_put_freezer(c, want);
+		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
+		       str_after(buf, want ? "FROZEN" : "THAWED");
+	}
+	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
+		       file) &&
+	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
+	       str_find(buf, want ? "frozen 1" : "frozen 0");
+}
+
 /* Ends init, which is not our child, and waits for it. */
 static bool verb_end_init(struct ctr *c, struct err *e)
 {
@@ -9547,8 +11408,7 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 	if (!verb_signal(c, SIGKILL) && errno != ESRCH)
 		return sysfail(e, "kill process %d", c->pid);
 	if (s->freezer)		/* what is frozen does not die, on v1 */
-		io_put(AT_FDCWD, s->freezer, str_find(s->freezer, ".state") ?
-		       "THAWED" : "0");
+		verb_put_freezer(c, false);
 	p.fd = c->pidfd;
 	for (tries = 0; state_alive(c->host.proc, s->pid, s->start); tries++) {
 		if (tries == 1000)
@@ -9649,6 +11509,31 @@ static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 	return true;
 }
 
+/* Signals all of them, so that a fork is no way out: the kernel kills a v2 group
+ * as a whole, and what is frozen does not fork. */
+static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
+{
+	const char *freezer = c->state.freezer;
+	bool hold = freezer && !state_is_paused(&c->state), ok;
+	char path[PATH_MAX];
+	size_t i;
+	int tries;
+
+	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
+		if (text_to(path, sizeof path, "%s/cgroup.kill",
+			    c->state.cgroups.v[i].path) &&
+		    io_put(AT_FDCWD, path, "1"))
+			return true;
+	if (hold && verb_put_freezer(c, true))
+		for (tries = 0; tries < 200 && !verb_is_frozen(c, true);
+		     tries++)
+			poll(NULL, 0, 5);
+	ok = verb_each(c, cg_signal, &sig, e);
+	if (hold || (freezer && sig == SIGKILL))
+		verb_put_freezer(c, false);
+	return ok;
+}
+
 static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 {
 	bool alive;
@@ -9660,9 +11545,9 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	if (!alive && !all)
 		return false;
 	all |= sig == SIGKILL && verb_shares_pids(c);
-	if (all && !verb_each(c, cg_signal, &sig, e))
+	if (all && !verb_signal_all(c, sig, e))
 		return false;
-	return !alive || verb_signal(c, sig) || (errno == ESRCH && all) ||
+	return !alive || (all && c->state.cgroups.n) || verb_signal(c, sig) ||
 	       (errno == ESRCH ? fail(e, "container not running") :
 		sysfail(e, "send signal %d", sig));
 }
@@ -9677,25 +11562,6 @@ int nsrun_kill(const struct nsrun_options *o, int sig, int all,
 	verb_begin(&c, o, out);
 	ok = verb_kill(&c, sig, all, &e);
 	return verb_end(&c, ok, "kill", &e, out);
-}
-
-/* Has the freezer come to what was asked? v1 has to be told again when a fork
- * was faster. */
-static bool verb_is_frozen(const struct ctr *c, bool want)
-{
-	const char *file = c->state.freezer;
-	size_t dir = (size_t)(strrchr(file, '/') - file);
-	char path[PATH_MAX], buf[128];
-
-	if (str_find(file, ".state")) {
-		io_put(AT_FDCWD, file, want ? "FROZEN" : "THAWED");
-		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
-		       str_after(buf, want ? "FROZEN" : "THAWED");
-	}
-	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
-		       file) &&
-	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
-	       str_find(buf, want ? "frozen 1" : "frozen 0");
 }
 
 static bool verb_freeze(struct ctr *c, bool want, struct err *e)
@@ -9715,9 +11581,7 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		       fail(e, "container not paused");
 	if (!c->state.freezer)
 		return fail(e, "no cgroup here has a freezer");
-	if (!io_put(AT_FDCWD, c->state.freezer,
-		    str_find(c->state.freezer, ".state") ?
-		    want ? "FROZEN" : "THAWED" : want ? "1" : "0"))
+	if (!verb_put_freezer(c, want))
 		return sysfail(e, "write %s", c->state.freezer);
 	for (tries = 0; !verb_is_frozen(c, want); tries++) {
 		if (tries == 1000)
@@ -9764,6 +11628,259 @@ int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 	else if (ok && verb_hold_init(&c, &e))	/* all that is known of it */
 		each(data, c.pid);
 	return verb_end(&c, ok, "list the processes of", &e, out);
+}
+
+/* What `update` may change of linux. Device rules are never touched. */
+static const struct field update_fields[] = {
+	F_SUB(spec_linux, T_OBJ, "resources", resources, spec_resources,
+	      resources_fields),
+	F_SUB(spec_linux, T_PTR, "intelRdt", rdt, spec_rdt, rdt_fields),
+	F_END
+};
+
+static void update_fill(struct json_out *o, const void *what)
+{
+	spec_put_fields(o, update_fields, what);
+}
+
+/* An object of the form of update_fields into the container's spec. */
+static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
+			const struct field *fields, void *base, struct err *e)
+{
+	struct walker k = { &c->mem, c->o, e };
+	struct where top = { NULL, NULL, 0 }, in = { &top, "resources", 0 };
+	struct json *j = json_parse(&c->mem, name, text, len, e);
+	bool resources = fields == resources_fields;
+
+	return j && spec_due(&k, resources ? &in : &top, j, JSON_OBJ) &&
+	       spec_object(&k, resources ? &in : &top, j, fields, base);
+}
+
+/* The limits as they are: of the config, or of the last update. */
+static bool update_load(struct ctr *c, struct err *e)
+{
+	struct spec_linux *l;
+	size_t len;
+	char *text;
+
+	if (!verb_load_kept(c, e))
+		return false;
+	l = &c->spec->linux;
+	text = io_load(&c->mem, c->state_dir, "update.json", CONFIG_MAX, &len,
+		       e);
+	if (!text && e->num != ENOENT)
+		return false;
+	if (text) {
+		memset(&l->resources, 0, sizeof l->resources);
+		l->rdt = NULL;
+		if (!update_read(c, "update.json", text, len, update_fields, l,
+				 e))
+			return false;
+	}
+	l->resources.devices.n = 0;
+	return true;
+}
+
+static bool update_merge(struct ctr *c, const struct nsrun_update *u,
+			 struct err *e)
+{
+	struct walker k = { &c->mem, c->o, e };
+	struct spec_resources *r = &c->spec->linux.resources;
+	struct opt swap = r->memory.swap;
+	size_t i, len;
+	char *text;
+
+	r->memory.swap.set = false;
+	if (u->resources) {
+		len = strlen(u->resources);
+		text = mem_text(&c->mem, "%s", u->resources);
+		if (!text)
+			return no_memory(e);
+		if (!update_read(c, "resources", text, len, resources_fields,
+				 r, e))
+			return false;
+	}
+	r->devices.n = 0;
+	for (i = 0; i < u->count; i++)
+		if (!spec_set(&k, update_fields, &c->spec->linux,
+			      u->set[i].key, u->set[i].value))
+			return false;
+	/* without a limit of memory there is none of both together */
+	if (!r->memory.swap.set)
+		r->memory.swap = swap.set && r->memory.limit.v < 0 ?
+				 (struct opt){ -1, true } : swap;
+	return spec_check_resources(r, e) &&
+	       (!c->spec->linux.rdt || spec_check_rdt(c->spec->linux.rdt, e));
+}
+
+static bool update_plan(struct ctr *c, struct cg_plan *p,
+			const struct nsrun_options *o, struct err *e)
+{
+	bool nodev;
+
+	cg_recorded(p, &c->host.cg, &c->state);
+	return cg_plan(p, &c->host.cg, c->spec, o, &nodev, &c->mem, e);
+}
+
+/* All that is asked for has a group of the container's to be written to. */
+static bool update_check(const struct cg_plan *p, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < p->nw; i++)
+		if (!p->d[p->w[i].dir].ours)
+			return fail(e, "linux.resources.%s: the container has "
+				    "no group in %s", p->w[i].key,
+				    p->d[p->w[i].dir].h->mount);
+	return true;
+}
+
+static bool verb_update(struct ctr *c, const struct nsrun_update *u,
+			struct err *e)
+{
+	struct nsrun_options quiet = *c->o;
+	struct cg_plan old = { .n = 0 }, *new = &c->plan.cg;
+	struct err ignored;
+
+	if (!verb_find_locked(c, e))
+		return false;
+	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+		return fail(e, "container not running");
+	fd_close(&c->host.proc);
+	quiet.log = NULL;
+	quiet.flags |= NSRUN_BEST_EFFORT;
+	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
+	    !update_plan(c, &old, &quiet, e) || !update_merge(c, u, e) ||
+	    !update_plan(c, new, c->o, e) || !update_check(new, e) ||
+	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
+		return false;
+	if (cg_limit(new, c->o, e) &&
+	    (!c->plan.rdt.group || rdt_limit(&c->plan.rdt, e)) &&
+	    state_write(c->state_dir, "update.json", update_fill,
+			&c->spec->linux, &c->mem, e))
+		return true;
+	cg_limit(&old, &quiet, &ignored);
+	return false;
+}
+
+int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
+		 struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_update(&c, u, &e);
+	return verb_end(&c, ok, "update", &e, out);
+}
+
+/* Finds a container that is not stopped, its groups and its resctrl group. */
+static bool verb_find_groups(struct ctr *c, struct err *e)
+{
+	if (!verb_find(c, e))
+		return false;
+	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+		return fail(e, "container with id %s is not running", c->o->id);
+	fd_close(&c->host.proc);
+	if (!host_gather(&c->host, true, &c->mem, e) || !verb_load_kept(c, e) ||
+	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
+		return false;
+	cg_recorded(&c->plan.cg, &c->host.cg, &c->state);
+	c->pidfd = sys_pidfd_open(c->pid);
+	return true;
+}
+
+/* One line: an event, with the statistics unless it is an oom. */
+static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
+{
+	char buf[4096];
+	struct text t = { buf, 0, sizeof buf, fd, false };
+	struct json_out o = { &t, 0, true, true };
+
+	json_put_open(&o, NULL, '{');
+	json_put_str(&o, "type", oom ? "oom" : "stats");
+	json_put_str(&o, "id", c->o->id);
+	if (!oom) {
+		json_put_open(&o, "data", '{');
+		cg_put_stats(&o, &c->plan.cg, &c->host.cg);
+		rdt_put_stats(&o, &c->plan.rdt);
+		json_put_close(&o, '}');
+	}
+	json_put_close(&o, '}');
+	text_put(&t, "\n", 1);
+	text_flush(&t);
+	return !t.bad || sysfail(e, "write the event");
+}
+
+int nsrun_stats(const struct nsrun_options *o, int fd, struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_find_groups(&c, &e) && event_put(&c, fd, false, &e);
+	return verb_end(&c, ok, "tell the statistics of", &e, out);
+}
+
+static long long now_ms(void)
+{
+	int64_t t[2];
+
+	sys_now(t);
+	return t[0] * 1000 + t[1] / 1000000;
+}
+
+/* Until the container ends, or the caller has enough. */
+static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
+{
+	autofd oom = cg_open_oom(&c->plan.cg, &c->host.cg, e);
+	struct pollfd p[] = { { oom, POLLIN, 0 }, { c->pidfd, POLLIN, 0 },
+		{ c->o->cancel_fd > 0 ? c->o->cancel_fd : -1, POLLIN, 0 } };
+	long long next = now_ms() + interval, wait;
+	unsigned long long seen = 0;
+	char drain[4096];
+
+	if (*e->text)
+		return false;
+	if (oom >= 0)
+		cg_had_oom(&c->plan.cg, &c->host.cg, &seen);
+	for (;;) {
+		wait = next - now_ms();
+		wait = wait < 0 ? 0 : wait > interval ? interval : wait;
+		/* without a pidfd the end is looked for now and then */
+		if (c->pidfd < 0 && wait > 100)
+			wait = 100;
+		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
+			return sysfail(e, "wait for an event");
+		if (p[0].revents && read(oom, drain, sizeof drain) > 0 &&
+		    cg_had_oom(&c->plan.cg, &c->host.cg, &seen) &&
+		    !event_put(c, fd, true, e))
+			return false;
+		if (p[1].revents || p[2].revents ||
+		    !state_alive(c->host.proc, c->state.pid, c->state.start))
+			return true;
+		if (now_ms() < next)
+			continue;
+		next += interval;
+		if (!event_put(c, fd, false, e))
+			return false;
+	}
+}
+
+int nsrun_events(const struct nsrun_options *o, int fd, int interval,
+		 struct nsrun_error *out)
+{
+	struct err e = { 0, "" };
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = (interval > 0 || fail(&e, "duration interval must be greater than "
+				   "0")) &&
+	     verb_find_groups(&c, &e) && verb_watch(&c, fd, interval, &e);
+	return verb_end(&c, ok, "tell the events of", &e, out);
 }
 
 static bool verb_delete(struct ctr *c, bool force, struct err *e)
@@ -10083,7 +12200,8 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	c->root = io_open(p->root, O_PATH | O_DIRECTORY);
 	if (c->root < 0 || fstat(c->root, &st) < 0)
 		return sysfail(e, "open the root %s", p->root);
-	return cred_plan(&p->cred, c->o, c->spec->process, grant, &c->mem,
+	return rdt_plan(&p->rdt, c->spec->linux.rdt, p->id, &c->mem, e) &&
+	       cred_plan(&p->cred, c->o, c->spec->process, grant, &c->mem,
 			 e) &&
 	       proc_plan(&p->proc, c->o, c->spec, &c->mem, e) &&
 	       exec_cgroups(c, x->cgroup, e);
@@ -10367,10 +12485,11 @@ out:
 struct cli {
 	struct nsrun_options o;
 	struct nsrun_exec x;
-	const char	*log, *log_format, *preserve, *manager, *format;
+	const char	*log, *log_format, *preserve, *manager, *format,
+			*resources, *interval, *set[18];
 	bool		debug, systemd, rootless, keep, no_keyring, ignored,
 			detach, tty, no_new_privs, ignore_paused, all, force,
-			quiet, help, version;
+			quiet, help, version, best_effort, stats;
 	int		log_fd;
 	char		**argv;
 	const struct command *cmd;
@@ -10389,9 +12508,23 @@ struct command {
 	int		(*run)(struct cli *);
 };
 
-enum { IN_GLOBAL = 1, IN_RUN = 2, IN_CREATE = 4, IN_EXEC = 8, IN_KILL = 16,
-       IN_DELETE = 32, IN_LIST = 64, IN_SPEC = 128, IN_PLAN = 256,
-       IN_PLAIN = 512, IN_PS = 1024, IN_MAKE = IN_RUN | IN_CREATE };
+enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
+       OF_DELETE = 32, OF_LIST = 64, OF_SPEC = 128, OF_PLAN = 256,
+       OF_PLAIN = 512, OF_PS = 1024, OF_UPDATE = 2048, OF_EVENTS = 4096,
+       OF_MAKE = OF_RUN | OF_CREATE };
+
+/* What the options of `update` set, in the order of struct cli's set. */
+static const char *const update_keys[] = {
+	"resources.memory.limit", "resources.memory.reservation",
+	"resources.memory.swap", "resources.memory.kernel",
+	"resources.memory.kernelTCP", "resources.cpu.shares",
+	"resources.cpu.quota", "resources.cpu.period", "resources.cpu.burst",
+	"resources.cpu.idle", "resources.cpu.realtimePeriod",
+	"resources.cpu.realtimeRuntime", "resources.cpu.cpus",
+	"resources.cpu.mems", "resources.pids.limit",
+	"resources.blockIO.weight", "intelRdt.l3CacheSchema",
+	"intelRdt.memBwSchema",
+};
 
 static const struct cli_option {
 	const char	*name;
@@ -10403,77 +12536,106 @@ static const struct cli_option {
 	const char	*help;
 } cli_options[] = {
 #define C(m) (unsigned short)offsetof(struct cli, m)
-	{ "root", 0, false, IN_GLOBAL, C(o.root), "DIR",
+	{ "root", 0, false, OF_GLOBAL, C(o.root), "DIR",
 	  "where the state of containers lives (/run/nsrun)" },
-	{ "log", 0, false, IN_GLOBAL, C(log), "FILE",
+	{ "log", 0, false, OF_GLOBAL, C(log), "FILE",
 	  "append errors to FILE too" },
-	{ "log-format", 0, false, IN_GLOBAL, C(log_format), "text|json",
+	{ "log-format", 0, false, OF_GLOBAL, C(log_format), "text|json",
 	  "format of that file" },
-	{ "debug", 0, false, IN_GLOBAL, C(debug), NULL,
+	{ "debug", 0, false, OF_GLOBAL, C(debug), NULL,
 	  "log warnings and details as well" },
-	{ "log-level", 0, false, IN_GLOBAL, C(ignored), "LEVEL",
+	{ "log-level", 0, false, OF_GLOBAL, C(ignored), "LEVEL",
 	  "taken and ignored: see --debug" },
-	{ "cgroup-manager", 0, false, IN_GLOBAL, C(manager),
+	{ "cgroup-manager", 0, false, OF_GLOBAL, C(manager),
 	  "cgroupfs|disabled", "disabled: as on a host without cgroups" },
-	{ "systemd-cgroup", 0, false, IN_GLOBAL, C(systemd), NULL,
+	{ "systemd-cgroup", 0, false, OF_GLOBAL, C(systemd), NULL,
 	  "refused: nsrun writes the cgroup files itself" },
-	{ "rootless", 0, false, IN_GLOBAL, C(ignored), "auto|true|false",
+	{ "rootless", 0, false, OF_GLOBAL, C(ignored), "auto|true|false",
 	  "taken and ignored: nsrun sees for itself" },
-	{ "version", 'v', false, IN_GLOBAL, C(version), NULL,
+	{ "version", 'v', false, OF_GLOBAL, C(version), NULL,
 	  "print the version" },
 	{ "help", 'h', false, 0xffff, C(help), NULL, "print this" },
-	{ "bundle", 'b', false, IN_MAKE | IN_SPEC | IN_PLAN, C(o.bundle),
+	{ "bundle", 'b', false, OF_MAKE | OF_SPEC | OF_PLAN, C(o.bundle),
 	  "DIR", "the directory of config.json (.)" },
-	{ "config", 'f', false, IN_MAKE | IN_PLAN, C(o.config), "FILE",
+	{ "config", 'f', false, OF_MAKE | OF_PLAN, C(o.config), "FILE",
 	  "read FILE in place of config.json" },
-	{ "pid-file", 0, false, IN_MAKE | IN_EXEC, C(o.pid_file), "FILE",
+	{ "pid-file", 0, false, OF_MAKE | OF_EXEC, C(o.pid_file), "FILE",
 	  "write the pid of the process to FILE" },
-	{ "console-socket", 0, false, IN_MAKE | IN_EXEC, C(o.console_socket),
+	{ "console-socket", 0, false, OF_MAKE | OF_EXEC, C(o.console_socket),
 	  "SOCKET", "send the master of the terminal there" },
-	{ "pidfd-socket", 0, false, IN_MAKE | IN_EXEC, C(o.pidfd_socket),
+	{ "pidfd-socket", 0, false, OF_MAKE | OF_EXEC, C(o.pidfd_socket),
 	  "SOCKET", "send a pidfd of the process there" },
-	{ "preserve-fds", 0, false, IN_MAKE | IN_EXEC, C(preserve), "N",
+	{ "preserve-fds", 0, false, OF_MAKE | OF_EXEC, C(preserve), "N",
 	  "leave N fds open, from 3 on" },
-	{ "detach", 'd', false, IN_RUN | IN_EXEC, C(detach), NULL,
+	{ "detach", 'd', false, OF_RUN | OF_EXEC, C(detach), NULL,
 	  "do not wait for the end of the process" },
-	{ "no-new-keyring", 0, false, IN_MAKE, C(no_keyring), NULL,
+	{ "best-effort", 0, false, OF_MAKE, C(best_effort), NULL,
+	  "run without the limits that this host cannot keep" },
+	{ "no-new-keyring", 0, false, OF_MAKE, C(no_keyring), NULL,
 	  "keep the session keyring" },
-	{ "keep", 0, false, IN_RUN, C(keep), NULL,
+	{ "keep", 0, false, OF_RUN, C(keep), NULL,
 	  "leave cgroups and state when the process has ended" },
-	{ "no-pivot", 0, false, IN_MAKE, C(ignored), NULL,
+	{ "no-pivot", 0, false, OF_MAKE, C(ignored), NULL,
 	  "taken and ignored: an initramfs is recognised" },
-	{ "no-subreaper", 0, false, IN_MAKE, C(ignored), NULL,
+	{ "no-subreaper", 0, false, OF_MAKE, C(ignored), NULL,
 	  "taken and ignored: nsrun is none" },
-	{ "process", 'p', false, IN_EXEC, C(x.process), "FILE",
+	{ "process", 'p', false, OF_EXEC, C(x.process), "FILE",
 	  "read the whole process from FILE" },
-	{ "tty", 't', false, IN_EXEC, C(tty), NULL, "on a new terminal" },
-	{ "cwd", 0, false, IN_EXEC, C(x.cwd), "DIR", "working directory" },
-	{ "env", 'e', true, IN_EXEC, C(x.env), "NAME=VALUE",
+	{ "tty", 't', false, OF_EXEC, C(tty), NULL, "on a new terminal" },
+	{ "cwd", 0, false, OF_EXEC, C(x.cwd), "DIR", "working directory" },
+	{ "env", 'e', true, OF_EXEC, C(x.env), "NAME=VALUE",
 	  "one more variable" },
-	{ "user", 'u', false, IN_EXEC, C(x.user), "UID[:GID]", "ids" },
-	{ "additional-gids", 'g', true, IN_EXEC, C(x.groups), "GID",
+	{ "user", 'u', false, OF_EXEC, C(x.user), "UID[:GID]", "ids" },
+	{ "additional-gids", 'g', true, OF_EXEC, C(x.groups), "GID",
 	  "one more group" },
-	{ "cap", 'c', true, IN_EXEC, C(x.caps), "CAP_NAME",
+	{ "cap", 'c', true, OF_EXEC, C(x.caps), "CAP_NAME",
 	  "one more capability" },
-	{ "process-label", 0, false, IN_EXEC, C(x.selinux), "LABEL",
+	{ "process-label", 0, false, OF_EXEC, C(x.selinux), "LABEL",
 	  "SELinux label" },
-	{ "apparmor", 0, false, IN_EXEC, C(x.apparmor), "PROFILE",
+	{ "apparmor", 0, false, OF_EXEC, C(x.apparmor), "PROFILE",
 	  "AppArmor profile" },
-	{ "no-new-privs", 0, false, IN_EXEC, C(no_new_privs), NULL,
+	{ "no-new-privs", 0, false, OF_EXEC, C(no_new_privs), NULL,
 	  "no new privileges by execve" },
-	{ "cgroup", 0, false, IN_EXEC, C(x.cgroup), "[CTRL,..:]PATH",
+	{ "cgroup", 0, false, OF_EXEC, C(x.cgroup), "[CTRL,..:]PATH",
 	  "a cgroup below the container's" },
-	{ "ignore-paused", 0, false, IN_EXEC, C(ignore_paused), NULL,
+	{ "ignore-paused", 0, false, OF_EXEC, C(ignore_paused), NULL,
 	  "wait for a resume" },
-	{ "all", 'a', false, IN_KILL, C(all), NULL,
+	{ "all", 'a', false, OF_KILL, C(all), NULL,
 	  "signal all processes of the container" },
-	{ "force", 'f', false, IN_DELETE, C(force), NULL,
+	{ "force", 'f', false, OF_DELETE, C(force), NULL,
 	  "kill it first if it runs" },
-	{ "format", 'f', false, IN_LIST | IN_PS, C(format), "table|json",
+	{ "format", 'f', false, OF_LIST | OF_PS, C(format), "table|json",
 	  "of the list" },
-	{ "quiet", 'q', false, IN_LIST, C(quiet), NULL, "ids only" },
-	{ "rootless", 0, false, IN_SPEC, C(rootless), NULL,
+	{ "quiet", 'q', false, OF_LIST, C(quiet), NULL, "ids only" },
+	{ "rootless", 0, false, OF_SPEC, C(rootless), NULL,
 	  "a config for a user who is not root" },
+	{ "resources", 'r', false, OF_UPDATE, C(resources), "FILE",
+	  "linux.resources as JSON, - for stdin" },
+#define SET(name, n, arg, help) \
+	{ name, 0, false, OF_UPDATE, C(set[n]), arg, help }
+	SET("memory", 0, "BYTES", "limit; 64m, 1.5g; -1: none"),
+	SET("memory-reservation", 1, "BYTES", "soft limit"),
+	SET("memory-swap", 2, "BYTES", "limit of memory and swap together"),
+	SET("kernel-memory", 3, "BYTES", "gone from the kernel"),
+	SET("kernel-memory-tcp", 4, "BYTES", "gone from the kernel"),
+	SET("cpu-share", 5, "N", "shares, relative to those of others"),
+	SET("cpu-quota", 6, "USEC", "CPU time in each period; -1: no limit"),
+	SET("cpu-period", 7, "USEC", "length of the period"),
+	SET("cpu-burst", 8, "USEC", "unused time that may be saved up"),
+	SET("cpu-idle", 9, "0|1", "1: only where nobody else wants it"),
+	SET("cpu-rt-period", 10, "USEC", "period of realtime scheduling"),
+	SET("cpu-rt-runtime", 11, "USEC", "realtime in each period"),
+	SET("cpuset-cpus", 12, "LIST", "processors, 0-2,5"),
+	SET("cpuset-mems", 13, "LIST", "memory nodes"),
+	SET("pids-limit", 14, "N", "processes; -1: no limit"),
+	SET("blkio-weight", 15, "N", "10 to 1000"),
+	SET("l3-cache-schema", 16, "SCHEMA", "of linux.intelRdt"),
+	SET("mem-bw-schema", 17, "SCHEMA", "of linux.intelRdt"),
+#undef SET
+	{ "stats", 0, false, OF_EVENTS, C(stats), NULL,
+	  "print the statistics once" },
+	{ "interval", 0, false, OF_EVENTS, C(interval), "TIME",
+	  "between two statistics: 5s, 100ms" },
 #undef C
 };
 
@@ -10601,6 +12763,7 @@ static bool cli_prepare(struct cli *c, struct watch *stop)
 	c->watch.tty = -1;
 	c->o.notify_socket = getenv("NOTIFY_SOCKET");
 	c->o.flags |= (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
+		      (c->best_effort ? NSRUN_BEST_EFFORT : 0) |
 		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
 		      (c->detach ? NSRUN_DETACH : 0);
 	return true;
@@ -10617,7 +12780,7 @@ static int cli_finish(struct cli *c, struct watch *stop, bool failed,
 		return c->detach ? 0 : otherwise;
 	sig = watch_signal(stop);
 	cli_fail(c, e->text);
-	return sig ? 128 + sig : c->cmd->where == IN_EXEC ? 255 : 1;
+	return sig ? 128 + sig : c->cmd->where == OF_EXEC ? 255 : 1;
 }
 
 static int cli_create(struct cli *c)
@@ -10923,7 +13086,7 @@ static int cli_features(struct cli *c)
 	json_put_bool(&o, "v2", true);
 	json_put_bool(&o, "systemd", false);
 	json_put_bool(&o, "systemdUser", false);
-	json_put_bool(&o, "rdma", false);
+	json_put_bool(&o, "rdma", true);
 	json_put_close(&o, '}');
 	json_put_open(&o, "seccomp", '{');
 	json_put_bool(&o, "enabled", false);
@@ -10935,7 +13098,9 @@ static int cli_features(struct cli *c)
 	json_put_bool(&o, "enabled", true);
 	json_put_close(&o, '}');
 	json_put_open(&o, "intelRdt", '{');
-	json_put_bool(&o, "enabled", false);
+	json_put_bool(&o, "enabled", true);
+	json_put_bool(&o, "schemata", true);
+	json_put_bool(&o, "monitoring", true);
 	json_put_close(&o, '}');
 	json_put_open(&o, "mountExtensions", '{');
 	json_put_open(&o, "idmap", '{');
@@ -10950,6 +13115,71 @@ static int cli_features(struct cli *c)
 	text_put(&t, "\n", 1);
 	text_flush(&t);
 	return t.bad;
+}
+
+static int cli_update(struct cli *c)
+{
+	struct nsrun_pair set[COUNT(update_keys)];
+	struct nsrun_update u = { .set = set };
+	struct nsrun_error e;
+	struct err why = { 0, "" };
+	autofd fd = -1;
+	size_t i, len;
+
+	c->o.id = c->args[0];
+	for (i = 0; i < COUNT(update_keys); i++)
+		if (c->set[i])
+			set[u.count++] = (struct nsrun_pair){ update_keys[i],
+							      c->set[i] };
+	if (c->resources) {
+		fd = str_eq(c->resources, "-") ? dup(0) :
+		     io_open(c->resources, O_RDONLY | O_NOCTTY);
+		u.resources = io_load_fd(&c->mem, fd, c->resources, CONFIG_MAX,
+					 &len, &why);
+		if (!u.resources)
+			return cli_failf(c, "cannot update '%s': --resources: "
+					 "%s", c->o.id, why.text);
+	}
+	return nsrun_update(&c->o, &u, &e) ? cli_fail(c, e.text) : 0;
+}
+
+/* 5s, 100ms, 1m30s in milliseconds; -1: none such. */
+static int cli_duration(const char *s)
+{
+	static const struct name units[] = { { "ms", 1 }, { "s", 1000 },
+		{ "m", 60000 }, { "h", 3600000 } };
+	unsigned long long v, sum = 0;
+	const struct name *unit;
+	char word[4];
+	size_t n;
+
+	do {
+		n = strspn(s, "0123456789");
+		if (!num_unsigned(s, n, &v) || v > 1000000)
+			return -1;
+		s += n;
+		n = strcspn(s, "0123456789");
+		text_to(word, sizeof word, "%.*s", (int)n, s);
+		unit = name_find(units, COUNT(units), word);
+		if (n && !unit)
+			return -1;
+		sum += v * (unsigned)(unit ? unit->value : 1000);
+		s += n;
+	} while (*s && sum < INT_MAX);
+	return sum < INT_MAX ? (int)sum : -1;
+}
+
+static int cli_events(struct cli *c)
+{
+	int interval = c->interval ? cli_duration(c->interval) : 5000;
+	struct nsrun_error e;
+
+	c->o.id = c->args[0];
+	if (interval < 0)
+		return cli_failf(c, "--interval is a time such as 5s or 100ms, "
+				 "not %s", c->interval);
+	return (c->stats ? nsrun_stats(&c->o, 1, &e) :
+		nsrun_events(&c->o, 1, interval, &e)) ? cli_fail(c, e.text) : 0;
 }
 
 static int cli_plan(struct cli *c)
@@ -10969,29 +13199,33 @@ static int cli_spec(struct cli *c)
 }
 
 static const struct command commands[] = {
-	{ "run", "ID", "run a container", 1, 1, IN_RUN, cli_run },
+	{ "run", "ID", "run a container", 1, 1, OF_RUN, cli_run },
 	{ "create", "ID", "make a container, but do not start its program",
-	  1, 1, IN_CREATE, cli_create },
+	  1, 1, OF_CREATE, cli_create },
 	{ "start", "ID", "start the program of a created container", 1, 1,
-	  IN_PLAIN, cli_start },
+	  OF_PLAIN, cli_start },
 	{ "exec", "ID COMMAND [ARGUMENT...]",
-	  "run one more program in a container", 1, -1, IN_EXEC, cli_exec },
+	  "run one more program in a container", 1, -1, OF_EXEC, cli_exec },
 	{ "kill", "ID [SIGNAL]", "send a signal, TERM if none is named", 1, 2,
-	  IN_KILL, cli_kill },
-	{ "delete", "ID", "remove a stopped container", 1, 1, IN_DELETE,
+	  OF_KILL, cli_kill },
+	{ "delete", "ID", "remove a stopped container", 1, 1, OF_DELETE,
 	  cli_delete },
 	{ "state", "ID", "print the state of a container as JSON", 1, 1,
-	  IN_PLAIN, cli_state },
-	{ "list", "", "list all containers", 0, 0, IN_LIST, cli_list },
-	{ "pause", "ID", "stop all processes of a container", 1, 1, IN_PLAIN,
+	  OF_PLAIN, cli_state },
+	{ "list", "", "list all containers", 0, 0, OF_LIST, cli_list },
+	{ "pause", "ID", "stop all processes of a container", 1, 1, OF_PLAIN,
 	  cli_pause },
-	{ "resume", "ID", "let them go on", 1, 1, IN_PLAIN, cli_resume },
-	{ "ps", "ID", "list the processes of a container", 1, -1, IN_PS,
+	{ "resume", "ID", "let them go on", 1, 1, OF_PLAIN, cli_resume },
+	{ "ps", "ID", "list the processes of a container", 1, -1, OF_PS,
 	  cli_ps },
+	{ "update", "ID", "change limits of a container", 1, 1, OF_UPDATE,
+	  cli_update },
+	{ "events", "ID", "print statistics and events as JSON, until it ends",
+	  1, 1, OF_EVENTS, cli_events },
 	{ "plan", "[BUNDLE]", "print what run would do, and do nothing", 0, 1,
-	  IN_PLAN, cli_plan },
-	{ "spec", "", "write a default config.json", 0, 0, IN_SPEC, cli_spec },
-	{ "features", "", "print what nsrun supports as JSON", 0, 0, IN_PLAIN,
+	  OF_PLAN, cli_plan },
+	{ "spec", "", "write a default config.json", 0, 0, OF_SPEC, cli_spec },
+	{ "features", "", "print what nsrun supports as JSON", 0, 0, OF_PLAIN,
 	  cli_features },
 };
 
@@ -11035,7 +13269,7 @@ static int cli_usage(const struct command *cmd)
 			text_add(&t, "  %s %s\n        %s\n", commands[i].name,
 				 commands[i].args, commands[i].help);
 		text_add(&t, "\nOptions before the command:\n");
-		cli_usage_options(&t, IN_GLOBAL);
+		cli_usage_options(&t, OF_GLOBAL);
 		text_add(&t, "\n`nsrun COMMAND --help` prints those of a "
 			 "command.\n");
 	}
@@ -11205,7 +13439,7 @@ int nsrun_main(int argc, char **argv)
 	cli_own_process();
 	c.o.log = cli_log;
 	c.o.data = &c;
-	if (!cli_parse(&c, argc, argv, &at, IN_GLOBAL))
+	if (!cli_parse(&c, argc, argv, &at, OF_GLOBAL))
 		return 1;
 	if (c.version)
 		return cli_version(&c);

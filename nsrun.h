@@ -53,6 +53,9 @@ enum nsrun_flags {
 					   of the process */
 	NSRUN_NO_CGROUPS	= 8,	/* create, run: as on a host that has
 					   none */
+	NSRUN_BEST_EFFORT	= 16,	/* create, run: limits that this host
+					   cannot keep are warnings; a device
+					   policy is no such limit */
 };
 
 struct nsrun_pair {
@@ -173,6 +176,40 @@ int nsrun_resume(const struct nsrun_options *, struct nsrun_error *);
  */
 int nsrun_ps(const struct nsrun_options *, void (*each)(void *data, int pid),
 	     void *data, struct nsrun_error *);
+
+/*
+ * What nsrun_update() changes. resources is the JSON text of linux.resources
+ * (config-linux.md); its devices are not looked at. set are single members of
+ * linux by their path, {"resources.memory.limit", "64m"}, and come after it.
+ * What neither names stays as it is.
+ */
+struct nsrun_update {
+	const char	*resources;	/* may be NULL */
+	const struct nsrun_pair *set;
+	size_t		count;
+};
+
+/*
+ * nsrun_update - change limits of a container that is not stopped. After a
+ * failure the old ones are in force.
+ */
+int nsrun_update(const struct nsrun_options *, const struct nsrun_update *,
+		 struct nsrun_error *);
+
+/*
+ * nsrun_stats - the statistics of a container that is not stopped, as a line of
+ * JSON on fd, as `runc events --stats` has it: times in nanoseconds, sizes in
+ * bytes.
+ */
+int nsrun_stats(const struct nsrun_options *, int fd, struct nsrun_error *);
+
+/*
+ * nsrun_events - such a line every interval milliseconds, and one for each time
+ * that a process was killed for want of memory, until the container ends or
+ * o->cancel_fd is readable.
+ */
+int nsrun_events(const struct nsrun_options *, int fd, int interval,
+		 struct nsrun_error *);
 
 /*
  * nsrun_delete - remove what is left of a stopped or a created container. With

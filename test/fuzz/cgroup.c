@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			must(host.h[i].mount && *host.h[i].own == '/' &&
 			     !strchr(host.h[i].own, '\n') &&
 			     (host.h[i].v2 || *host.h[i].ctrls));
-		if (s && cg_plan(&p, &host, s, "web", &nodev, &mem, &e))
+		if (s && cg_plan(&p, &host, s, &o, &nodev, &mem, &e))
 			for (i = 0; i < p.n; i++)
 				must(str_after(p.d[i].path, host.h[i].mount) &&
 				     !strstr(p.d[i].path +

@@ -16,14 +16,14 @@ static void must(bool holds)
 static const struct host hosts[] = {
 	{ .cap_last = 40, .caps = ~0ULL, .proc = -1 },
 	{ .cap_last = 40, .caps = ~0ULL, .proc = -1,
-	  .cg = { { { "/cg", "/user.slice/s.scope", "", true } }, 1 } },
+	  .cg = { { { "/cg", "/user.slice/s.scope", "", true, false } }, 1, true } },
 	{ .euid = 1000, .egid = 1000, .cap_last = 40, .proc = -1,
-	  .cg = { { { "/cg/cpu,cpuacct", "/", "cpu,cpuacct", false },
-		    { "/cg/cpuset", "/a", "cpuset", false },
-		    { "/cg/memory", "/a/b", "memory", false },
-		    { "/cg/devices", "/", "devices", false },
-		    { "/cg/pids", "/", "pids", false },
-		    { "/cg/unified", "/u/v", "", true } }, 6 } },
+	  .cg = { { { "/cg/cpu,cpuacct", "/", "cpu,cpuacct", false, false },
+		    { "/cg/cpuset", "/a", "cpuset", false, false },
+		    { "/cg/memory", "/a/b", "memory", false, false },
+		    { "/cg/devices", "/", "devices", false, false },
+		    { "/cg/pids", "/", "pids", false, false },
+		    { "/cg/unified", "/u/v", "", true, false } }, 6, false } },
 };
 
 /* Absolute, and nothing in it that leads up. */

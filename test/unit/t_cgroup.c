@@ -330,20 +330,20 @@ static void t_discovery(void)
 
 /* Hosts that are made by hand. */
 static const struct cg_host v1 = { {
-	{ "/cg/cpu,cpuacct", "/u", "cpu,cpuacct", false },
-	{ "/cg/cpuset", "/", "cpuset", false },
-	{ "/cg/memory", "/m/n", "memory", false },
-	{ "/cg/devices", "/", "devices", false },
-	{ "/cg/pids", "/", "pids", false },
-	{ "/cg/systemd", "/s", "name=systemd", false },
-}, 6 };
+	{ "/cg/cpu,cpuacct", "/u", "cpu,cpuacct", false, false },
+	{ "/cg/cpuset", "/", "cpuset", false, false },
+	{ "/cg/memory", "/m/n", "memory", false, false },
+	{ "/cg/devices", "/", "devices", false, false },
+	{ "/cg/pids", "/", "pids", false, false },
+	{ "/cg/systemd", "/s", "name=systemd", false, false },
+}, 6, false };
 static const struct cg_host v2 = { {
-	{ "/cg", "/user.slice/one.scope", "", true },
-}, 1 };
+	{ "/cg", "/user.slice/one.scope", "", true, false },
+}, 1, false };
 static const struct cg_host half = { {
-	{ "/cg/memory", "/", "memory", false },
-	{ "/cg/unified", "/u", "", true },
-}, 2 };
+	{ "/cg/memory", "/", "memory", false, false },
+	{ "/cg/unified", "/u", "", true, false },
+}, 2, false };
 static const struct cg_host none;
 
 static struct cg_plan plan;
@@ -364,7 +364,7 @@ static bool plan_it(const struct cg_host *host, const char *lin)
 	if (!s)
 		return want(false, "%s: %s", lin, err.text);
 	nodev = false;
-	return cg_plan(&plan, host, s, o.id, &nodev, &mem, &err);
+	return cg_plan(&plan, host, s, &o, &nodev, &mem, &err);
 }
 
 static const char *paths_of(const struct cg_host *host, const char *path)

@@ -12,29 +12,33 @@
 #define NSRUN_NO_MAIN
 #include "../../nsrun.c"
 
-#define V1(ctrls, own) { "/sys/fs/cgroup/" ctrls, own, ctrls, false }
+#define V1(ctrls, own) { "/sys/fs/cgroup/" ctrls, own, ctrls, false, false }
 #define V1_ALL V1("cpu,cpuacct", "/"), V1("cpuset", "/"), V1("memory", "/m"), \
 	V1("devices", "/"), V1("freezer", "/"), V1("pids", "/p/q"), \
-	{ "/sys/fs/cgroup/systemd", "/s", "name=systemd", false }
+	{ "/sys/fs/cgroup/systemd", "/s", "name=systemd", false, false }
 
 static const struct canned {
 	const char	*name;
 	struct host	h;
 } hosts[] = {
 	{ "v1", { .cap_last = 40, .caps = ~0ULL, .proc = -1,
-		  .cg = { { V1_ALL }, 7 } } },
+		  .cg = { { V1_ALL }, 7, false } } },
 	{ "v2", { .cap_last = 40, .caps = ~0ULL, .proc = -1,
 		  .cg = { { { "/sys/fs/cgroup", "/user.slice/s.scope", "",
-			      true } }, 1 } } },
+			      true, false } }, 1, false } } },
+	/* one that can enforce a device policy */
+	{ "bpf", { .cap_last = 40, .caps = ~0ULL, .proc = -1,
+		   .cg = { { { "/sys/fs/cgroup", "/", "", true, false } }, 1,
+			   true } } },
 	{ "hybrid", { .cap_last = 40, .caps = ~0ULL, .proc = -1,
 		      .cg = { { V1_ALL, { "/sys/fs/cgroup/unified", "/u/v", "",
-					  true } }, 8 } } },
+					  true, false } }, 8, false } } },
 	{ "none", { .cap_last = 40, .caps = ~0ULL, .proc = -1 } },
 	/* a kernel that knows fewer capabilities */
 	{ "old", { .cap_last = 36, .caps = ~0ULL, .proc = -1 } },
 	{ "user", { .euid = 1000, .egid = 1000, .cap_last = 40, .proc = -1,
 		    .cg = { { { "/sys/fs/cgroup", "/user.slice/s.scope", "",
-				true } }, 1 } } },
+				true, false } }, 1, false } } },
 };
 
 static char out[1 << 18];

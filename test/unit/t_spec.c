@@ -689,18 +689,8 @@ static void t_later(void)
 {
 	static const struct { const char *path, *asks; } t[] = {
 		{ "linux.seccomp", "{\"defaultAction\":\"SCMP_ACT_ALLOW\"}" },
-		{ "linux.intelRdt", "{\"closID\":\"x\"}" },
 		{ "linux.memoryPolicy", "{\"mode\":\"MPOL_BIND\"}" },
 		{ "linux.netDevices", "{\"eth0\":{\"name\":\"e\"}}" },
-		{ "linux.resources.blockIO", "{\"weight\":10}" },
-		{ "linux.resources.hugepageLimits",
-		  "[{\"pageSize\":\"2MB\",\"limit\":1}]" },
-		{ "linux.resources.network", "{\"classID\":1}" },
-		{ "linux.resources.rdma", "{\"mlx\":{\"hcaHandles\":1}}" },
-		{ "linux.resources.cpu.burst", "1" },
-		{ "linux.resources.cpu.realtimeRuntime", "1" },
-		{ "linux.resources.cpu.realtimePeriod", "1" },
-		{ "linux.resources.cpu.idle", "1" },
 	};
 	static const char *const nothing[] = { "null", "{}", "[]", "0",
 		"false", "\"\"", "{\"a\":null,\"b\":[],\"c\":{\"d\":[{}]}}" };
