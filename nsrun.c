@@ -105,7 +105,9 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include <arpa/inet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -261,6 +263,118 @@ enum {
 	K_BPF_JSET		= 0x45,
 	K_BPF_JNE		= 0x55,
 	K_BPF_EXIT		= 0x95,
+	/* netlink(7), 2.2; the answers' options are of 4.2 and 4.12 */
+	K_SOL_NETLINK		= 270,
+	K_NETLINK_ROUTE		= 0,
+	K_NETLINK_NETFILTER	= 12,
+	K_NETLINK_CAP_ACK	= 10,
+	K_NETLINK_EXT_ACK	= 11,
+	K_NLMSG_ERROR		= 2,
+	K_NLMSG_DONE		= 3,
+	K_NLMSGERR_MSG		= 1,
+	K_NLM_REQUEST		= 1,
+	K_NLM_ACK		= 4,
+	K_NLM_ACK_TLVS		= 0x200,
+	K_NLM_DUMP		= 0x300,
+	K_NLM_REPLACE		= 0x100,
+	K_NLM_EXCL		= 0x200,
+	K_NLM_CREATE		= 0x400,
+	K_NLM_APPEND		= 0x800,
+	K_NLA_NESTED		= 0x8000,
+	/* rtnetlink(7) */
+	K_RTM_NEWLINK		= 16,
+	K_RTM_DELLINK		= 17,
+	K_RTM_GETLINK		= 18,
+	K_RTM_SETLINK		= 19,
+	K_RTM_NEWADDR		= 20,
+	K_RTM_GETADDR		= 22,
+	K_RTM_NEWROUTE		= 24,
+	K_IFLA_ADDRESS		= 1,
+	K_IFLA_IFNAME		= 3,
+	K_IFLA_MTU		= 4,
+	K_IFLA_LINK		= 5,
+	K_IFLA_MASTER		= 10,
+	K_IFLA_PROTINFO		= 12,
+	K_IFLA_TXQLEN		= 13,
+	K_IFLA_LINKINFO		= 18,
+	K_IFLA_NET_NS_PID	= 19,
+	K_IFLA_IFALIAS		= 20,
+	K_IFLA_STATS64		= 23,		/* 2.6.35 */
+	K_IFLA_INFO_KIND	= 1,
+	K_IFLA_INFO_DATA	= 2,
+	K_VETH_INFO_PEER	= 1,
+	K_IFLA_MACVLAN_MODE	= 1,
+	K_MACVLAN_BRIDGE	= 4,
+	K_IFLA_IPVLAN_MODE	= 1,
+	K_IFLA_BRPORT_MODE	= 4,
+	K_IFA_ADDRESS		= 1,
+	K_IFA_LOCAL		= 2,
+	K_IFA_FLAGS		= 8,
+	K_IFA_F_NODAD		= 2,
+	K_RTA_DST		= 1,
+	K_RTA_OIF		= 4,
+	K_RTA_GATEWAY		= 5,
+	K_RTA_PREFSRC		= 7,
+	K_RT_TABLE_MAIN		= 254,
+	K_RT_SCOPE_LINK		= 253,
+	K_RTPROT_BOOT		= 3,
+	K_RTN_UNICAST		= 1,
+	K_RTN_LOCAL		= 2,
+	/* nf_tables, 3.13; fib 4.10 */
+	K_NFNL_NFTABLES		= 10,
+	K_NFNL_BATCH_BEGIN	= 16,
+	K_NFNL_BATCH_END	= 17,
+	K_NFPROTO_IPV4		= 2,
+	K_NFPROTO_IPV6		= 10,
+	K_NFT_NEWTABLE		= 0,
+	K_NFT_DELTABLE		= 2,
+	K_NFT_NEWCHAIN		= 3,
+	K_NFT_NEWRULE		= 6,
+	K_NFTA_TABLE_NAME	= 1,
+	K_NFTA_CHAIN_TABLE	= 1,
+	K_NFTA_CHAIN_NAME	= 3,
+	K_NFTA_CHAIN_HOOK	= 4,
+	K_NFTA_CHAIN_TYPE	= 7,
+	K_NFTA_HOOK_HOOKNUM	= 1,
+	K_NFTA_HOOK_PRIORITY	= 2,
+	K_NFTA_RULE_TABLE	= 1,
+	K_NFTA_RULE_CHAIN	= 2,
+	K_NFTA_RULE_EXPRESSIONS	= 4,
+	K_NFTA_LIST_ELEM	= 1,
+	K_NFTA_EXPR_NAME	= 1,
+	K_NFTA_EXPR_DATA	= 2,
+	K_NFTA_DATA_VALUE	= 1,
+	K_NFTA_CMP_SREG		= 1,
+	K_NFTA_CMP_OP		= 2,
+	K_NFTA_CMP_DATA		= 3,
+	K_NFTA_PAYLOAD_DREG	= 1,
+	K_NFTA_PAYLOAD_BASE	= 2,
+	K_NFTA_PAYLOAD_OFFSET	= 3,
+	K_NFTA_PAYLOAD_LEN	= 4,
+	K_NFTA_BITWISE_SREG	= 1,
+	K_NFTA_BITWISE_DREG	= 2,
+	K_NFTA_BITWISE_LEN	= 3,
+	K_NFTA_BITWISE_MASK	= 4,
+	K_NFTA_BITWISE_XOR	= 5,
+	K_NFTA_META_DREG	= 1,
+	K_NFTA_META_KEY		= 2,
+	K_NFTA_FIB_DREG		= 1,
+	K_NFTA_FIB_RESULT	= 2,
+	K_NFTA_FIB_FLAGS	= 3,
+	K_NFTA_FIB_F_DADDR	= 2,
+	K_NFTA_IMMEDIATE_DREG	= 1,
+	K_NFTA_IMMEDIATE_DATA	= 2,
+	K_NFTA_NAT_TYPE		= 1,
+	K_NFTA_NAT_FAMILY	= 2,
+	K_NFTA_NAT_REG_ADDR_MIN	= 3,
+	K_NFTA_NAT_REG_PROTO_MIN = 5,
+	K_NFT_REG_1		= 1,
+	K_NFT_REG_2		= 2,
+	K_NFT_NETWORK		= 1,
+	K_NFT_TRANSPORT		= 2,
+	K_NFT_META_OIFNAME	= 7,
+	K_NFT_META_L4PROTO	= 16,
+	K_NFT_FIB_ADDRTYPE	= 3,
 	/* ids that mean "leave it" */
 	K_NO_ID			= -1,
 };
@@ -351,6 +465,18 @@ struct k_ifinfo {		/* rtnetlink(7) */
 	uint16_t type;
 	int32_t index;
 	uint32_t flags, change;
+};
+struct k_ifaddr {
+	uint8_t family, prefix, flags, scope;
+	uint32_t index;
+};
+struct k_route {
+	uint8_t family, dst_len, src_len, tos, table, protocol, scope, type;
+	uint32_t flags;
+};
+struct k_nfgen {		/* of nfnetlink */
+	uint8_t family, version;
+	uint16_t resource;		/* big-endian */
 };
 
 static long sys_clone3(struct k_clone *a)
@@ -1899,24 +2025,28 @@ static char *utf8_put(char *to, unsigned c)
 	return to;
 }
 
-/* The four digits of \uXXXX at s; -1 if they are not there. */
-static int json_hex(const char *s, const char *end)
+/* n digits at s; -1 if they are not there. */
+static int num_hex(const char *s, int n)
 {
-	int v = 0, i;
+	int v = 0;
 
-	if (end - s < 4)
-		return -1;
-	for (i = 0; i < 4; i++) {
-		int c = s[i] | 32;
+	for (; n--; s++) {
+		int c = *s | 32;
 
-		if (is_digit(s[i]))
-			v = v << 4 | (s[i] - '0');
+		if (is_digit(*s))
+			v = v << 4 | (*s - '0');
 		else if (c >= 'a' && c <= 'f')
 			v = v << 4 | (c - 'a' + 10);
 		else
 			return -1;
 	}
 	return v;
+}
+
+/* The four digits of \uXXXX at s; -1 if they are not there. */
+static int json_hex(const char *s, const char *end)
+{
+	return end - s < 4 ? -1 : num_hex(s, 4);
 }
 
 /* \uXXXX at j->p, which stands behind the u, surrogates paired; -1: error. */
@@ -2385,6 +2515,23 @@ static const struct name device_names[] = {
 	{ "a", 0 },
 };
 
+enum net_kind { NET_VETH, NET_LOOPBACK, NET_MACVLAN, NET_IPVLAN, NET_PHYS };
+
+static const struct name net_kinds[] = {
+	{ "veth", NET_VETH },		{ "loopback", NET_LOOPBACK },
+	{ "macvlan", NET_MACVLAN },	{ "ipvlan", NET_IPVLAN },
+	{ "phys", NET_PHYS },
+};
+
+static const struct name macvlan_modes[] = {
+	{ "private", 1 },	{ "vepa", 2 },
+	{ "bridge", K_MACVLAN_BRIDGE },	{ "passthru", 8 },
+};
+
+static const struct name ipvlan_modes[] = {
+	{ "l2", 0 },	{ "l3", 1 },	{ "l3s", 2 },
+};
+
 /* ELF machines, for the message about a program of another one. */
 static const struct name machine_names[] = {
 	{ "SPARC", 2 },		{ "x86 (i386)", 3 },	{ "m68k", 4 },
@@ -2581,6 +2728,23 @@ struct spec_linux {
 	struct spec_rdt	*rdt;
 };
 
+struct spec_network_if {
+	struct opt	type, mtu, txqlen;
+	const char	*name, *bridge, *mac, *host_name, *mode;
+	const char	*address[2], *gateway[2], *host_address[2],
+			*bridge_address[2];	/* IPv4, IPv6 */
+	bool		hairpin, masquerade;
+	struct strs	publish;
+};
+
+struct spec_route {
+	const char	*destination, *source, *gateway, *dev;
+};
+
+struct spec_dns {
+	struct strs	servers, search, options;
+};
+
 struct spec_hook {
 	const char	*path;
 	struct strs	args, env;	/* env.v NULL: that of the runtime */
@@ -2600,6 +2764,9 @@ struct spec {
 	struct spec_linux linux;
 	LIST_OF(struct nsrun_pair) annotations;
 	spec_hooks	hooks[HOOK_COUNT];
+	LIST_OF(struct spec_network_if) networks;
+	LIST_OF(struct spec_route) routes;
+	struct spec_dns	*dns;
 };
 
 enum field_kind {
@@ -2984,6 +3151,46 @@ static const struct field hooks_fields[] = {
 	F_END
 };
 
+/* networks, routes and dns: see NET. The names are those of libcontainer,
+ * where it had them. */
+static const struct field network_if_fields[] = {
+	F_NAME(spec_network_if, T_NAME, "type", type, true, net_kinds),
+	F(spec_network_if, T_STR, "name", name),
+	F(spec_network_if, T_STR, "bridge", bridge),
+	F(spec_network_if, T_STR, "mac_address", mac),
+	F(spec_network_if, T_STR, "address", address[0]),
+	F(spec_network_if, T_STR, "ipv6_address", address[1]),
+	F(spec_network_if, T_STR, "gateway", gateway[0]),
+	F(spec_network_if, T_STR, "ipv6_gateway", gateway[1]),
+	F(spec_network_if, T_STR, "host_address", host_address[0]),
+	F(spec_network_if, T_STR, "host_ipv6_address", host_address[1]),
+	F(spec_network_if, T_STR, "bridge_address", bridge_address[0]),
+	F(spec_network_if, T_STR, "bridge_ipv6_address", bridge_address[1]),
+	F_INT(spec_network_if, "mtu", mtu, R_SIZE16),
+	F_INT(spec_network_if, "txqueuelen", txqlen, R_U32),
+	F(spec_network_if, T_STR, "host_interface_name", host_name),
+	F(spec_network_if, T_STR, "mode", mode),
+	F(spec_network_if, T_BOOL, "hairpin_mode", hairpin),
+	F(spec_network_if, T_BOOL, "masquerade", masquerade),
+	F(spec_network_if, T_STRS, "publish", publish),
+	F_END
+};
+
+static const struct field route_fields[] = {
+	F(spec_route, T_STR, "destination", destination),
+	F(spec_route, T_STR, "source", source),
+	F(spec_route, T_STR, "gateway", gateway),
+	F(spec_route, T_STR, "interface_name", dev),
+	F_END
+};
+
+static const struct field dns_fields[] = {
+	F(spec_dns, T_STRS, "nameservers", servers),
+	F(spec_dns, T_STRS, "search", search),
+	F(spec_dns, T_STRS, "options", options),
+	F_END
+};
+
 static const struct field spec_fields[] = {
 	F(spec, T_STR, "ociVersion", version),
 	F(spec, T_STR, "hostname", hostname),
@@ -2994,6 +3201,10 @@ static const struct field spec_fields[] = {
 	F_SUB(spec, T_OBJ, "linux", linux, spec_linux, linux_fields),
 	F(spec, T_MAP, "annotations", annotations),
 	F_PART("hooks", spec, hooks_fields),
+	F_SUB(spec, T_LIST, "networks", networks, spec_network_if,
+	      network_if_fields),
+	F_SUB(spec, T_LIST, "routes", routes, spec_route, route_fields),
+	F_SUB(spec, T_PTR, "dns", dns, spec_dns, dns_fields),
 	F_END
 };
 
@@ -6684,36 +6895,1341 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 
 /* ===== NET ===============================================================
  *
- * A new network namespace holds one link, lo, at index 1, and it is down. It
- * is brought up over rtnetlink, which is there even where the kernel has no
- * IPv4.
+ * networks, routes and dns: keys of nsrun's own beside those of the
+ * specification, which other runtimes ignore. P makes the links, because they
+ * begin in the host's namespace: a veth pair by one message, its far end born
+ * in the container's namespace under its final name. I gives them addresses
+ * and routes from inside, and brings up lo, index 1 of a new namespace. All of
+ * it goes over rtnetlink, which is there even where the kernel has no IPv4.
+ *
+ * What stays on the host is found again without any record: a link's alias
+ * says whose it is, "nsrun ID", that of a bridge that we made is "nsrun", and
+ * the rules for masquerade and publish are tables of nf_tables called after
+ * the container. A lock on the state root keeps the last who leaves a bridge
+ * from removing it under one who comes.
  */
+
+struct nl_msg {			/* one or more, as they are sent */
+	_Alignas(8) char buf[8192];
+	size_t		len;
+	size_t		head;		/* where the last one begins */
+	uint32_t	seq;
+	bool		bad;		/* it did not fit */
+};
+
+static void *nl_grow(struct nl_msg *m, size_t n)
+{
+	void *p = m->buf + m->len;
+
+	n = (n + 3) & ~(size_t)3;
+	if (m->len + n > sizeof m->buf) {
+		m->bad = true;
+		m->len = m->head;	/* there is room for anything small */
+		p = m->buf + m->len;
+	}
+	memset(p, 0, n);
+	m->len += n;
+	return p;
+}
+
+/* One more message, with a header of its own kind of that size; NULL data: all
+ * zero. */
+static void nl_add(struct nl_msg *m, unsigned type, unsigned flags,
+		   const void *data, size_t size)
+{
+	struct k_nlmsg *h;
+
+	m->head = m->len;
+	h = nl_grow(m, sizeof *h);
+	*h = (struct k_nlmsg){ 0, (uint16_t)type,
+			       (uint16_t)(flags | K_NLM_REQUEST), ++m->seq, 0 };
+	memcpy(nl_grow(m, size), data, size);
+}
+
+/* The length of the last message is known when it is complete. */
+static void nl_end(struct nl_msg *m)
+{
+	((struct k_nlmsg *)(m->buf + m->head))->len =
+		(uint32_t)(m->len - m->head);
+}
+
+static void nl_init(struct nl_msg *m, unsigned type, unsigned flags,
+		    const void *data, size_t size)
+{
+	m->len = m->seq = 0;
+	m->bad = false;
+	nl_add(m, type, flags | K_NLM_ACK, data, size);
+}
+
+static void nl_put(struct nl_msg *m, unsigned type, const void *data, size_t n)
+{
+	uint16_t *a = nl_grow(m, 4 + n);
+
+	a[0] = (uint16_t)(4 + n);
+	a[1] = (uint16_t)type;
+	if (!m->bad)
+		memcpy(a + 2, data, n);
+}
+
+static void nl_u32(struct nl_msg *m, unsigned type, uint32_t v)
+{
+	nl_put(m, type, &v, sizeof v);
+}
+
+static void nl_str(struct nl_msg *m, unsigned type, const char *s)
+{
+	nl_put(m, type, s, strlen(s) + 1);
+}
+
+/* A nest is an offset until it is closed. */
+static size_t nl_open(struct nl_msg *m, unsigned type)
+{
+	size_t at = m->len;
+
+	nl_put(m, type, NULL, 0);
+	return at;
+}
+
+static void nl_close(struct nl_msg *m, size_t at)
+{
+	if (!m->bad)
+		*(uint16_t *)(m->buf + at) = (uint16_t)(m->len - at);
+}
+
+static int nl_socket(int protocol, struct err *e)
+{
+	autofd s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	int one = 1;
+
+	if (s < 0)
+		return sysfail(e, "open netlink"), -1;
+	/* what the kernel has to say of an error, 4.12; without our echo */
+	setsockopt(s, K_SOL_NETLINK, K_NETLINK_CAP_ACK, &one, sizeof one);
+	setsockopt(s, K_SOL_NETLINK, K_NETLINK_EXT_ACK, &one, sizeof one);
+	return fd_take(&s);
+}
+
+/* The attribute of the type among the n bytes at p; NULL: none. */
+static const char *nl_find(const char *p, size_t n, unsigned type, size_t *len)
+{
+	uint16_t a[2];
+
+	while (n >= sizeof a) {
+		memcpy(a, p, sizeof a);
+		if (a[0] < sizeof a || a[0] > n)
+			return NULL;
+		if ((a[1] & 0x3fff) == type) {
+			*len = a[0] - sizeof a;
+			return p + sizeof a;
+		}
+		a[0] = (uint16_t)((a[0] + 3) & ~3);
+		p += a[0] < n ? a[0] : n;
+		n -= a[0] < n ? a[0] : n;
+	}
+	return NULL;
+}
+
+/* A string among them, if it ends; else "". */
+static const char *nl_text(const char *p, size_t n, unsigned type)
+{
+	size_t len;
+	const char *s = nl_find(p, n, type, &len);
+
+	return s && len && !s[len - 1] ? s : "";
+}
+
+typedef void nl_each(void *data, const char *body, size_t n);
+
+enum { NL_MORE = -1, NL_TORN = -2 };
+
+/* What the kernel said: 0 and errnos are the answer to the message numbered
+ * last, or an error before it; NL_MORE: it is still to come. said: its text. */
+static int nl_parse(const char *p, size_t n, uint32_t last, nl_each *each,
+		    void *data, char said[128])
+{
+	struct k_nlmsg h;
+
+	while (n >= sizeof h) {
+		const char *body = p + sizeof h;
+		int32_t num = 0;
+
+		memcpy(&h, p, sizeof h);
+		if (h.len < sizeof h || h.len > n)
+			return NL_TORN;
+		if (h.type == K_NLMSG_ERROR) {
+			size_t skip = sizeof num + sizeof h;
+
+			if (h.len < sizeof h + skip)
+				return NL_TORN;
+			memcpy(&num, body, sizeof num);
+			if (h.flags & K_NLM_ACK_TLVS)
+				text_to(said, 128, "%s",
+					nl_text(body + skip, h.len - sizeof h -
+						skip, K_NLMSGERR_MSG));
+		} else if (each && h.type != K_NLMSG_DONE) {
+			each(data, body, h.len - sizeof h);
+		}
+		if (num || ((h.type == K_NLMSG_ERROR ||
+			     h.type == K_NLMSG_DONE) && h.seq == last))
+			return num > 0 || num == INT32_MIN ? NL_TORN : -num;
+		h.len = (h.len + 3) & ~3U;
+		p += h.len < n ? h.len : n;
+		n -= h.len < n ? h.len : n;
+	}
+	return n ? NL_TORN : NL_MORE;
+}
+
+/* Sends what is in m and reads to the answer of its last message. each gets
+ * the replies of a dump. False with errno in e->num, and a text to be wrapped
+ * by what was wanted. */
+static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
+		    struct err *e)
+{
+	_Alignas(8) char buf[8192];
+	char said[128] = "";
+	int num = NL_MORE;
+	ssize_t n;
+
+	nl_end(m);
+	if (m->bad)
+		return fail(e, "is too long for a message to the kernel");
+	if (send(s, m->buf, m->len, 0) < 0)
+		return sysfail(e, "send");
+	while (num == NL_MORE) {
+		n = recv(s, buf, sizeof buf, MSG_TRUNC);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return sysfail(e, "receive");
+		num = (size_t)n > sizeof buf ? NL_TORN :
+		      nl_parse(buf, (size_t)n, m->seq, each, data, said);
+	}
+	if (num == 0)
+		return true;
+	while (recv(s, buf, sizeof buf, MSG_DONTWAIT) > 0)
+		;			/* of those behind the one that failed */
+	if (num == NL_TORN)
+		return fail(e, "the kernel's answer is not understood");
+	errno = num;
+	return *said ? sysfail(e, "%s", said) : sysfail(e, "the kernel");
+}
 
 static bool net_lo_up(struct err *e)
 {
-	struct {
-		struct k_nlmsg h;
-		struct k_ifinfo i;
-	} m = {
-		{ sizeof m, 16 /* RTM_NEWLINK */, 1 | 4 /* REQUEST, ACK */,
-		  1, 0 },
-		{ AF_UNSPEC, 0, 0, 1, IFF_UP, IFF_UP },
-	};
-	struct {
-		struct k_nlmsg h;
-		int32_t error;
-		char echo[sizeof m + 64];
-	} r;
-	autofd s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	const struct k_ifinfo lo = { AF_UNSPEC, 0, 0, 1, IFF_UP, IFF_UP };
+	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	struct nl_msg m;
 
 	if (s < 0)
-		return errno == EAFNOSUPPORT || errno == EPROTONOSUPPORT ||
-		       sysfail(e, "open rtnetlink");
-	if (send(s, &m, sizeof m, 0) < 0 ||
-	    recv(s, &r, sizeof r, 0) < (ssize_t)(sizeof r.h + sizeof r.error))
-		return sysfail(e, "bring up lo");
-	errno = -r.error;
-	return r.error == 0 || r.error == -ENODEV || sysfail(e, "bring up lo");
+		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
+	nl_init(&m, K_RTM_NEWLINK, 0, &lo, sizeof lo);
+	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
+	       wrap(e, "bring up lo");
+}
+
+struct net_addr {
+	unsigned char	family;		/* 0: none */
+	unsigned char	prefix;
+	unsigned char	b[16];
+};
+
+struct net_port {
+	struct net_addr	host;		/* none: all of the host's */
+	unsigned	from, to;
+	bool		udp;
+};
+
+/* Of two, [0] is IPv4 and [1] IPv6. */
+struct net_if {
+	const struct spec_network_if *s;
+	struct net_addr	addr[2], via[2], host[2], bridge[2];
+	unsigned char	mac[6];
+	bool		has_mac;
+	unsigned	mode;
+	struct net_port	*ports;
+	size_t		nports;
+};
+
+struct net_route {
+	const char	*dev;
+	struct net_addr	to, from, via;
+};
+
+struct net_plan {
+	struct net_if	*v;
+	size_t		n;
+	struct net_route *r;
+	size_t		nr;
+	bool		nat[2];		/* forwarding is needed */
+	const char	*files[3];	/* texts by net_files, or NULL */
+};
+
+static const char *const net_files[] = { "/etc/resolv.conf", "/etc/hosts",
+					 "/etc/hostname" };
+
+static size_t net_size(const struct net_addr *a)
+{
+	return a->family == AF_INET ? 4 : 16;
+}
+
+/* ADDRESS or ADDRESS/PREFIX, as many characters as n. */
+static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
+{
+	const char *slash = memchr(s, '/', n);
+	size_t len = slash ? (size_t)(slash - s) : n;
+	unsigned long long v = 0;
+	char text[64];
+
+	if (!text_to(text, sizeof text, "%.*s", (int)len, s))
+		return false;
+	a->family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	a->prefix = (unsigned char)(net_size(a) * 8);
+	if (slash && (!num_unsigned(slash + 1, n - len - 1, &v) ||
+		      v > net_size(a) * 8))
+		return false;
+	if (slash)
+		a->prefix = (unsigned char)v;
+	return (slash != NULL || !prefix) && (prefix || !slash) &&
+	       inet_pton(a->family, text, a->b) == 1;
+}
+
+static bool net_is_name(const char *s)
+{
+	return s && *s && strlen(s) < 16 && !strpbrk(s, "/: \t\n") &&
+	       !str_eq(s, ".") && !str_eq(s, "..");
+}
+
+/* 8080:80, 8080:80/udp, 192.0.2.1:8080:80, [2001:db8::1]:8080:80/tcp */
+static bool net_read_port(const char *s, struct net_port *p)
+{
+	const char *end = s + strcspn(s, "/"), *colon, *first;
+	unsigned long long from, to;
+
+	p->udp = str_eq(end, "/udp");
+	if (*end && !p->udp && !str_eq(end, "/tcp"))
+		return false;
+	for (colon = end; colon > s && *colon != ':'; colon--)
+		;
+	for (first = colon; first > s && first[-1] != ':'; first--)
+		;
+	if (first > s && (*s == '[' ? first - s < 4 || first[-2] != ']' ||
+			  !net_read(s + 1, (size_t)(first - s) - 3, false,
+				    &p->host) :
+			  !net_read(s, (size_t)(first - s) - 1, false,
+				    &p->host)))
+		return false;
+	if (colon == s || !num_unsigned(first, (size_t)(colon - first),
+					&from) ||
+	    !num_unsigned(colon + 1, (size_t)(end - colon) - 1, &to) ||
+	    !from || from > 65535 || !to || to > 65535)
+		return false;
+	p->from = (unsigned)from;
+	p->to = (unsigned)to;
+	return true;
+}
+
+static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
+			   struct arena *mem, struct err *e)
+{
+	const struct strs *l = &f->s->publish;
+	size_t i, k;
+
+	f->ports = mem_new(mem, (l->n + 1) * sizeof *f->ports);
+	if (!f->ports)
+		return no_memory(e);
+	for (i = 0; i < l->n; i++) {
+		struct net_port *port = &f->ports[f->nports++];
+
+		if (!net_read_port(l->v[i], port))
+			return fail(e, "networks[%u].publish[%u]: \"%s\" is "
+				    "not [ADDRESS:]PORT:PORT[/tcp|/udp]",
+				    (unsigned)index, (unsigned)i, l->v[i]);
+		k = port->host.family == AF_INET6;
+		if (port->host.family && !f->addr[k].family)
+			return fail(e, "networks[%u].publish[%u]: the "
+				    "container has no address of the kind of "
+				    "%s", (unsigned)index, (unsigned)i,
+				    l->v[i]);
+	}
+	for (k = 0; k < 2; k++)
+		p->nat[k] |= (l->n || f->s->masquerade) && f->addr[k].family;
+	return (f->addr[0].family || f->addr[1].family ||
+		(!l->n && !f->s->masquerade)) ||
+	       fail(e, "networks[%u].%s: needs an address", (unsigned)index,
+		    l->n ? "publish" : "masquerade");
+}
+
+static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
+			 struct arena *mem, struct err *e)
+{
+	const struct spec_network_if *s = f->s;
+	const struct {
+		const char *key, *text;
+		struct net_addr *to;
+		int family;
+		bool prefix;
+	} t[] = {
+		{ "address", s->address[0], &f->addr[0], AF_INET, true },
+		{ "ipv6_address", s->address[1], &f->addr[1], AF_INET6, true },
+		{ "gateway", s->gateway[0], &f->via[0], AF_INET, false },
+		{ "ipv6_gateway", s->gateway[1], &f->via[1], AF_INET6, false },
+		{ "host_address", s->host_address[0], &f->host[0], AF_INET,
+		  true },
+		{ "host_ipv6_address", s->host_address[1], &f->host[1],
+		  AF_INET6, true },
+		{ "bridge_address", s->bridge_address[0], &f->bridge[0],
+		  AF_INET, true },
+		{ "bridge_ipv6_address", s->bridge_address[1], &f->bridge[1],
+		  AF_INET6, true },
+	};
+	bool veth = s->type.v == NET_VETH;
+	const struct name *mode;
+	unsigned n = (unsigned)index;
+	size_t i;
+
+	if (s->type.v == NET_LOOPBACK)
+		return true;
+	if (!net_is_name(s->name))
+		return fail(e, "networks[%u].name: is not 1 to 15 characters "
+			    "of an interface", n);
+	for (i = 0; i < index; i++)
+		if (p->v[i].s->name && str_eq(p->v[i].s->name, s->name))
+			return fail(e, "networks[%u].name: %s stands there "
+				    "twice", n, s->name);
+	if ((s->host_name || !veth) && !net_is_name(s->host_name))
+		return fail(e, "networks[%u].host_interface_name: %s", n,
+			    s->host_name ? "is not 1 to 15 characters of an "
+			    "interface" : "is missing");
+	if (s->bridge && !net_is_name(s->bridge))
+		return fail(e, "networks[%u].bridge: is not 1 to 15 characters "
+			    "of an interface", n);
+	if (!veth && (s->bridge || s->hairpin || s->host_address[0] ||
+		      s->host_address[1] || s->publish.n || s->masquerade))
+		return fail(e, "networks[%u]: bridge, host_address, "
+			    "hairpin_mode, masquerade and publish are for the "
+			    "type veth", n);
+	if (!s->bridge && (s->bridge_address[0] || s->bridge_address[1]))
+		return fail(e, "networks[%u].bridge_address: there is no "
+			    "bridge", n);
+	if (s->bridge && (s->host_address[0] || s->host_address[1]))
+		return fail(e, "networks[%u].host_address: the pair is on a "
+			    "bridge, see bridge_address", n);
+	for (i = 0; i < COUNT(t); i++)
+		if (t[i].text && (!net_read(t[i].text, strlen(t[i].text),
+					    t[i].prefix, t[i].to) ||
+				  t[i].to->family != t[i].family))
+			return fail(e, "networks[%u].%s: \"%s\" is no IPv%c "
+				    "address%s", n, t[i].key, t[i].text,
+				    t[i].family == AF_INET ? '4' : '6',
+				    t[i].prefix ? " with a prefix length" : "");
+	for (i = 0; s->mac && i < 6; i++) {
+		bool whole = strlen(s->mac) == 17;
+		int v = whole ? num_hex(s->mac + 3 * i, 2) : -1;
+
+		if (v < 0 || (i < 5 && s->mac[3 * i + 2] != ':'))
+			return fail(e, "networks[%u].mac_address: \"%s\" is "
+				    "no address such as 02:00:00:00:00:01", n,
+				    s->mac);
+		f->mac[i] = (unsigned char)v;
+	}
+	f->has_mac = s->mac != NULL;
+	mode = !s->mode ? NULL : s->type.v == NET_MACVLAN ?
+	       name_find(macvlan_modes, COUNT(macvlan_modes), s->mode) :
+	       s->type.v == NET_IPVLAN ?
+	       name_find(ipvlan_modes, COUNT(ipvlan_modes), s->mode) : NULL;
+	if (s->mode && !mode)
+		return fail(e, "networks[%u].mode: %s has no mode \"%s\"", n,
+			    name_of(net_kinds, COUNT(net_kinds),
+				    (int)s->type.v), s->mode);
+	f->mode = mode ? (unsigned)mode->value :
+		  s->type.v == NET_MACVLAN ? K_MACVLAN_BRIDGE : 0;
+	return net_plan_ports(p, f, index, mem, e);
+}
+
+static bool net_plan_route(struct net_route *r, const struct spec_route *s,
+			   size_t index, struct err *e)
+{
+	const struct {
+		const char *key, *text;
+		struct net_addr *to;
+		bool prefix;
+	} t[] = {
+		{ "destination", s->destination, &r->to, true },
+		{ "source", s->source, &r->from, false },
+		{ "gateway", s->gateway, &r->via, false },
+	};
+	size_t i;
+
+	r->dev = s->dev;
+	if (s->dev && !net_is_name(s->dev))
+		return fail(e, "routes[%u].interface_name: is no name of an "
+			    "interface", (unsigned)index);
+	for (i = 0; i < COUNT(t); i++)
+		if (t[i].text && *t[i].text &&
+		    (!net_read(t[i].text, strlen(t[i].text), t[i].prefix,
+			       t[i].to) ||
+		     (i && t[i].to->family != r->to.family)))
+			return fail(e, "routes[%u].%s: \"%s\" is no address%s",
+				    (unsigned)index, t[i].key, t[i].text,
+				    t[i].prefix ? " with a prefix length" :
+				    " of the kind of destination");
+	return (r->to.family && (r->via.family || r->dev)) ||
+	       fail(e, "routes[%u]: needs a destination, and a gateway or an "
+		    "interface_name", (unsigned)index);
+}
+
+static char *net_lines(struct arena *mem, char *text, const char *word,
+		       const struct strs *l)
+{
+	size_t i;
+
+	for (i = 0; text && i < l->n; i++)
+		text = mem_text(mem, "%s%s %s\n", text, word, l->v[i]);
+	return text;
+}
+
+/* resolv.conf, hosts and hostname. */
+static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
+			 const char *hostname, struct arena *mem,
+			 struct err *e)
+{
+	const struct strs *lists[] = { &d->servers, &d->search, &d->options };
+	char *resolv, *hosts, text[INET6_ADDRSTRLEN];
+	size_t i, k;
+
+	for (k = 0; k < COUNT(lists); k++)
+		for (i = 0; i < lists[k]->n; i++)
+			if (strpbrk(lists[k]->v[i], " \t\n"))
+				return fail(e, "dns: \"%s\" is no word",
+					    lists[k]->v[i]);
+	resolv = net_lines(mem, mem_text(mem, "%s", ""), "nameserver",
+			   &d->servers);
+	for (i = 0; resolv && i < d->search.n; i++)
+		resolv = mem_text(mem, "%s%s%s%s", resolv, i ? " " : "search ",
+				  d->search.v[i], i + 1 == d->search.n ? "\n" :
+				  "");
+	resolv = net_lines(mem, resolv, "options", &d->options);
+	hosts = mem_text(mem, "127.0.0.1 localhost\n::1 localhost\n");
+	for (i = 0; hosts && hostname && i < p->n; i++)
+		for (k = 0; hosts && k < 2; k++)
+			if (p->v[i].addr[k].family &&
+			    inet_ntop(p->v[i].addr[k].family,
+				      p->v[i].addr[k].b, text, sizeof text))
+				hosts = mem_text(mem, "%s%s %s\n", hosts, text,
+						 hostname);
+	p->files[0] = resolv;
+	p->files[1] = hosts;
+	p->files[2] = hostname ? mem_text(mem, "%s\n", hostname) : NULL;
+	return (resolv && hosts && (p->files[2] || !hostname)) || no_memory(e);
+}
+
+static bool net_plan(struct net_plan *p, const struct spec *s,
+		     struct arena *mem, struct err *e)
+{
+	size_t i;
+
+	if ((s->networks.n || s->routes.n) && !spec_has_ns(s, CLONE_NEWNET))
+		return fail(e, "%s: there is no network namespace in "
+			    "linux.namespaces", s->networks.n ? "networks" :
+			    "routes");
+	p->v = mem_new(mem, s->networks.n * sizeof *p->v);
+	p->r = mem_new(mem, s->routes.n * sizeof *p->r);
+	if (!p->v || !p->r)
+		return no_memory(e);
+	for (i = 0; i < s->networks.n; i++) {
+		p->v[i].s = &s->networks.v[i];
+		if (!net_plan_one(p, &p->v[p->n], p->n, mem, e))
+			return false;
+		p->n++;
+	}
+	for (; p->nr < s->routes.n; p->nr++)
+		if (!net_plan_route(&p->r[p->nr], &s->routes.v[p->nr], p->nr,
+				    e))
+			return false;
+	return !s->dns || net_plan_dns(p, s->dns, s->hostname && *s->hostname ?
+				       s->hostname : NULL, mem, e);
+}
+
+/* What a reply tells of a link. */
+struct net_link {
+	int		index, master, ports;
+	char		alias[128];
+};
+
+static void net_see_link(void *data, const char *body, size_t n)
+{
+	struct net_link *l = data;
+	struct k_ifinfo i;
+	const char *p;
+	size_t len;
+
+	if (n < sizeof i)
+		return;
+	memcpy(&i, body, sizeof i);
+	l->index = i.index;
+	text_to(l->alias, sizeof l->alias, "%s",
+		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
+	p = nl_find(body + sizeof i, n - sizeof i, K_IFLA_MASTER, &len);
+	l->master = 0;
+	if (p && len == 4)
+		memcpy(&l->master, p, 4);
+}
+
+/* A link of the namespace of the socket by its name. */
+static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
+{
+	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
+	struct nl_msg m;
+
+	*l = (struct net_link){ 0 };
+	nl_init(&m, K_RTM_GETLINK, 0, &none, sizeof none);
+	nl_str(&m, K_IFLA_IFNAME, name);
+	return nl_call(s, &m, net_see_link, l, e) ||
+	       wrap(e, "find the interface %s", name);
+}
+
+static bool net_add_address(int s, int index, const struct net_addr *a,
+			    struct err *e)
+{
+	const struct k_ifaddr h = { a->family, a->prefix, 0, 0,
+				    (uint32_t)index };
+	char text[INET6_ADDRSTRLEN] = "";
+	struct nl_msg m;
+
+	if (!a->family)
+		return true;
+	nl_init(&m, K_RTM_NEWADDR, K_NLM_CREATE | K_NLM_REPLACE, &h, sizeof h);
+	nl_put(&m, K_IFA_LOCAL, a->b, net_size(a));
+	nl_put(&m, K_IFA_ADDRESS, a->b, net_size(a));
+	if (a->family == AF_INET6)	/* ours by plan: usable at once */
+		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
+	inet_ntop(a->family, a->b, text, sizeof text);
+	return nl_call(s, &m, NULL, NULL, e) ||
+	       wrap(e, "add the address %s/%u", text, a->prefix);
+}
+
+static bool net_up(int s, int index, struct err *e)
+{
+	const struct k_ifinfo h = { 0, 0, 0, index, IFF_UP, IFF_UP };
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_NEWLINK, 0, &h, sizeof h);
+	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "bring it up");
+}
+
+/* to NULL: the default route. */
+static bool net_add_route(int s, int index, const struct net_addr *to,
+			  const struct net_addr *from,
+			  const struct net_addr *via, struct err *e)
+{
+	const struct net_addr *any = to ? to : via;
+	const struct k_route h = { .family = any->family,
+		.dst_len = to ? to->prefix : 0, .table = K_RT_TABLE_MAIN,
+		.protocol = K_RTPROT_BOOT, .type = K_RTN_UNICAST,
+		.scope = via && via->family ? 0 : K_RT_SCOPE_LINK };
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_NEWROUTE, K_NLM_CREATE | K_NLM_EXCL, &h, sizeof h);
+	if (to)
+		nl_put(&m, K_RTA_DST, to->b, net_size(to));
+	if (from && from->family)
+		nl_put(&m, K_RTA_PREFSRC, from->b, net_size(from));
+	if (via && via->family)
+		nl_put(&m, K_RTA_GATEWAY, via->b, net_size(via));
+	if (index)
+		nl_u32(&m, K_RTA_OIF, (uint32_t)index);
+	return nl_call(s, &m, NULL, NULL, e);
+}
+
+/* In the container: addresses, up, routes. */
+static bool net_inside_one(int s, const struct net_if *f, int proc,
+			   struct err *e)
+{
+	struct net_link l;
+	char path[64];
+	size_t k;
+
+	if (!net_get(s, f->s->name, &l, e))
+		return false;
+	/* the address that IPv6 gives itself shall not be doubted for a second
+	 * either: nobody is answered meanwhile */
+	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/accept_dad",
+		f->s->name);
+	if (f->addr[1].family)
+		io_put(proc, path, "0");
+	for (k = 0; k < 2; k++)
+		if (!net_add_address(s, l.index, &f->addr[k], e))
+			return false;
+	if (!net_up(s, l.index, e))
+		return false;
+	for (k = 0; k < 2; k++)
+		if (f->via[k].family &&
+		    !net_add_route(s, l.index, NULL, NULL, &f->via[k], e))
+			return wrap(e, "%s: set the default route",
+				    k ? "ipv6_gateway" : "gateway");
+	return true;
+}
+
+static bool net_inside(const struct net_plan *p, int proc, struct err *e)
+{
+	autofd s = -1;
+	struct net_link l;
+	size_t i;
+
+	if (!p->n && !p->nr)
+		return true;
+	s = nl_socket(K_NETLINK_ROUTE, e);
+	if (s < 0)
+		return false;
+	for (i = 0; i < p->n; i++)
+		if (p->v[i].s->type.v != NET_LOOPBACK &&
+		    !net_inside_one(s, &p->v[i], proc, e))
+			return wrap(e, "networks[%u]", (unsigned)i);
+	for (i = 0; i < p->nr; i++) {
+		const struct net_route *r = &p->r[i];
+
+		l.index = 0;
+		if (!(!r->dev || net_get(s, r->dev, &l, e)) ||
+		    !net_add_route(s, l.index, &r->to, &r->from, &r->via, e))
+			return wrap(e, "routes[%u]", (unsigned)i);
+	}
+	return true;
+}
+
+/* The bridge, made if it is missing and may be. */
+static bool net_bridge(int s, const struct net_if *f, int *index,
+		       struct err *e)
+{
+	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
+	bool make = f->bridge[0].family || f->bridge[1].family;
+	const char *name = f->s->bridge;
+	struct net_link l;
+	struct nl_msg m;
+	size_t info;
+
+	if (!net_get(s, name, &l, e) && (!make || e->num != ENODEV))
+		return e->num == ENODEV ? hint(e, "bridge_address would have "
+					       "it made") : false;
+	*index = l.index;
+	if (l.index && !str_eq(l.alias, "nsrun"))
+		return true;		/* somebody else's, and well so */
+	if (!l.index) {
+		nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
+			sizeof none);
+		nl_str(&m, K_IFLA_IFNAME, name);
+		info = nl_open(&m, K_IFLA_LINKINFO);
+		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
+		nl_close(&m, info);
+		if ((!nl_call(s, &m, NULL, NULL, e) && e->num != EEXIST) ||
+		    !net_get(s, name, &l, e))
+			return wrap(e, "make the bridge %s", name);
+		*index = l.index;
+		nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){
+			.index = l.index }, sizeof none);
+		nl_str(&m, K_IFLA_IFALIAS, "nsrun");
+		if (!nl_call(s, &m, NULL, NULL, e))
+			return wrap(e, "mark the bridge %s", name);
+	}
+	return (net_add_address(s, l.index, &f->bridge[0], e) &&
+		net_add_address(s, l.index, &f->bridge[1], e) &&
+		net_up(s, l.index, e)) || wrap(e, "bridge %s", name);
+}
+
+/* What a link is born with, on the container's side. */
+static void net_put_link(struct nl_msg *m, const struct net_if *f, int pid)
+{
+	const struct spec_network_if *s = f->s;
+
+	nl_str(m, K_IFLA_IFNAME, s->name);
+	nl_u32(m, K_IFLA_NET_NS_PID, (uint32_t)pid);
+	if (s->mtu.v)
+		nl_u32(m, K_IFLA_MTU, (uint32_t)s->mtu.v);
+	if (s->txqlen.set)
+		nl_u32(m, K_IFLA_TXQLEN, (uint32_t)s->txqlen.v);
+	if (f->has_mac)
+		nl_put(m, K_IFLA_ADDRESS, f->mac, sizeof f->mac);
+}
+
+static bool net_make_pair(int s, const struct net_if *f, const char *host,
+			  int pid, struct err *e)
+{
+	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
+	size_t info, data, peer;
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
+		sizeof none);
+	nl_str(&m, K_IFLA_IFNAME, host);
+	if (f->s->mtu.v)
+		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
+	if (f->s->txqlen.set)
+		nl_u32(&m, K_IFLA_TXQLEN, (uint32_t)f->s->txqlen.v);
+	info = nl_open(&m, K_IFLA_LINKINFO);
+	    nl_str(&m, K_IFLA_INFO_KIND, "veth");
+	    data = nl_open(&m, K_IFLA_INFO_DATA);
+		peer = nl_open(&m, K_VETH_INFO_PEER);
+		    memcpy(nl_grow(&m, sizeof none), &none, sizeof none);
+		    net_put_link(&m, f, pid);
+		nl_close(&m, peer);
+	    nl_close(&m, data);
+	nl_close(&m, info);
+	return nl_call(s, &m, NULL, NULL, e) ||
+	       wrap(e, "create veth %s/%s", host, f->s->name);
+}
+
+/* The host's end: whose it is, its bridge or its addresses, and up. */
+static bool net_host_end(int s, const struct net_if *f, const char *host,
+			 int bridge, const char *alias, struct err *e)
+{
+	struct net_link l;
+	struct nl_msg m;
+	size_t port;
+
+	if (!net_get(s, host, &l, e))
+		return false;
+	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index,
+		.flags = IFF_UP, .change = IFF_UP }, sizeof(struct k_ifinfo));
+	nl_str(&m, K_IFLA_IFALIAS, alias);
+	if (bridge)
+		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);
+	if (!nl_call(s, &m, NULL, NULL, e))
+		return wrap(e, "attach %s%s%s", host, bridge ? " to " : "",
+			    bridge ? f->s->bridge : "");
+	if (!net_add_address(s, l.index, &f->host[0], e) ||
+	    !net_add_address(s, l.index, &f->host[1], e))
+		return wrap(e, "host_address");
+	if (!f->s->hairpin || !bridge)
+		return true;
+	nl_init(&m, K_RTM_SETLINK, 0, &(struct k_ifinfo){ .family = AF_BRIDGE,
+		.index = l.index }, sizeof(struct k_ifinfo));
+	port = nl_open(&m, K_IFLA_PROTINFO | K_NLA_NESTED);
+	    nl_put(&m, K_IFLA_BRPORT_MODE, "\1", 1);
+	nl_close(&m, port);
+	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "hairpin_mode");
+}
+
+/* A pair whose host end has the name asked for, or one that is free. */
+static bool net_veth(int s, const struct net_if *f, const char *id,
+		     size_t index, int pid, struct err *e)
+{
+	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
+	char host[16], alias[ID_MAX + 8];
+	int bridge = 0;
+
+	text_to(alias, sizeof alias, "nsrun %s", id);
+	if (f->s->bridge && !net_bridge(s, f, &bridge, e))
+		return false;
+	for (i = 0; i < 64; i++) {
+		if (f->s->host_name)
+			text_to(host, sizeof host, "%s", f->s->host_name);
+		else
+			text_to(host, sizeof host, "veth%x",
+				hash + i * 2654435761U);
+		if (net_make_pair(s, f, host, pid, e))
+			return net_host_end(s, f, host, bridge, alias, e);
+		if (e->num != EEXIST || f->s->host_name)
+			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
+				"no veth: CONFIG_VETH") : false;
+	}
+	return false;
+}
+
+/* macvlan and ipvlan: a link of the container's on one of the host's. */
+static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
+{
+	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
+	const char *kind = name_of(net_kinds, COUNT(net_kinds),
+				   (int)f->s->type.v);
+	size_t info, data;
+	struct net_link l;
+	struct nl_msg m;
+
+	if (!net_get(s, f->s->host_name, &l, e))
+		return false;
+	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
+		sizeof none);
+	net_put_link(&m, f, pid);
+	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
+	info = nl_open(&m, K_IFLA_LINKINFO);
+	    nl_str(&m, K_IFLA_INFO_KIND, kind);
+	    data = nl_open(&m, K_IFLA_INFO_DATA);
+		if (f->s->type.v == NET_MACVLAN)
+			nl_u32(&m, K_IFLA_MACVLAN_MODE, f->mode);
+		else
+			nl_put(&m, K_IFLA_IPVLAN_MODE,
+			       &(uint16_t){ (uint16_t)f->mode }, 2);
+	    nl_close(&m, data);
+	nl_close(&m, info);
+	return nl_call(s, &m, NULL, NULL, e) ||
+	       wrap(e, "create %s %s on %s", kind, f->s->name,
+		    f->s->host_name);
+}
+
+/* A device of the host's moves in; the kernel gives real ones back. */
+static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
+{
+	struct net_link l;
+	struct nl_msg m;
+
+	if (!net_get(s, f->s->host_name, &l, e))
+		return false;
+	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index },
+		sizeof(struct k_ifinfo));
+	net_put_link(&m, f, pid);
+	return nl_call(s, &m, NULL, NULL, e) ||
+	       wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
+}
+
+/*
+ * Network address translation: a table of nf_tables for each family and
+ * container, so that one message removes what is the container's. Numbers are
+ * big-endian there. A message of the batch is one rule, or table and chains.
+ */
+static void nft_u32(struct nl_msg *m, unsigned type, uint32_t v)
+{
+	nl_u32(m, type, htonl(v));
+}
+
+static void nft_begin(struct nl_msg *m)
+{
+	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
+
+	m->len = m->seq = 0;
+	m->bad = false;
+	nl_add(m, K_NFNL_BATCH_BEGIN, 0, &h, sizeof h);
+}
+
+static void nft_add(struct nl_msg *m, unsigned what, unsigned flags, int family)
+{
+	const struct k_nfgen h = { family == AF_INET ? K_NFPROTO_IPV4 :
+				   K_NFPROTO_IPV6, 0, 0 };
+
+	nl_end(m);
+	nl_add(m, K_NFNL_NFTABLES << 8 | what, flags | K_NLM_ACK, &h,
+	       sizeof h);
+}
+
+static bool nft_commit(int s, struct nl_msg *m, struct err *e)
+{
+	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
+
+	nl_end(m);
+	m->seq--;		/* answered is the one before, not the end */
+	nl_add(m, K_NFNL_BATCH_END, 0, &h, sizeof h);
+	return nl_call(s, m, NULL, NULL, e);
+}
+
+/* The offsets of an expression's two nests. */
+struct nft_expr {
+	size_t		element, data;
+};
+
+static struct nft_expr nft_open(struct nl_msg *m, const char *name)
+{
+	struct nft_expr x;
+
+	x.element = nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
+	nl_str(m, K_NFTA_EXPR_NAME, name);
+	x.data = nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
+	return x;
+}
+
+static void nft_close(struct nl_msg *m, struct nft_expr x)
+{
+	nl_close(m, x.data);
+	nl_close(m, x.element);
+}
+
+static void nft_value(struct nl_msg *m, unsigned type, const void *data,
+		      size_t n)
+{
+	size_t at = nl_open(m, type | K_NLA_NESTED);
+
+	nl_put(m, K_NFTA_DATA_VALUE, data, n);
+	nl_close(m, at);
+}
+
+static void nft_compare(struct nl_msg *m, bool equal, const void *data,
+			size_t n)
+{
+	struct nft_expr x = nft_open(m, "cmp");
+
+	nft_u32(m, K_NFTA_CMP_SREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_CMP_OP, equal ? 0 : 1);
+	nft_value(m, K_NFTA_CMP_DATA, data, n);
+	nft_close(m, x);
+}
+
+/* n bytes of the packet, from there on in the header of that layer. */
+static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
+			size_t n)
+{
+	struct nft_expr x = nft_open(m, "payload");
+
+	nft_u32(m, K_NFTA_PAYLOAD_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_PAYLOAD_BASE, layer);
+	nft_u32(m, K_NFTA_PAYLOAD_OFFSET, (uint32_t)offset);
+	nft_u32(m, K_NFTA_PAYLOAD_LEN, (uint32_t)n);
+	nft_close(m, x);
+}
+
+static void nft_mask(struct nl_msg *m, const void *mask, size_t n)
+{
+	static const unsigned char zero[16];
+	struct nft_expr x = nft_open(m, "bitwise");
+
+	nft_u32(m, K_NFTA_BITWISE_SREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_BITWISE_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_BITWISE_LEN, (uint32_t)n);
+	nft_value(m, K_NFTA_BITWISE_MASK, mask, n);
+	nft_value(m, K_NFTA_BITWISE_XOR, zero, n);
+	nft_close(m, x);
+}
+
+/* The packet's source or destination is, or is not, in a's network of so many
+ * bits. */
+static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
+			unsigned bits, bool equal)
+{
+	size_t n = net_size(a), i;
+	unsigned char mask[16], net[16];
+
+	for (i = 0; i < n; i++) {
+		unsigned left = bits > 8 * i ? bits - 8 * (unsigned)i : 0;
+
+		mask[i] = (unsigned char)(left >= 8 ? 255 : 255 << (8 - left));
+		net[i] = a->b[i] & mask[i];
+	}
+	nft_payload(m, K_NFT_NETWORK, n == 4 ? (source ? 12 : 16) :
+		    source ? 8 : 24, n);
+	if (bits < 8 * n)
+		nft_mask(m, mask, n);
+	nft_compare(m, equal, net, n);
+}
+
+static void nft_meta(struct nl_msg *m, unsigned key)
+{
+	struct nft_expr x = nft_open(m, "meta");
+
+	nft_u32(m, K_NFTA_META_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_META_KEY, key);
+	nft_close(m, x);
+}
+
+/* The destination is an address of the host's. */
+static void nft_local(struct nl_msg *m)
+{
+	const uint32_t local = K_RTN_LOCAL;
+	struct nft_expr x = nft_open(m, "fib");
+
+	nft_u32(m, K_NFTA_FIB_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_FIB_RESULT, K_NFT_FIB_ADDRTYPE);
+	nft_u32(m, K_NFTA_FIB_FLAGS, K_NFTA_FIB_F_DADDR);
+	nft_close(m, x);
+	nft_compare(m, true, &local, sizeof local);
+}
+
+static void nft_immediate(struct nl_msg *m, unsigned reg, const void *data,
+			  size_t n)
+{
+	struct nft_expr x = nft_open(m, "immediate");
+
+	nft_u32(m, K_NFTA_IMMEDIATE_DREG, reg);
+	nft_value(m, K_NFTA_IMMEDIATE_DATA, data, n);
+	nft_close(m, x);
+}
+
+static size_t nft_rule(struct nl_msg *m, int family, const char *table,
+		       const char *chain)
+{
+	nft_begin(m);
+	nft_add(m, K_NFT_NEWRULE, K_NLM_CREATE | K_NLM_APPEND, family);
+	nl_str(m, K_NFTA_RULE_TABLE, table);
+	nl_str(m, K_NFTA_RULE_CHAIN, chain);
+	return nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
+}
+
+static const struct nft_chain {
+	const char	*name;
+	uint32_t	hook;
+	int32_t		priority;
+} nft_chains[] = {
+	{ "prerouting", 0, -100 },	/* from outside and from containers */
+	{ "output", 3, -100 },		/* from the host itself */
+	{ "postrouting", 4, 100 },
+};
+
+static bool nft_table(int s, int family, const char *table, struct err *e)
+{
+	struct nl_msg m;
+	size_t i, hook;
+
+	nft_begin(&m);
+	nft_add(&m, K_NFT_NEWTABLE, K_NLM_CREATE | K_NLM_EXCL, family);
+	nl_str(&m, K_NFTA_TABLE_NAME, table);
+	for (i = 0; i < COUNT(nft_chains); i++) {
+		nft_add(&m, K_NFT_NEWCHAIN, K_NLM_CREATE, family);
+		nl_str(&m, K_NFTA_CHAIN_TABLE, table);
+		nl_str(&m, K_NFTA_CHAIN_NAME, nft_chains[i].name);
+		nl_str(&m, K_NFTA_CHAIN_TYPE, "nat");
+		hook = nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
+		    nft_u32(&m, K_NFTA_HOOK_HOOKNUM, nft_chains[i].hook);
+		    nft_u32(&m, K_NFTA_HOOK_PRIORITY,
+			    (uint32_t)nft_chains[i].priority);
+		nl_close(&m, hook);
+	}
+	return nft_commit(s, &m, e);
+}
+
+/* What leaves by another link than the container's gets the host's address;
+ * or what came in to it by a published port, from its own network. */
+static bool nft_masquerade(int s, const struct net_if *f,
+			   const struct net_addr *a, const char *table,
+			   bool inbound, struct err *e)
+{
+	size_t list = 0;
+	char bridge[16] = "";
+	struct nl_msg m;
+	int family = a->family;
+	unsigned bits = 8 * (unsigned)net_size(a);
+
+	list = nft_rule(&m, family, table, "postrouting");
+	nft_address(&m, true, a, inbound ? a->prefix : bits, true);
+	nft_address(&m, false, a, inbound ? bits : a->prefix, inbound);
+	if (!inbound && f->s->bridge) {
+		text_to(bridge, sizeof bridge, "%s", f->s->bridge);
+		nft_meta(&m, K_NFT_META_OIFNAME);
+		nft_compare(&m, false, bridge, sizeof bridge);
+	}
+	nft_close(&m, nft_open(&m, "masq"));
+	nl_close(&m, list);
+	return nft_commit(s, &m, e);
+}
+
+static bool nft_publish(int s, const struct net_port *p,
+			const struct net_addr *a, const char *table,
+			const struct nft_chain *chain, struct err *e)
+{
+	static const struct net_addr own = { AF_INET, 8, { 127, 0, 0, 0 } };
+	const uint16_t from = htons((uint16_t)p->from),
+		       to = htons((uint16_t)p->to);
+	const unsigned char proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
+	struct nft_expr x;
+	struct nl_msg m;
+	size_t list = nft_rule(&m, a->family, table, chain->name);
+
+	if (p->host.family)
+		nft_address(&m, false, &p->host, p->host.prefix, true);
+	else
+		nft_local(&m);
+	/* 127.0.0.1 cannot talk to others, whatever is made of it */
+	if (a->family == AF_INET && chain->hook == 3)
+		nft_address(&m, false, &own, own.prefix, false);
+	nft_meta(&m, K_NFT_META_L4PROTO);
+	nft_compare(&m, true, &proto, 1);
+	nft_payload(&m, K_NFT_TRANSPORT, 2, 2);
+	nft_compare(&m, true, &from, sizeof from);
+	nft_immediate(&m, K_NFT_REG_1, a->b, net_size(a));
+	nft_immediate(&m, K_NFT_REG_2, &to, sizeof to);
+	x = nft_open(&m, "nat");
+	    nft_u32(&m, K_NFTA_NAT_TYPE, 1);	/* destination */
+	    nft_u32(&m, K_NFTA_NAT_FAMILY, a->family == AF_INET ?
+		    K_NFPROTO_IPV4 : K_NFPROTO_IPV6);
+	    nft_u32(&m, K_NFTA_NAT_REG_ADDR_MIN, K_NFT_REG_1);
+	    nft_u32(&m, K_NFTA_NAT_REG_PROTO_MIN, K_NFT_REG_2);
+	nft_close(&m, x);
+	nl_close(&m, list);
+	return nft_commit(s, &m, e);
+}
+
+/* The rules of one network for one family. */
+static bool nft_network(int s, const struct net_if *f, const struct net_addr *a,
+			const char *table, struct err *e)
+{
+	size_t i, k;
+
+	if (!a->family)
+		return true;
+	if (f->s->masquerade && !nft_masquerade(s, f, a, table, false, e))
+		return wrap(e, "masquerade");
+	for (i = 0; i < f->nports; i++) {
+		const struct net_port *p = &f->ports[i];
+
+		if (p->host.family && p->host.family != a->family)
+			continue;
+		for (k = 0; k < 2; k++)
+			if (!nft_publish(s, p, a, table, &nft_chains[k], e))
+				return wrap(e, "publish[%u]", (unsigned)i);
+	}
+	return !f->nports || nft_masquerade(s, f, a, table, true, e) ||
+	       wrap(e, "publish");
+}
+
+/* Packets go from link to link only where that is switched on. */
+static bool net_forward(bool v6, int proc, const struct nsrun_options *o,
+			struct err *e)
+{
+	const char *path = v6 ? "sys/net/ipv6/conf/all/forwarding" :
+			   "sys/net/ipv4/ip_forward";
+	char now[8];
+
+	if (io_get(proc, path, now, sizeof now) > 0 && *now != '0')
+		return true;
+	if (!io_put(proc, path, "1"))
+		return sysfail(e, "write 1 to /proc/%s", path);
+	log_note(o, NSRUN_WARNING, "networks: IPv%c forwarding was off on the "
+		 "host, and is on now", v6 ? '6' : '4');
+	return true;
+}
+
+static void net_table_name(char buf[ID_MAX + 8], const char *id)
+{
+	text_to(buf, ID_MAX + 8, "nsrun-%.*s", 240, id);
+}
+
+static bool net_nat(const struct net_plan *p, const char *id, int proc,
+		    const struct nsrun_options *o, struct err *e)
+{
+	char table[ID_MAX + 8];
+	autofd s = -1;
+	size_t i, k;
+
+	if (!p->nat[0] && !p->nat[1])
+		return true;
+	s = nl_socket(K_NETLINK_NETFILTER, e);
+	if (s < 0)
+		return hint(e, "masquerade and publish need nf_tables in the "
+			    "kernel");
+	net_table_name(table, id);
+	for (k = 0; k < 2; k++) {
+		if (!p->nat[k])
+			continue;
+		if (!nft_table(s, k ? AF_INET6 : AF_INET, table, e)) {
+			wrap(e, "make the table %s", table);
+			return hint(e, "masquerade and publish need nf_tables "
+				    "and its nat chains in the kernel");
+		}
+		for (i = 0; i < p->n; i++)
+			if (!nft_network(s, &p->v[i], &p->v[i].addr[k], table,
+					 e))
+				return wrap(e, "networks[%u]", (unsigned)i);
+		if (!net_forward(k, proc, o, e))
+			return false;
+	}
+	return true;
+}
+
+/* Who comes to a bridge, and who leaves one, waits for the other. root is that
+ * of the state; -1: there is nobody to wait for. */
+static int net_lock(int root)
+{
+	int fd = root < 0 ? -1 : openat(root, ".", O_RDONLY | O_DIRECTORY |
+					O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+	return fd;
+}
+
+/* P: the links, into the namespace of the process pid, and the rules. */
+static bool net_make(const struct net_plan *p, const char *id, int pid,
+		     int proc, int root, const struct nsrun_options *o,
+		     struct err *e)
+{
+	autofd s = -1, lock = -1;
+	size_t i;
+
+	if (!p->n)
+		return true;
+	lock = net_lock(root);
+	s = nl_socket(K_NETLINK_ROUTE, e);
+	if (s < 0)
+		return false;
+	for (i = 0; i < p->n; i++) {
+		const struct net_if *f = &p->v[i];
+		int type = (int)f->s->type.v;
+
+		if (!(type == NET_LOOPBACK ? true :
+		      type == NET_VETH ? net_veth(s, f, id, i, pid, e) :
+		      type == NET_PHYS ? net_phys(s, f, pid, e) :
+		      net_on_link(s, f, pid, e)))
+			return wrap(e, "networks[%u]", (unsigned)i);
+	}
+	return net_nat(p, id, proc, o, e);
+}
+
+/* Looks for a link of that alias; then counts the ports of its bridge. */
+struct net_search {
+	const char	*alias;
+	int		index, master, ports;
+	bool		ours;		/* the bridge is */
+};
+
+static void net_see_all(void *data, const char *body, size_t n)
+{
+	struct net_search *f = data;
+	struct net_link l = { 0 };
+
+	net_see_link(&l, body, n);
+	if (f->alias && str_eq(l.alias, f->alias)) {
+		f->index = l.index;
+		f->master = l.master;
+	}
+	f->ports += f->master && l.master == f->master;
+	f->ours |= f->master && l.index == f->master &&
+		   str_eq(l.alias, "nsrun");
+}
+
+static bool net_dump(int s, struct net_search *f)
+{
+	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
+	struct err ignored;
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_GETLINK, K_NLM_DUMP, &none, sizeof none);
+	return nl_call(s, &m, net_see_all, f, &ignored);
+}
+
+static void net_remove(int s, int index)
+{
+	struct err ignored;
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_DELLINK, 0, &(struct k_ifinfo){ .index = index },
+		sizeof(struct k_ifinfo));
+	nl_call(s, &m, NULL, NULL, &ignored);
+}
+
+/* What net_make() left on the host, also if its nsrun was killed. */
+static void net_drop(const char *id, int root)
+{
+	char alias[ID_MAX + 8], table[ID_MAX + 8];
+	autofd s = -1, nat = -1, lock = net_lock(root);
+	struct err ignored;
+	struct nl_msg m;
+	int k;
+
+	text_to(alias, sizeof alias, "nsrun %s", id);
+	s = nl_socket(K_NETLINK_ROUTE, &ignored);
+	while (s >= 0) {
+		struct net_search f = { .alias = alias };
+		struct net_search b = { .alias = NULL };
+
+		if (!net_dump(s, &f) || !f.index)
+			break;
+		net_remove(s, f.index);
+		b.master = f.master;
+		if (b.master && net_dump(s, &b) && b.ours && !b.ports)
+			net_remove(s, b.master);
+	}
+	net_table_name(table, id);
+	nat = nl_socket(K_NETLINK_NETFILTER, &ignored);
+	for (k = 0; nat >= 0 && k < 2; k++) {
+		nft_begin(&m);
+		nft_add(&m, K_NFT_DELTABLE, 0, k ? AF_INET6 : AF_INET);
+		nl_str(&m, K_NFTA_TABLE_NAME, table);
+		nft_commit(nat, &m, &ignored);
+	}
 }
 
 /* ===== MOUNT =============================================================
@@ -7994,6 +9510,39 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 	return true;
 }
 
+/* The files of dns: written where their paths lead inside the root, and nothing
+ * but a regular file is opened. */
+static bool dev_text(struct inside *in, const char *path, const char *text,
+		     struct err *e)
+{
+	struct text t = { (char *)text, strlen(text), 0, -1, false };
+	autofd fd = root_make(in->root, path, WALK_FILE, 0755), out = -1;
+	struct stat st;
+	char self[32];
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sysfail(e, "dns: make %s", path);
+	if (!S_ISREG(st.st_mode))
+		return fail(e, "dns: %s is no regular file", path);
+	text_to(self, sizeof self, "self/fd/%d", fd);
+	out = openat(in->proc, self, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	t.fd = out;
+	if (out >= 0)
+		text_flush(&t);
+	return (out >= 0 && !t.bad) || sysfail(e, "dns: write %s", path);
+}
+
+static bool dev_texts(struct inside *in, const struct net_plan *p,
+		      struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(net_files); i++)
+		if (p->files[i] && !dev_text(in, net_files[i], p->files[i], e))
+			return false;
+	return true;
+}
+
 /* ===== ROOT ==============================================================
  *
  * The root is bound onto itself, because pivot_root wants a mount point. Then
@@ -9139,6 +10688,7 @@ struct plan {
 	struct ns_plan	ns;
 	struct cg_plan	cg;
 	struct rdt_plan	rdt;
+	struct net_plan	net;
 	struct mnt_list	mounts;
 	struct dev_list	devs;
 	struct cred_plan cred;
@@ -9207,6 +10757,7 @@ static bool plan_make(struct plan *p, const struct host *h,
 	if (!ns_plan(&p->ns, s, mem, e) ||
 	    !cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
 	    !rdt_plan(&p->rdt, s->linux.rdt, o->id, mem, e) ||
+	    !net_plan(&p->net, s, mem, e) ||
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
 	    !proc_plan(&p->proc, o, s, mem, e))
 		return wrap(e, "config.json");
@@ -9293,6 +10844,69 @@ static void plan_put_mount(struct text *t, const struct mnt *m)
 	if (*m->data)
 		text_add(t, " data=%s", m->data);
 	text_add(t, "\n");
+}
+
+static void plan_put_addr(struct text *t, const char *word,
+			  const struct net_addr *a)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (a->family && inet_ntop(a->family, a->b, text, sizeof text))
+		text_add(t, a->prefix == 8 * net_size(a) ? "%s%s" : "%s%s/%u",
+			 word, text, a->prefix);
+}
+
+static void plan_put_net(struct text *t, const struct net_plan *p)
+{
+	size_t i, k;
+
+	for (i = 0; i < p->n; i++) {
+		const struct net_if *f = &p->v[i];
+		const struct spec_network_if *s = f->s;
+
+		text_add(t, "network     %s %s", s->name ? s->name : "lo",
+			 name_of(net_kinds, COUNT(net_kinds),
+				 (int)s->type.v));
+		if (s->mode)
+			text_add(t, " %s", s->mode);
+		if (s->host_name)
+			text_add(t, " host %s", s->host_name);
+		if (s->bridge)
+			text_add(t, " bridge %s", s->bridge);
+		for (k = 0; k < 2; k++) {
+			plan_put_addr(t, " (", &f->bridge[k]);
+			text_add(t, "%s", f->bridge[k].family ? ")" : "");
+			plan_put_addr(t, " host ", &f->host[k]);
+			plan_put_addr(t, " address ", &f->addr[k]);
+			plan_put_addr(t, " gateway ", &f->via[k]);
+		}
+		if (s->mac)
+			text_add(t, " mac %s", s->mac);
+		if (s->mtu.v)
+			text_add(t, " mtu %lld", s->mtu.v);
+		text_add(t, "%s%s\n", s->hairpin ? " hairpin" : "",
+			 s->masquerade ? " masquerade" : "");
+		for (k = 0; k < f->nports; k++) {
+			const struct net_port *o = &f->ports[k];
+
+			text_add(t, "publish     %s", o->udp ? "udp" : "tcp");
+			plan_put_addr(t, " ", &o->host);
+			text_add(t, " port %u to port %u of %s\n", o->from,
+				 o->to, s->name);
+		}
+	}
+	for (i = 0; i < p->nr; i++) {
+		plan_put_addr(t, "route       ", &p->r[i].to);
+		plan_put_addr(t, " from ", &p->r[i].from);
+		plan_put_addr(t, " gateway ", &p->r[i].via);
+		text_add(t, "%s%s\n", p->r[i].dev ? " dev " : "",
+			 p->r[i].dev ? p->r[i].dev : "");
+	}
+	for (i = 0; i < COUNT(p->files); i++)
+		if (p->files[i]) {
+			text_add(t, "file        %s\n", net_files[i]);
+			plan_put_lines(t, "            ", p->files[i]);
+		}
 }
 
 static void plan_put_caps(struct text *t, const struct cred_plan *c)
@@ -9399,6 +11013,7 @@ static void plan_print(struct text *t, const struct plan *p)
 		text_add(t, "resctrl     %s\n", p->rdt.monitor);
 	plan_put_lines(t, "schema      ", p->rdt.schemata);
 	plan_put_ns(t, p);
+	plan_put_net(t, &p->net);
 	text_add(t, "root        %s%s\n", p->root, p->nodev ? " nodev" : "");
 	for (i = 0; i < p->mounts.n; i++)
 		plan_put_mount(t, &p->mounts.v[i]);
@@ -9758,7 +11373,9 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 		init_propagate(p, in, e)) &&
 	       mnt_all(in, &p->mounts, e) &&	/* later covers earlier */
 	       dev_all(in, &p->devs, e) &&
+	       dev_texts(in, &p->net, e) &&
 	       init_placed(in, e) &&
+	       net_inside(&p->net, in->proc, e) &&
 	       init_hooks(c, in, e) &&
 	       (!(p->propagation & MS_SHARED) ||
 		mnt_propagate(in, in->root, MS_PRIVATE, e)) && /* for pivot */
@@ -10390,6 +12007,8 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		spawn_raise_limits(c);
 	}
 	return spawn_oom_score(c, e) &&
+	       (c->exec || net_make(&c->plan.net, c->o->id, c->pid,
+				    c->host.proc, c->state_root, c->o, e)) &&
 	       (c->exec ? sync_go(c->sock, e) :
 			  spawn_place(c, into, placed, e));
 }
@@ -10900,6 +12519,8 @@ static void verb_undo(struct ctr *c)
 	}
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
+	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n)
+		net_drop(c->o->id, c->state_root);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;
