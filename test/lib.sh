@@ -52,6 +52,15 @@
 #   wait_for CMD..      until the command succeeds, $LIMIT seconds at most
 #   seen KEY            the rest of the line "KEY rest" of $out
 #
+# Control groups
+#   cgroups             first of all: sets $hierarchies, the mount points of all,
+#                       and $v2_mount, "" without
+#   v1_mount NAME       where the hierarchy with a v1 controller is; "" without
+#   controller S NAME   whether v1 or v2 has it here; else a visible skip
+#   hold [RESOURCES [PATH [OPTION..]]]  starts a payload that shows its cgroups
+#                       in $out, and waits; release ends it, as finish does
+#   directory NAME      where it is held, in the hierarchy with the controller
+#
 # Checking
 #   check S CMD..       the command (test, [, grep, not ...) succeeds
 #   check_is S GOT WANT the two are equal
@@ -553,6 +562,81 @@ wait_for()
 seen()
 {
 	printf '%s\n' "$out" | sed -n "s|^$1 ||p"
+}
+
+# ---- control groups ---------------------------------------------------------
+
+# Sets $hierarchies, the mount points of all, and $v2_mount, and readies the
+# bundle for hold.
+cgroups()
+{
+	hierarchies=$(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo)
+	v2_mount=$(awk '/ - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+	mkfifo "$B/rootfs/tmp/go"
+	made tmp/go
+}
+
+# The mount point of the hierarchy that has a v1 controller
+v1_mount()
+{
+	awk -v want="$1" '{
+		for (i = 7; $i != "-"; i++)
+			;
+		n = split($(i + 3), words, ",")
+		while ($(i + 1) == "cgroup" && n)
+			if (words[n--] == want)
+				print $5
+	}' /proc/self/mountinfo | head -n 1
+}
+
+directory()
+{
+	l_mount=$(v1_mount "$1")
+	if [ -n "$l_mount" ]; then
+		l_path=$(seen cgroup |
+			sed -n "s/^[0-9]*:\(.*,\)*$1\(,.*\)*://p")
+	else
+		l_mount=$v2_mount
+		l_path=$(seen cgroup | sed -n 's/^0:://p')
+	fi
+	echo "$l_mount$l_path"
+}
+
+controller()
+{
+	# One has another name in v2.
+	case $2 in
+	blkio)	l_controller=cgroup2:io ;;
+	*)	l_controller=cgroup2:$2 ;;
+	esac
+	[ -n "$(v1_mount "$2")" ] || has "$l_controller" || {
+		missing "$1" "$l_controller"
+		false
+	}
+}
+
+hold()
+{
+	l_resources=${1:-} l_cgroup=${2:-}
+	shift $(($# < 2 ? $# : 2))
+	config linux="\"resources\":{$l_resources}${l_cgroup:+,
+		\"cgroupsPath\":\"$l_cgroup\"}" \
+		args="$(json_list show cgroup : echo ready : read /tmp/go)"
+	start "$@"
+	wait_for ready
+	outputs
+}
+
+ready()
+{
+	grep -q ready "$T/out" || ! alive "$runner"
+}
+
+release()
+{
+	# shellcheck disable=SC2016
+	alive "$runner" && $limit sh -c 'echo >"$1"' - "$B/rootfs/tmp/go"
+	finish
 }
 
 # ---- the leak check -------------------------------------------------------
