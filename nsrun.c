@@ -4962,7 +4962,10 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 		if (h < 0)
 			continue;
 		p->limits = true;
-		if (!cg_plan_write(p, mem, h, k->file, buf, k->key))
+		/* two keys make one line of v2 */
+		if (!cg_plan_write(p, mem, h, k->file, buf,
+				   k->put == put_cpu_max && !r->cpu.quota.v ?
+				   "cpu.period" : k->key))
 			return no_memory(e);
 	}
 	return true;
