@@ -86,7 +86,7 @@ fuzz() {
 }
 
 # Two at a time are compiled, one at a time is run: some measure their time.
-targets='json plan cgroup exec'
+targets='json plan cgroup exec netlink'
 jobs() {
 	for t in $todo; do
 		[ "$t" != fuzz ] || continue
