@@ -7257,7 +7257,7 @@ static bool net_read_port(const char *s, struct net_port *p)
 			  !net_read(s + 1, (size_t)(first - s) - 3, false,
 				    &p->host) :
 			  !net_read(s, (size_t)(first - s) - 1, false,
-				    &p->host)))
+				    &p->host) || p->host.family != AF_INET))
 		return false;
 	if (colon == s || !num_unsigned(first, (size_t)(colon - first),
 					&from) ||

@@ -67,6 +67,7 @@ fuzz() {
 	json | plan) set -- plan/*.json ;;
 	cgroup)	set -- fuzz/cgroup.seed ;;
 	exec)	set -- /bin/sh fuzz/passwd.seed run-unit.sh ;;
+	netlink) set -- fuzz/netlink.seed ;;
 	esac
 	if "$out/fuzz-$target" -n "${FUZZ:-4000}" "$@"; then
 		echo "ok - finds nothing strange in ${FUZZ:-4000} mutations"
