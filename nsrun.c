@@ -7493,7 +7493,7 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 
 /* What a reply tells of a link. */
 struct net_link {
-	int		index, master, ports;
+	int		index, master;
 	char		alias[128];
 };
 
@@ -8199,11 +8199,10 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 	return net_nat(p, id, proc, o, e);
 }
 
-/* Looks for a link of that alias; then counts the ports of its bridge. */
+/* Looks for a link of that alias, and counts the ports of a bridge. */
 struct net_search {
 	const char	*alias;
-	int		index, master, ports;
-	bool		ours;		/* the bridge is */
+	int		index, bridge, ports;
 };
 
 static void net_see_all(void *data, const char *body, size_t n)
@@ -8212,13 +8211,9 @@ static void net_see_all(void *data, const char *body, size_t n)
 	struct net_link l = { 0 };
 
 	net_see_link(&l, body, n);
-	if (f->alias && str_eq(l.alias, f->alias)) {
+	if (f->alias && str_eq(l.alias, f->alias))
 		f->index = l.index;
-		f->master = l.master;
-	}
-	f->ports += f->master && l.master == f->master;
-	f->ours |= f->master && l.index == f->master &&
-		   str_eq(l.alias, "nsrun");
+	f->ports += f->bridge && l.master == f->bridge;
 }
 
 static bool net_dump(int s, struct net_search *f)
@@ -8241,13 +8236,28 @@ static void net_remove(int s, int index)
 	nl_call(s, &m, NULL, NULL, &ignored);
 }
 
+/* A bridge of ours that has no port any more. */
+static void net_drop_bridge(int s, const char *name)
+{
+	struct net_search f = { .alias = NULL };
+	struct err ignored;
+	struct net_link l;
+
+	if (!net_get(s, name, &l, &ignored) || !str_eq(l.alias, "nsrun"))
+		return;
+	f.bridge = l.index;
+	if (net_dump(s, &f) && !f.ports)
+		net_remove(s, l.index);
+}
+
 /* What net_make() left on the host, also if its nsrun was killed. */
-static void net_drop(const char *id, int root)
+static void net_drop(const struct spec *spec, const char *id, int root)
 {
 	char alias[ID_MAX + 8], table[ID_MAX + 8];
 	autofd s = -1, nat = -1, lock = -1;
 	struct err ignored;
 	struct nl_msg m;
+	size_t i;
 	int k;
 
 	lock = net_lock(root);
@@ -8255,15 +8265,14 @@ static void net_drop(const char *id, int root)
 	s = nl_socket(K_NETLINK_ROUTE, &ignored);
 	while (s >= 0) {
 		struct net_search f = { .alias = alias };
-		struct net_search b = { .alias = NULL };
 
 		if (!net_dump(s, &f) || !f.index)
 			break;
 		net_remove(s, f.index);
-		b.master = f.master;
-		if (b.master && net_dump(s, &b) && b.ours && !b.ports)
-			net_remove(s, b.master);
 	}
+	for (i = 0; s >= 0 && i < spec->networks.n; i++)
+		if (spec->networks.v[i].bridge)
+			net_drop_bridge(s, spec->networks.v[i].bridge);
 	net_table_name(table, id);
 	nat = nl_socket(K_NETLINK_NETFILTER, &ignored);
 	for (k = 0; nat >= 0 && k < 2; k++) {
@@ -12754,7 +12763,7 @@ static void verb_undo(struct ctr *c)
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
 	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n)
-		net_drop(c->o->id, c->state_root);
+		net_drop(c->spec, c->o->id, c->state_root);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;

@@ -7,10 +7,10 @@ set -eu
 
 build="cc=gcc musl-gcc=musl-tools make=make"
 check="clang=clang shellcheck=shellcheck busybox=busybox-static ip=iproute2
-	script=bsdutils unshare=util-linux"
+	nft=nftables script=bsdutils unshare=util-linux"
 [ ! -f /etc/alpine-release ] || {
 	build="cc=gcc make=make"	# its libc is musl, and so is its gcc's
-	check="clang=clang shellcheck=shellcheck ip=iproute2
+	check="clang=clang shellcheck=shellcheck ip=iproute2 nft=nftables
 		script=util-linux-misc unshare=util-linux-misc"
 }
 
