@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2012
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2012,SC2086
 #
 # /dev: the nodes and links that every container has, linux.devices, and the
 # device policy, felt by a payload that may do all else.
