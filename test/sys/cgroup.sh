@@ -160,6 +160,7 @@ if ours "threaded groups" && [ -n "$v2_mount" ]; then
 	}
 	t=$v2_mount/$TAG-t
 	mkdir "$t" "$t/th"
+	[ -z "$threaded" ] || echo "+cpu +pids" >"$t/cgroup.subtree_control"
 	echo threaded >"$t/th/cgroup.type"
 	hold "$threaded" "/$TAG-t/th/x"
 	check_is "a group below a threaded one is threaded" \
@@ -203,6 +204,21 @@ if ours "threaded groups" && [ -n "$v2_mount" ]; then
 	kill $sleeper
 	wait $sleeper 2>/dev/null
 	wait_for rmdir "$t"
+fi
+
+# Groups made by hand pass no controller on.
+if [ "$hierarchies" = "$v2_mount" ] && able "groups made by hand" cgroup2:pids
+then
+	t=$v2_mount/$TAG-t
+	mkdir "$t" "$t/sub" "$t/sub/own"
+	for path in "/$TAG-t/sub/x" "/$TAG-t/sub/own"; do
+		hold '"pids":{"limit":9}' "$path"
+		got=$(cat "$v2_mount$path/pids.max")
+		release
+		check_is "a limit in a group below those made by hand" \
+			"$status $got$err" "0 9"
+	done
+	rmdir "$t/sub/own" "$t/sub" "$t"
 fi
 
 # ---- whose it is ------------------------------------------------------------
