@@ -78,9 +78,9 @@
  * The map
  * =======
  * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES SPEC STATE CGROUP RDT NS NET MOUNT
- * DEV ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI. Each
- * section uses only what is above it; the one forward declaration is that of
- * spec_object(), which is recursive.
+ * DEV ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI.
+ * Each section uses only what is above it; the one forward declaration is that
+ * of spec_object(), which is recursive.
  */
 
 /* ===== CONFIG ============================================================ */
@@ -1126,7 +1126,7 @@ static bool mem_grow(struct arena *a, size_t need)
 	while (size < need + sizeof *c && size <= ARENA_MAX)
 		size *= 2;
 	if (a->total + size > ARENA_MAX) {
-		errno = ENOMEM;
+		errno = E2BIG;
 		return false;
 	}
 	c = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -1200,7 +1200,10 @@ static char *mem_text(struct arena *a, const char *f, ...)
 
 static bool no_memory(struct err *e)
 {
-	return sysfail(e, "allocate memory");
+	return errno == E2BIG ?
+	       fail(e, "the config is too large: it needs more than %d MiB of "
+		    "memory", ARENA_MAX >> 20) :
+	       sysfail(e, "allocate memory");
 }
 
 /* ===== LOG ===============================================================
@@ -1308,9 +1311,11 @@ static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 				continue;
 			if (n < 0)
 				return sysfail(e, "read %s", path), NULL;
-			if (n == 0)
-				return p[*len] = 0, p;
 			*len += (size_t)n;
+			/* a regular file ends with the read that is short */
+			if (n == 0 || (S_ISREG(st.st_mode) && st.st_size > 0 &&
+				       *len < cap))
+				return p[*len] = 0, p;
 		}
 		if (*len > max)
 			return fail(e, "%s is larger than %u bytes", path,
@@ -1371,38 +1376,50 @@ static char *io_line(struct lines *l)
 	}
 }
 
-/* A file of ours: whole and new, or as it was. */
-static bool io_replace(int dir, const char *name, const char *data, size_t n,
-		       mode_t mode)
+/* A file of ours: whole and new, or as it was. It is written under another
+ * name, open at t->fd, between these two. */
+static bool io_new(struct text *t, int dir, const char *name, mode_t mode,
+		   char tmp[NAME_MAX + 1])
 {
-	char tmp[NAME_MAX + 1];
-	struct text t = { NULL, 0, 0, -1, false };
-	struct stat st;
-	bool ok, swapped;
-
-	if (!text_to(tmp, sizeof tmp, ".%s.tmp", name)) {
+	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name)) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
 	unlinkat(dir, tmp, 0);		/* of somebody who was killed */
-	t.fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	if (t.fd < 0)
-		return false;
-	t.p = (char *)data;
-	t.len = n;
-	text_flush(&t);
+	t->fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	return t->fd >= 0;
+}
+
+static bool io_put_new(struct text *t, int dir, const char *name,
+		       const char *tmp)
+{
+	struct stat st;
+	bool ok, swapped;
+
+	text_flush(t);
 	/* exchanged, where it exists: over a rename ext4 waits for the disk */
-	swapped = !t.bad && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		  S_ISREG(st.st_mode) && sys_exchange(dir, tmp, name) == 0;
-	ok = swapped || (!t.bad && renameat(dir, tmp, dir, name) == 0);
+	swapped = !t->bad && S_ISREG(fstatat(dir, name, &st,
+			AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mode : 0) &&
+		  sys_exchange(dir, tmp, name) == 0;
+	ok = swapped || (!t->bad && renameat(dir, tmp, dir, name) == 0);
 	if (swapped || !ok) {
 		int keep = errno;
 
 		unlinkat(dir, tmp, 0);
 		errno = keep;
 	}
-	fd_close(&t.fd);
+	fd_close(&t->fd);
 	return ok;
+}
+
+static bool io_replace(int dir, const char *name, const char *data, size_t n,
+		       mode_t mode)
+{
+	struct text t = { (char *)data, n, 0, -1, false };
+	char tmp[NAME_MAX + 1];
+
+	return io_new(&t, dir, name, mode, tmp) &&
+	       io_put_new(&t, dir, name, tmp);
 }
 
 /* The kernel has no openat2, or a filter hides it. */
@@ -2464,6 +2481,7 @@ static const struct name signal_names[] = {
 	{ "XFSZ", SIGXFSZ },	{ "VTALRM", SIGVTALRM },
 	{ "PROF", SIGPROF },	{ "WINCH", SIGWINCH },	{ "IO", SIGIO },
 	{ "POLL", SIGIO },	{ "PWR", SIGPWR },	{ "SYS", SIGSYS },
+	{ "CLD", SIGCHLD },
 #ifdef SIGSTKFLT
 	{ "STKFLT", SIGSTKFLT },
 #endif
@@ -2788,36 +2806,40 @@ enum field_kind {
 };
 
 /* The ranges of integers, as numbers for the tables. */
-enum range { R_ANY, R_ID, R_POSITIVE, R_BYTES, R_RUNTIME, R_UMASK, R_NICE,
-	     R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR,
+enum range { R_ANY, R_ID, R_POSITIVE, R_BURST, R_BYTES, R_RUNTIME, R_UMASK,
+	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR,
 	     R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_WEIGHT,
 	     R_SWITCH, R_OOM, R_PATH, R_PID };
 
-static const struct { long long min, max; } ranges[] = {
-	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
-	[R_ID]		= { 0, 4294967294LL },
-	[R_POSITIVE]	= { 0, LLONG_MAX },
-	[R_BYTES]	= { -1, LLONG_MAX },	/* `update` takes 64m, too */
-	[R_RUNTIME]	= { -1, LLONG_MAX },
-	[R_UMASK]	= { 0, 0777 },
-	[R_NICE]	= { -20, 19 },
-	[R_PRIORITY]	= { 0, 99 },
-	[R_IOPRIO]	= { 0, 7 },
-	[R_SIZE16]	= { 0, 65535 },
-	[R_COUNT]	= { 1, 4294967295LL },
-	[R_U32]		= { 0, 4294967295LL },
-	[R_MAJOR]	= { 0, 4095 },
-	[R_MINOR]	= { 0, 1048575 },
-	[R_MAJOR_ANY]	= { -1, 4095 },
-	[R_MINOR_ANY]	= { -1, 1048575 },
-	[R_MODE]	= { 0, 0177777 },
-	[R_NANOSECS]	= { 0, 999999999 },
-	[R_PERCENT]	= { 0, 100 },
-	[R_WEIGHT]	= { 0, 1000 },
-	[R_SWITCH]	= { 0, 1 },
-	[R_OOM]		= { -1000, 1000 },
-	[R_PATH]	= { 0, PATH_MAX },
-	[R_PID]		= { 0, INT_MAX },
+static const struct {
+	long long min, max;
+	bool none;	/* in an update 0 asks for nothing */
+} ranges[] = {
+	[R_ANY]		= { LLONG_MIN, LLONG_MAX, true },
+	[R_ID]		= { 0, 4294967294LL, false },
+	[R_POSITIVE]	= { 0, LLONG_MAX, true },
+	[R_BURST]	= { 0, LLONG_MAX, false },
+	[R_BYTES]	= { -1, LLONG_MAX, true }, /* `update` takes 64m, too */
+	[R_RUNTIME]	= { -1, LLONG_MAX, true },
+	[R_UMASK]	= { 0, 0777, false },
+	[R_NICE]	= { -20, 19, false },
+	[R_PRIORITY]	= { 0, 99, false },
+	[R_IOPRIO]	= { 0, 7, false },
+	[R_SIZE16]	= { 0, 65535, false },
+	[R_COUNT]	= { 1, 4294967295LL, false },
+	[R_U32]		= { 0, 4294967295LL, false },
+	[R_MAJOR]	= { 0, 4095, false },
+	[R_MINOR]	= { 0, 1048575, false },
+	[R_MAJOR_ANY]	= { -1, 4095, false },
+	[R_MINOR_ANY]	= { -1, 1048575, false },
+	[R_MODE]	= { 0, 0177777, false },
+	[R_NANOSECS]	= { 0, 999999999, false },
+	[R_PERCENT]	= { 0, 100, false },
+	[R_WEIGHT]	= { 0, 1000, true },
+	[R_SWITCH]	= { 0, 1, false },
+	[R_OOM]		= { -1000, 1000, false },
+	[R_PATH]	= { 0, PATH_MAX, false },
+	[R_PID]		= { 0, INT_MAX, false },
 };
 
 struct field {
@@ -3003,7 +3025,7 @@ static const struct field cpu_fields[] = {
 	F_INT(spec_cpu, "period", period, R_POSITIVE),
 	F(spec_cpu, T_STR, "cpus", cpus),
 	F(spec_cpu, T_STR, "mems", mems),
-	F_INT(spec_cpu, "burst", burst, R_POSITIVE),
+	F_INT(spec_cpu, "burst", burst, R_BURST),
 	F_INT(spec_cpu, "realtimeRuntime", rt_runtime, R_RUNTIME),
 	F_INT(spec_cpu, "realtimePeriod", rt_period, R_POSITIVE),
 	F_INT(spec_cpu, "idle", idle, R_SWITCH),
@@ -3219,6 +3241,7 @@ struct walker {
 	struct arena	*mem;
 	const struct nsrun_options *o;
 	struct err	*e;
+	bool		update;	/* callers send 0 and "" for what stays */
 };
 
 static void where_add(struct text *t, const struct where *w)
@@ -3240,7 +3263,7 @@ static bool spec_fail(struct walker *k, const struct where *w,
 
 	k->e->num = 0;
 	where_add(&t, w);
-	text_put(&t, ": ", 2);
+	text_put(&t, ": ", t.len ? 2 : 0);
 	va_start(ap, f);
 	text_vadd(&t, f, ap);
 	va_end(ap);
@@ -3273,6 +3296,8 @@ static bool spec_int(struct walker *k, const struct where *w,
 {
 	if (!spec_due(k, w, j, JSON_NUM))
 		return false;
+	if (k->update && ranges[f->range].none && j->len == 1 && *j->str == '0')
+		return true;
 	if (memchr(j->str, '.', j->len) || memchr(j->str, 'e', j->len) ||
 	    memchr(j->str, 'E', j->len))
 		return spec_fail(k, w, "%.*s is no whole number", (int)j->len,
@@ -3409,7 +3434,8 @@ static bool spec_field(struct walker *k, const struct where *w,
 		*(bool *)p = j->type == JSON_TRUE;
 		return true;
 	case T_STR:
-		return spec_str(k, w, j, p);
+		return (k->update && j->type == JSON_STR && !j->len) ||
+		       spec_str(k, w, j, p);
 	case T_INT:
 		return spec_int(k, w, j, f, p);
 	case T_U64:
@@ -3909,7 +3935,7 @@ static bool spec_check(const struct spec *s, struct err *e)
 static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 			       char *text, size_t len, struct err *e)
 {
-	struct walker k = { mem, o, e };
+	struct walker k = { mem, o, e, false };
 	struct where top = { NULL, NULL, 0 };
 	struct spec *s = mem_new(mem, sizeof *s);
 	struct json *j;
@@ -3932,12 +3958,12 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * <root>/<id>/state.json says what exists of a container, and is replaced by
  * rename: at the claim, with the cgroup directories that will be made, and when
  * init is there to stay, with its pid and start time. In between init dies with
- * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it lie
- * config.json, as it was at the create, what `update` changed of it in
- * update.json, and the start socket. The directory
- * itself is the lock (flock) of who makes, starts or deletes; an init that dies
- * with its nsrun shares it, so that who has the lock knows that it is gone.
- * mkdir decides who owns an id. A pid counts only together with its start time.
+ * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it
+ * lie config.json, as it was at the create, what `update` made of its limits in
+ * update.json, and the start socket. The directory itself is the lock (flock)
+ * of who makes, starts or deletes; an init that dies with its nsrun shares it,
+ * so that who has the lock knows that it is gone. mkdir decides who owns an id.
+ * A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -3956,6 +3982,7 @@ struct state {
 	struct opt	runner, runner_start;	/* nsrun in the foreground */
 	LIST_OF(struct state_cgroup) cgroups;
 	struct strs	rdt;	/* directories of resctrl to be removed */
+	bool		networks;	/* it has some of ours */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -3980,6 +4007,7 @@ static const struct field state_fields[] = {
 	F_SUB(state, T_LIST, "cgroups", cgroups, state_cgroup,
 	      state_cgroup_fields),
 	F(state, T_STRS, "rdt", rdt),
+	F(state, T_BOOL, "networks", networks),
 	F(state, T_MAP, "annotations", annotations),
 	F_END
 };
@@ -4066,19 +4094,31 @@ static void state_now(char buf[40])
 	text_put(&t, "Z", 1);
 }
 
+/* Outside of one the map is "0 0 4294967295". */
+static bool state_in_user_ns(void)
+{
+	char map[64];
+
+	return io_get(AT_FDCWD, "/proc/self/uid_map", map, sizeof map) > 0 &&
+	       !str_find(map, " 4294967295\n");
+}
+
 /* The state root's path: what the caller says, or the usual place. */
 static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
 		       struct err *e)
 {
 	const char *s = o->root ? o->root : getenv("NSRUN_ROOT"), *sub = "";
 
-	if (o->root && !*o->root)
-		return fail(e, "--root is empty");
+	if (o->root && (!*o->root || str_eq(o->root, "/")))
+		return fail(e, "--root is not to be %s",
+			    *o->root ? "/" : "empty");
 	if (!s || !*s) {
-		s = "/run/nsrun";
-		if (geteuid() != 0) {
-			s = getenv("XDG_RUNTIME_DIR");
-			sub = "/nsrun";
+		s = getenv("XDG_RUNTIME_DIR");
+		sub = "/nsrun";
+		/* the root of a user namespace is a user outside of it */
+		if (geteuid() == 0 && !(s && *s && state_in_user_ns())) {
+			s = "/run/nsrun";
+			sub = "";
 		}
 	}
 	if (!s || !*s)
@@ -4154,6 +4194,7 @@ static void state_fill(struct json_out *o, const void *what)
 		json_put_close(o, '}');
 	}
 	json_put_close(o, ']');
+	json_put_bool(o, "networks", s->networks);
 	json_put_open(o, "rdt", '[');
 	for (i = 0; i < s->rdt.n; i++)
 		json_put_str(o, NULL, s->rdt.v[i]);
@@ -4163,41 +4204,32 @@ static void state_fill(struct json_out *o, const void *what)
 /* A file of the container's directory, with an object that fill writes. */
 static bool state_write(int dir, const char *name,
 			void (*fill)(struct json_out *, const void *what),
-			const void *what, struct arena *mem, struct err *e)
+			const void *what, struct err *e)
 {
-	size_t cap = 2048;
-	struct json_out o;
-	struct text t;
+	char buf[4096], tmp[NAME_MAX + 1];
+	struct text t = TEXT(buf);
+	struct json_out o = { &t, 0, true, false };
 
-	do {
-		t = (struct text){ mem_new(mem, cap), 0, cap, -1, false };
-		if (!t.p)
-			return no_memory(e);
-		o = (struct json_out){ &t, 0, true, false };
-		json_put_open(&o, NULL, '{');
-		fill(&o, what);
-		json_put_close(&o, '}');
-		text_put(&t, "\n", 1);
-		/* taken back at once: the arena is for what lasts */
-		mem->p = t.p;
-		cap *= 4;
-	} while (t.bad);
-	return io_replace(dir, name, t.p, t.len, 0600) ||
-	       sysfail(e, "write %s", name);
+	if (!io_new(&t, dir, name, 0600, tmp))
+		return sysfail(e, "write %s", name);
+	json_put_open(&o, NULL, '{');
+	fill(&o, what);
+	json_put_close(&o, '}');
+	text_put(&t, "\n", 1);
+	return io_put_new(&t, dir, name, tmp) || sysfail(e, "write %s", name);
 }
 
-static bool state_save(int dir, const struct state *s, struct arena *mem,
-		       struct err *e)
+static bool state_save(int dir, const struct state *s, struct err *e)
 {
-	return state_write(dir, "state.json", state_fill, s, mem, e);
+	return state_write(dir, "state.json", state_fill, s, e);
 }
 
 /* NULL without an error text if there is no state.json. */
-static struct state *state_load(int dir, struct arena *mem,
+static struct state *state_load(int dir, const char *file, struct arena *mem,
 				const struct nsrun_options *o, struct err *e)
 {
 	struct state *s = mem_new(mem, sizeof *s);
-	struct walker k = { mem, o, e };
+	struct walker k = { mem, o, e, false };
 	struct where top = { NULL, NULL, 0 };
 	struct json *j;
 	size_t len;
@@ -4205,9 +4237,9 @@ static struct state *state_load(int dir, struct arena *mem,
 
 	if (!s)
 		return no_memory(e), NULL;
-	p = io_load(mem, dir, "state.json", CONFIG_MAX, &len, e);
+	p = io_load(mem, dir, file, CONFIG_MAX, &len, e);
 	if (!p) {
-		if (e->num == ENOENT)
+		if (e->num == ENOENT || e->num == ENOTDIR)
 			*e->text = 0;
 		return NULL;
 	}
@@ -4930,7 +4962,10 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 		if (h < 0)
 			continue;
 		p->limits = true;
-		if (!cg_plan_write(p, mem, h, k->file, buf, k->key))
+		/* two keys make one line of v2 */
+		if (!cg_plan_write(p, mem, h, k->file, buf,
+				   k->put == put_cpu_max && !r->cpu.quota.v ?
+				   "cpu.period" : k->key))
 			return no_memory(e);
 	}
 	return true;
@@ -4992,7 +5027,10 @@ static void cg_try(struct cg_host *c)
 		return;
 	dir = io_open(h->mount, O_RDONLY | O_DIRECTORY);
 	q.target = (uint32_t)dir;
-	c->bpf = dir >= 0 && sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0;
+	/* what goes wrong in another way is told when it is attached */
+	c->bpf = dir >= 0 && (sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
+			      !(no_syscall(errno) || errno == EINVAL ||
+				errno == EACCES));
 	/* of a delegated subtree the top may be all that is ours */
 	h->below = geteuid() != 0 &&
 		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
@@ -6535,7 +6573,7 @@ static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* The files of a directory as members, numbers or text; those that are there. */
+/* The files of a directory as members, numbers or text: those it has. */
 static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 			  const char *const *files, size_t n)
 {
@@ -7107,7 +7145,7 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 	if (num == 0)
 		return true;
 	while (recv(s, buf, sizeof buf, MSG_DONTWAIT) > 0)
-		;			/* of those behind the one that failed */
+		;		/* of those behind the one that failed */
 	if (num == NL_TORN)
 		return fail(e, "the kernel's answer is not understood");
 	errno = num;
@@ -8204,11 +8242,12 @@ static void net_remove(int s, int index)
 static void net_drop(const char *id, int root)
 {
 	char alias[ID_MAX + 8], table[ID_MAX + 8];
-	autofd s = -1, nat = -1, lock = net_lock(root);
+	autofd s = -1, nat = -1, lock = -1;
 	struct err ignored;
 	struct nl_msg m;
 	int k;
 
+	lock = net_lock(root);
 	text_to(alias, sizeof alias, "nsrun %s", id);
 	s = nl_socket(K_NETLINK_ROUTE, &ignored);
 	while (s >= 0) {
@@ -8230,6 +8269,114 @@ static void net_drop(const char *id, int root)
 		nl_str(&m, K_NFTA_TABLE_NAME, table);
 		nft_commit(nat, &m, &ignored);
 	}
+}
+
+/* The interfaces of the namespace that the caller is in. */
+struct net_tell {
+	struct nsrun_link v[NSRUN_LINKS_MAX];
+	int		index[NSRUN_LINKS_MAX];
+	size_t		n;
+};
+
+static void net_see_stats(void *data, const char *body, size_t n)
+{
+	struct net_tell *t = data;
+	struct nsrun_link *l = &t->v[t->n];
+	struct k_ifinfo i;
+	const char *p;
+	uint64_t s[8];		/* the first of struct rtnl_link_stats64 */
+	size_t len;
+
+	if (n < sizeof i || t->n == NSRUN_LINKS_MAX)
+		return;
+	memcpy(&i, body, sizeof i);
+	p = nl_find(body + sizeof i, n - sizeof i, K_IFLA_STATS64, &len);
+	if (!p || len < sizeof s)
+		return;
+	memcpy(s, p, sizeof s);
+	*l = (struct nsrun_link){ .rx_packets = s[0], .tx_packets = s[1],
+		.rx_bytes = s[2], .tx_bytes = s[3], .rx_errors = s[4],
+		.tx_errors = s[5], .rx_dropped = s[6], .tx_dropped = s[7] };
+	text_to(l->name, sizeof l->name, "%s",
+		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFNAME));
+	t->index[t->n++] = i.index;
+}
+
+static void net_see_address(void *data, const char *body, size_t n)
+{
+	struct net_tell *t = data;
+	char text[INET6_ADDRSTRLEN];
+	struct k_ifaddr a;
+	const char *p;
+	size_t len, i;
+
+	if (n < sizeof a)
+		return;
+	memcpy(&a, body, sizeof a);
+	p = nl_find(body + sizeof a, n - sizeof a, K_IFA_LOCAL, &len);
+	if (!p)			/* IPv6 has no peers */
+		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
+			    &len);
+	if (!p || len < (a.family == AF_INET ? 4 : 16) ||
+	    !inet_ntop(a.family, p, text, sizeof text))
+		return;
+	for (i = 0; i < t->n; i++) {
+		struct text to = TEXT(t->v[i].addresses);
+
+		if (t->index[i] != (int)a.index)
+			continue;
+		to.len = strlen(to.p);
+		text_add(&to, "%s%s/%u", to.len ? " " : "", text, a.prefix);
+	}
+}
+
+static bool net_list(struct net_tell *t, struct err *e)
+{
+	const struct k_ifinfo links = { 0, 0, 0, 0, 0, 0 };
+	const struct k_ifaddr addresses = { 0, 0, 0, 0, 0 };
+	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	struct nl_msg m;
+
+	t->n = 0;
+	if (s < 0)
+		return false;
+	nl_init(&m, K_RTM_GETLINK, K_NLM_DUMP, &links, sizeof links);
+	if (!nl_call(s, &m, net_see_stats, t, e))
+		return false;
+	nl_init(&m, K_RTM_GETADDR, K_NLM_DUMP, &addresses, sizeof addresses);
+	return nl_call(s, &m, net_see_address, t, e);
+}
+
+/* As runc's events have them, and the addresses. */
+static void net_put_links(struct json_out *o, const char *key,
+			  const struct nsrun_link *l, size_t n)
+{
+	const char *s;
+	char one[64];
+	size_t k;
+
+	json_put_open(o, key, '[');
+	for (; n--; l++) {
+		json_put_open(o, NULL, '{');
+		json_put_str(o, "Name", l->name);
+		json_put_open(o, "Addresses", '[');
+		for (s = l->addresses; *s; s += k, s += *s == ' ') {
+			k = strcspn(s, " ");
+			text_to(one, sizeof one, "%.*s", (int)k, s);
+			json_put_str(o, NULL, one);
+		}
+		json_put_close(o, ']');
+		json_put_u64(o, "RxBytes", l->rx_bytes);
+		json_put_u64(o, "RxPackets", l->rx_packets);
+		json_put_u64(o, "RxErrors", l->rx_errors);
+		json_put_u64(o, "RxDropped", l->rx_dropped);
+		json_put_u64(o, "TxBytes", l->tx_bytes);
+		json_put_u64(o, "TxPackets", l->tx_packets);
+		json_put_u64(o, "TxErrors", l->tx_errors);
+		json_put_u64(o, "TxDropped", l->tx_dropped);
+		json_put_close(o, '}');
+	}
+	json_put_close(o, ']');
 }
 
 /* ===== MOUNT =============================================================
@@ -10520,6 +10667,12 @@ static bool proc_label(const struct proc_plan *p, int proc, struct err *e)
 	return true;
 }
 
+static bool proc_limit_failed(int what, struct err *e)
+{
+	return sysfail(e, "process.rlimits: set %s",
+		       name_of(rlimit_names, COUNT(rlimit_names), what));
+}
+
 static bool proc_limits(const struct proc_plan *p, struct err *e)
 {
 	size_t i;
@@ -10527,10 +10680,28 @@ static bool proc_limits(const struct proc_plan *p, struct err *e)
 	for (i = 0; i < p->nrlimits; i++)
 		if (sys_prlimit(0, p->rlimits[i].what, &p->rlimits[i].limit,
 				NULL) < 0)
-			return sysfail(e, "process.rlimits: set %s",
-				       name_of(rlimit_names,
-					       COUNT(rlimit_names),
-					       p->rlimits[i].what));
+			return proc_limit_failed(p->rlimits[i].what, e);
+	return true;
+}
+
+/* What only privilege may raise, and so far as it does not bind us: so that a
+ * create fails that could not be started. */
+static bool proc_raise_limits(const struct proc_plan *p, struct err *e)
+{
+	struct k_rlimit now;
+	size_t i;
+
+	for (i = 0; i < p->nrlimits; i++) {
+		int what = p->rlimits[i].what;
+
+		if (sys_prlimit(0, what, NULL, &now) < 0)
+			return proc_limit_failed(what, e);
+		if (now.hard >= p->rlimits[i].limit.hard)
+			continue;
+		now.hard = p->rlimits[i].limit.hard;
+		if (sys_prlimit(0, what, &now, NULL) < 0)
+			return proc_limit_failed(what, e);
+	}
 	return true;
 }
 
@@ -11213,12 +11384,14 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 static int init_source(struct inside *in, size_t index, struct err *e)
 {
 	struct msg m = { .kind = 0 };
-	int fd = -1;
+	int fd = -1, kind;
 
 	if (!sync_send(in->sock, MSG_SOURCE, index, -1))
 		return sysfail(e, "ask the parent for the source"), -1;
-	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
+	while ((kind = sync_recv(in->sock, &m, &fd)) == MSG_GO)
 		in->gos++;		/* it was on its way already */
+	if (kind < 0)
+		return sysfail(e, "receive the source"), -1;
 	if (m.kind == MSG_SOURCE && fd < 0)
 		fail(e, "the source was lost on its way: too many open files");
 	if (m.kind == MSG_SOURCE)
@@ -11384,6 +11557,7 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 		mnt_propagate(in, in->root, MS_SHARED, e)) &&
 	       init_console(c, in, e) &&
 	       init_names(p, e) &&
+	       proc_raise_limits(&p->proc, e) &&
 	       proc_sysctl(&p->proc, c->host.proc, e) &&
 	       proc_cwd(&p->proc, in->root, true, e) &&
 	       mnt_readonly(in, &p->readonly, e) &&
@@ -12067,6 +12241,48 @@ static bool spawn_start(struct ctr *c, struct err *e)
 	return sync_go(c->sock, e) && spawn_wait(c, MSG_END, e);
 }
 
+/* The interfaces of a container, asked by a child that enters its network. */
+static _Noreturn void spawn_links_main(struct ctr *c, int sock)
+{
+	char path[32], pid[16];
+	struct net_tell t;
+	struct err e;
+	size_t i;
+	int ns;
+
+	text_to(pid, sizeof pid, "%d", c->pid);
+	ns_file(path, pid, CLONE_NEWNET);
+	ns = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0 || !net_list(&t, &e))
+		_exit(1);
+	for (i = 0; i < t.n; i++)
+		if (!io_send(sock, &t.v[i], sizeof t.v[i], -1))
+			_exit(1);
+	_exit(0);
+}
+
+/* How many there are in v; none of a container that has no networks. */
+static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
+{
+	int pair[2], pid, fd;
+	size_t n = 0;
+
+	if (!c->state.networks || socketpair(AF_UNIX, SOCK_SEQPACKET |
+					     SOCK_CLOEXEC, 0, pair) < 0)
+		return 0;
+	pid = io_clone(0, -1, NULL);
+	if (pid == 0)
+		spawn_links_main(c, pair[1]);
+	fd_close(&pair[1]);
+	while (pid > 0 && n < NSRUN_LINKS_MAX &&
+	       io_recv(pair[0], &v[n], sizeof v[n], &fd) == sizeof v[n])
+		n++;
+	fd_close(&pair[0]);
+	if (pid > 0)
+		io_reap(pid);
+	return n;
+}
+
 /* ===== WATCH =============================================================
  *
  * The foreground: the command line's nsrun_options.attend. One poll loop
@@ -12180,6 +12396,15 @@ static bool watch_ended(const struct nsrun_process *p)
 	       0 && i.si_pid == p->pid;
 }
 
+/* Closes the master, though its number stays in use. */
+static void watch_hang_up(int master)
+{
+	autofd null = io_open("/dev/null", O_RDWR);
+
+	if (null >= 0)
+		dup2(null, master);
+}
+
 static void watch_loop(struct watch *w, const struct nsrun_process *p)
 {
 	struct relay in = { 0, p->terminal, 0, 0, "" };
@@ -12218,8 +12443,14 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 			in.len = f[2].revents ? 1 : 0;
 		}
 		if ((f[4].revents || f[5].revents) &&
-		    !relay_step(&out, f[4].revents, f[5].revents))
+		    !relay_step(&out, f[4].revents, f[5].revents)) {
 			more_out = false;
+			if (f[5].revents) {	/* nobody reads: a hang-up */
+				more_in = false;
+				in.len = out.len = 0;
+				watch_hang_up(p->terminal);
+			}
+		}
 	}
 	if (more_out)
 		relay_drain(&out);
@@ -12580,7 +12811,7 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		return sysfail(e, "open the state of %s", id);
 	/* a stale one is locked while its init still dies; one that ran in the
 	 * foreground dies with its nsrun, but not at once */
-	s = state_load(dir, &c->mem, c->o, e);
+	s = state_load(dir, "state.json", &c->mem, c->o, e);
 	for (tries = 0; s && s->runner.v && tries < 100 &&
 	     !state_alive(c->host.proc, s->runner, s->runner_start) &&
 	     state_alive(c->host.proc, s->pid, s->start); tries++)
@@ -12590,7 +12821,7 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		*again = !state_same(c->state_root, id, dir);
 		if (*again)
 			return false;
-		s = state_load(dir, &c->mem, c->o, e);
+		s = state_load(dir, "state.json", &c->mem, c->o, e);
 		if (s ? verb_is_stale(c, s) : !*e->text) {
 			verb_reclaim(c, dir, s);
 			*again = true;
@@ -12605,8 +12836,8 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	char path[PATH_MAX];
 	int tries;
 
-	if (!state_root(c->o, path, e))
-		return e->num = EACCES, false;	/* a user without a place */
+	if (!state_root(c->o, path, e))		/* a user without a place */
+		return e->num = c->o->root ? EINVAL : EACCES, false;
 	c->state_root = state_open_root(path);
 	c->dir = mem_text(&c->mem, "%s/%s", path, c->o->id);
 	if (c->state_root < 0)
@@ -12672,6 +12903,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	if (c->plan.rdt.own && access(c->plan.rdt.group, F_OK) < 0)
 		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.group;
 	state_now(now);
+	s->networks = c->plan.net.n != 0;
 	s->annotations.v = c->spec->annotations.v;
 	s->annotations.n = c->spec->annotations.n;
 	s->runner = (struct opt){ getpid(), true };
@@ -12680,7 +12912,9 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	if (s->runner_start.v < 0)
 		return sysfail(e, "read our start time");
 	if (!verb_claim_dir(c, e)) {
-		if (c->mode != MODE_RUN || (*e->text && e->num != EROFS &&
+		if (c->mode != MODE_RUN ||
+		    c->o->flags & NSRUN_KEEP_ON_EXIT ||
+		    (*e->text && e->num != EROFS &&
 					    e->num != EACCES &&
 					    e->num != ENOSPC))
 			return false;
@@ -12707,7 +12941,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		return sysfail(e, "keep config.json");
 	if (c->o->notify_socket && mkdirat(c->state_dir, "notify", 0755) < 0)
 		return sysfail(e, "make the directory of the notify socket");
-	return state_save(c->state_dir, s, &c->mem, e) &&
+	return state_save(c->state_dir, s, e) &&
 	       (c->mode != MODE_CREATE ? notify_open(c, e) :
 		verb_start_socket(c, e));
 }
@@ -12844,7 +13078,7 @@ static bool verb_save(struct ctr *c, const char *status, struct err *e)
 	s->status = status;
 	if (c->mode != MODE_RUN)
 		s->runner = s->runner_start = (struct opt){ 0, true };
-	return state_save(c->state_dir, s, &c->mem, e);
+	return state_save(c->state_dir, s, e);
 }
 
 static bool verb_poststart(struct ctr *c, struct err *e)
@@ -12944,7 +13178,8 @@ static bool verb_find(struct ctr *c, struct err *e)
 	if (c->state_dir < 0)
 		return errno == ENOENT ? verb_is_not(e) :
 		       sysfail(e, "open %s", c->dir);
-	s = state_load(c->state_dir, &c->mem, c->o, e);
+	s = state_load(c->state_dir, "state.json", &c->mem, c->o,
+		       e);
 	if (s)
 		c->state = *s;
 	else if (*e->text)
@@ -12965,7 +13200,8 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 			return sysfail(e, "lock %s", c->dir);
 	if (state_is_gone(c->state_root, c->o->id, c->state_dir))
 		return verb_is_not(e);
-	s = state_load(c->state_dir, &c->mem, c->o, e);
+	s = state_load(c->state_dir, "state.json", &c->mem, c->o,
+		       e);
 	if (s)
 		c->state = *s;
 	c->pid = (int)c->state.pid.v;
@@ -13079,7 +13315,7 @@ static bool verb_start(struct ctr *c, struct err *e)
 	       verb_knock(c, e) &&
 	       (faccessat(c->state_dir, "notify", F_OK, 0) < 0 ||
 		notify_open(c, e)) &&
-	       state_save(c->state_dir, &c->state, &c->mem, e) &&
+	       state_save(c->state_dir, &c->state, e) &&
 	       spawn_start(c, e) &&
 	       (verb_poststart(c, e) || (verb_signal(c, SIGKILL), false));
 }
@@ -13130,8 +13366,8 @@ static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 	return true;
 }
 
-/* Signals all of them, so that a fork is no way out: the kernel kills a v2 group
- * as a whole, and what is frozen does not fork. */
+/* Signals all of them, so that a fork is no way out: the kernel kills a v2
+ * group as a whole, and what is frozen does not fork. */
 static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 {
 	const char *freezer = c->state.freezer;
@@ -13150,8 +13386,9 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 		     tries++)
 			poll(NULL, 0, 5);
 	ok = verb_each(c, cg_signal, &sig, e);
-	if (hold || (freezer && sig == SIGKILL))
-		verb_put_freezer(c, false);
+	if ((hold || (freezer && sig == SIGKILL)) &&
+	    !verb_put_freezer(c, false))	/* what is frozen gets none */
+		return sysfail(e, "write %s", freezer);
 	return ok;
 }
 
@@ -13168,9 +13405,13 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	all |= sig == SIGKILL && verb_shares_pids(c);
 	if (all && !verb_signal_all(c, sig, e))
 		return false;
-	return !alive || (all && c->state.cgroups.n) || verb_signal(c, sig) ||
-	       (errno == ESRCH ? fail(e, "container not running") :
-		sysfail(e, "send signal %d", sig));
+	if (alive && !(all && c->state.cgroups.n) && !verb_signal(c, sig))
+		return errno == ESRCH ? fail(e, "container not running") :
+		       sysfail(e, "send signal %d", sig);
+	/* v1 holds it back from what is frozen */
+	return sig != SIGKILL || !state_is_paused(&c->state) ||
+	       verb_put_freezer(c, false) ||
+	       sysfail(e, "write %s", c->state.freezer);
 }
 
 int nsrun_kill(const struct nsrun_options *o, int sig, int all,
@@ -13268,10 +13509,10 @@ static void update_fill(struct json_out *o, const void *what)
 static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
 			const struct field *fields, void *base, struct err *e)
 {
-	struct walker k = { &c->mem, c->o, e };
+	bool resources = fields == resources_fields;
+	struct walker k = { &c->mem, c->o, e, resources };
 	struct where top = { NULL, NULL, 0 }, in = { &top, "resources", 0 };
 	struct json *j = json_parse(&c->mem, name, text, len, e);
-	bool resources = fields == resources_fields;
 
 	return j && spec_due(&k, resources ? &in : &top, j, JSON_OBJ) &&
 	       spec_object(&k, resources ? &in : &top, j, fields, base);
@@ -13305,7 +13546,7 @@ static bool update_load(struct ctr *c, struct err *e)
 static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 			 struct err *e)
 {
-	struct walker k = { &c->mem, c->o, e };
+	struct walker k = { &c->mem, c->o, e, true };
 	struct spec_resources *r = &c->spec->linux.resources;
 	struct opt swap = r->memory.swap;
 	size_t i, len;
@@ -13378,7 +13619,7 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	if (cg_limit(new, c->o, e) &&
 	    (!c->plan.rdt.group || rdt_limit(&c->plan.rdt, e)) &&
 	    state_write(c->state_dir, "update.json", update_fill,
-			&c->spec->linux, &c->mem, e))
+			&c->spec->linux, e))
 		return true;
 	cg_limit(&old, &quiet, &ignored);
 	return false;
@@ -13415,6 +13656,7 @@ static bool verb_find_groups(struct ctr *c, struct err *e)
 /* One line: an event, with the statistics unless it is an oom. */
 static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 {
+	struct nsrun_link links[NSRUN_LINKS_MAX];
 	char buf[4096];
 	struct text t = { buf, 0, sizeof buf, fd, false };
 	struct json_out o = { &t, 0, true, true };
@@ -13426,6 +13668,8 @@ static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 		json_put_open(&o, "data", '{');
 		cg_put_stats(&o, &c->plan.cg, &c->host.cg);
 		rdt_put_stats(&o, &c->plan.rdt);
+		net_put_links(&o, "network_interfaces", links,
+			      spawn_links(c, links));
 		json_put_close(&o, '}');
 	}
 	json_put_close(&o, '}');
@@ -13545,6 +13789,7 @@ int nsrun_delete(const struct nsrun_options *o, int force,
 }
 
 static void verb_tell(const struct ctr *c, const struct state *s,
+		      const struct nsrun_link *links, size_t link_count,
 		      nsrun_each *each, void *data)
 {
 	const char *status = state_status(s, c->host.proc);
@@ -13557,9 +13802,10 @@ static void verb_tell(const struct ctr *c, const struct state *s,
 		.pid = str_eq(status, "stopped") ? 0 : (int)s->pid.v,
 		.annotations = s->annotations.v,
 		.annotation_count = s->annotations.n,
+		.links = links, .link_count = link_count,
 	};
 
-	fstat(c->state_dir, &st);
+	fstatat(c->state_root, s->id, &st, AT_SYMLINK_NOFOLLOW);
 	n.owner = st.st_uid;
 	each(data, &n);
 }
@@ -13567,6 +13813,7 @@ static void verb_tell(const struct ctr *c, const struct state *s,
 int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 		struct nsrun_error *out)
 {
+	struct nsrun_link links[NSRUN_LINKS_MAX];
 	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
@@ -13575,7 +13822,9 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	ok = verb_find(&c, &e);
 	if (ok) {
 		c.state.id = o->id;
-		verb_tell(&c, &c.state, each, data);
+		verb_tell(&c, &c.state, links, str_eq(state_status(&c.state,
+			  c.host.proc), "stopped") ? 0 :
+			  spawn_links(&c, links), each, data);
 	}
 	return verb_end(&c, ok, "show the state of", &e, out);
 }
@@ -13584,23 +13833,19 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 			  void *data)
 {
+	char file[ID_MAX + 16];
 	struct arena mark = c->mem;
 	struct err e = { 0, "" };
 	struct state *s;
 
-	c->state_dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
-			      O_NOFOLLOW | O_CLOEXEC);
-	s = c->state_dir < 0 ? NULL : state_load(c->state_dir, &c->mem, c->o,
-						 &e);
-	if (c->state_dir < 0 && errno != ENOENT)
-		sysfail(&e, "open it");
+	text_to(file, sizeof file, "%s/state.json", id);
+	s = state_load(c->state_root, file, &c->mem, c->o, &e);
 	if (s) {
 		s->id = id;
-		verb_tell(c, s, each, data);
+		verb_tell(c, s, NULL, 0, each, data);
 	} else if (*e.text) {
 		log_note(c->o, NSRUN_WARNING, "%s is skipped: %s", id, e.text);
 	}
-	fd_close(&c->state_dir);
 	if (c->mem.chunks == mark.chunks)	/* for the next one */
 		c->mem = mark;
 }
@@ -13708,7 +13953,7 @@ static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 			 struct err *e)
 {
-	struct walker k = { &c->mem, c->o, e };
+	struct walker k = { &c->mem, c->o, e, false };
 	struct where top = { NULL, NULL, 0 };
 	struct spec_process *p = c->spec->process;
 	struct json *j;
@@ -14173,6 +14418,8 @@ static const struct cli_option {
 	  "refused: nsrun writes the cgroup files itself" },
 	{ "rootless", 0, false, OF_GLOBAL, C(ignored), "auto|true|false",
 	  "taken and ignored: nsrun sees for itself" },
+	{ "criu", 0, false, OF_GLOBAL, C(ignored), "FILE",
+	  "taken and ignored: there are no checkpoints" },
 	{ "version", 'v', false, OF_GLOBAL, C(version), NULL,
 	  "print the version" },
 	{ "help", 'h', false, 0xffff, C(help), NULL, "print this" },
@@ -14187,7 +14434,7 @@ static const struct cli_option {
 	{ "pidfd-socket", 0, false, OF_MAKE | OF_EXEC, C(o.pidfd_socket),
 	  "SOCKET", "send a pidfd of the process there" },
 	{ "preserve-fds", 0, false, OF_MAKE | OF_EXEC, C(preserve), "N",
-	  "leave N fds open, from 3 on" },
+	  "leave N fds open, from 3 on, 60 at most" },
 	{ "detach", 'd', false, OF_RUN | OF_EXEC, C(detach), NULL,
 	  "do not wait for the end of the process" },
 	{ "best-effort", 0, false, OF_MAKE, C(best_effort), NULL,
@@ -14349,19 +14596,44 @@ static void cli_console(void *data, int master)
 	watch_console(&((struct cli *)data)->watch, master);
 }
 
+/* What the command could not do, before the library was asked. */
+__attribute__((format(printf, 2, 3)))
+static int cli_cannot(struct cli *c, const char *f, ...)
+{
+	bool exec = c->cmd && c->cmd->where == OF_EXEC;
+	char buf[ERR_MAX];
+	struct text t = TEXT(buf);
+	va_list ap;
+
+	text_add(&t, "cannot %s%s '%s': ", c->cmd ? c->cmd->name : "start",
+		 exec ? " in" : "", c->nargs ? c->args[0] : "");
+	va_start(ap, f);
+	text_vadd(&t, f, ap);
+	va_end(ap);
+	cli_fail(c, buf);
+	return exec ? 255 : 1;
+}
+
+/* What was printed has arrived. */
+static int cli_flush(struct cli *c, struct text *t)
+{
+	char why[64];
+
+	text_flush(t);
+	return !t->bad ? 0 : cli_failf(c, "write to stdout: %s",
+				       err_text(errno, why));
+}
+
 /* Before a process is made: the program file is protected, and signals are
- * read. SIGTERM and such mean to give up while it is being made. False after
+ * read. SIGTERM and such mean to give up while it is being made. Not 0 after
  * an error was told. */
-static bool cli_prepare(struct cli *c, struct watch *stop)
+static int cli_prepare(struct cli *c, struct watch *stop)
 {
 	struct nsrun_error e;
 	sigset_t set;
 
-	if (nsrun_protect(c->argv, &e) < 0) {
-		cli_failf(c, "cannot %s '%s': protect the program file: %s",
-			  c->cmd->name, c->args[0], e.text);
-		return false;
-	}
+	if (nsrun_protect(c->argv, &e) < 0)
+		return cli_cannot(c, "protect the program file: %s", e.text);
 	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -14372,11 +14644,8 @@ static bool cli_prepare(struct cli *c, struct watch *stop)
 	memset(&set, 0xff, sizeof set);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (stop->signals < 0 || c->watch.signals < 0) {
-		cli_failf(c, "cannot %s '%s': this kernel has no signalfd",
-			  c->cmd->name, c->args[0]);
-		return false;
-	}
+	if (stop->signals < 0 || c->watch.signals < 0)
+		return cli_cannot(c, "this kernel has no signalfd");
 	c->o.id = c->args[0];
 	c->o.cancel_fd = stop->signals;
 	c->o.console = cli_console;
@@ -14387,7 +14656,7 @@ static bool cli_prepare(struct cli *c, struct watch *stop)
 		      (c->best_effort ? NSRUN_BEST_EFFORT : 0) |
 		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
 		      (c->detach ? NSRUN_DETACH : 0);
-	return true;
+	return 0;
 }
 
 /* The terminal back to what it was; who was told to give up dies of it. */
@@ -14408,9 +14677,11 @@ static int cli_create(struct cli *c)
 {
 	struct watch stop = { .signals = -1 };
 	struct nsrun_error e;
+	int failed;
 
-	if (!cli_prepare(c, &stop))
-		return 1;
+	failed = cli_prepare(c, &stop);
+	if (failed)
+		return failed;
 	return cli_finish(c, &stop, nsrun_create(&c->o, &e) < 0, 0, &e);
 }
 
@@ -14420,8 +14691,9 @@ static int cli_run(struct cli *c)
 	struct nsrun_error e;
 	int status = 0, failed;
 
-	if (!cli_prepare(c, &stop))
-		return 1;
+	failed = cli_prepare(c, &stop);
+	if (failed)
+		return failed;
 	failed = nsrun_run(&c->o, &status, &e);
 	return cli_finish(c, &stop, failed < 0, status, &e);
 }
@@ -14432,8 +14704,9 @@ static int cli_exec(struct cli *c)
 	struct nsrun_error e;
 	int status = 0, failed;
 
-	if (!cli_prepare(c, &stop))
-		return 255;
+	failed = cli_prepare(c, &stop);
+	if (failed)
+		return failed;
 	c->x.argv = c->args + 1;
 	c->x.flags = (c->tty ? NSRUN_EXEC_TTY : 0) |
 		     (c->no_new_privs ? NSRUN_EXEC_NO_NEW_PRIVS : 0) |
@@ -14459,7 +14732,7 @@ static int cli_delete(struct cli *c)
 	return nsrun_delete(&c->o, c->force, &e) ? cli_fail(c, e.text) : 0;
 }
 
-/* 9, KILL, SIGKILL, sigkill, RTMIN+3; 0: none. */
+/* 9, KILL, SIGKILL, sigkill, RTMIN+3, 0 to see whether it lives; -1: none. */
 static int cli_signal(const char *s)
 {
 	unsigned long long n;
@@ -14467,7 +14740,7 @@ static int cli_signal(const char *s)
 	size_t i;
 
 	if (num_unsigned(s, strlen(s), &n))
-		return n < _NSIG ? (int)n : 0;
+		return n < _NSIG ? (int)n : -1;
 	for (i = 0; s[i] && i < sizeof name - 1; i++)
 		name[i] = (char)(s[i] >= 'a' && s[i] <= 'z' ? s[i] - 32 : s[i]);
 	name[i] = 0;
@@ -14480,7 +14753,7 @@ static int cli_signal(const char *s)
 	    (s[5] && (s[5] != "+-"[s[4] == 'X'] ||
 		      !num_unsigned(s + 6, strlen(s + 6), &n))) ||
 	    n >= _NSIG - 34)
-		return 0;
+		return -1;
 	return s[4] == 'X' ? _NSIG - 1 - (int)n : 34 + (int)n;
 }
 
@@ -14490,7 +14763,7 @@ static int cli_kill(struct cli *c)
 	int sig = cli_signal(name);
 	struct nsrun_error e;
 
-	if (!sig)
+	if (sig < 0)
 		return cli_failf(c, "unknown signal \"%s\"", name);
 	c->o.id = c->args[0];
 	return nsrun_kill(&c->o, sig, c->all, &e) ? cli_fail(c, e.text) : 0;
@@ -14516,6 +14789,8 @@ static void cli_put_state(struct json_out *o, const struct nsrun_state *s)
 		json_put_close(o, '}');
 	}
 	json_put_str(o, "owner", s->owner ? "" : "root");
+	if (s->link_count)
+		net_put_links(o, "networks", s->links, s->link_count);
 	json_put_close(o, '}');
 }
 
@@ -14536,8 +14811,7 @@ static int cli_state(struct cli *c)
 	if (nsrun_state(&c->o, cli_each_state, &t, &e))
 		return cli_fail(c, e.text);
 	text_put(&t, "\n", 1);
-	text_flush(&t);
-	return t.bad;
+	return cli_flush(c, &t);
 }
 
 /* A column of a table. */
@@ -14636,8 +14910,7 @@ static int cli_ps(struct cli *c)
 	if (nsrun_ps(&c->o, cli_each_pid, c, &e))
 		return cli_fail(c, e.text);
 	text_add(&t, json ? "]\n" : "");
-	text_flush(&t);
-	return t.bad;
+	return cli_flush(c, &t);
 }
 
 static int cli_list(struct cli *c)
@@ -14657,8 +14930,7 @@ static int cli_list(struct cli *c)
 	if (nsrun_list(&c->o, cli_each_listed, c, &e))
 		return cli_fail(c, e.text);
 	text_add(&t, json && !c->quiet ? "]\n" : "");
-	text_flush(&t);
-	return t.bad;
+	return cli_flush(c, &t);
 }
 
 /* features.md: what nsrun knows, whatever this kernel can do. */
@@ -14673,7 +14945,6 @@ static int cli_features(struct cli *c)
 	char word[32];
 	size_t i;
 
-	(void)c;
 	json_put_open(&o, NULL, '{');
 	json_put_str(&o, "ociVersionMin", "1.0.0");
 	json_put_str(&o, "ociVersionMax", NSRUN_SPEC_VERSION);
@@ -14734,8 +15005,7 @@ static int cli_features(struct cli *c)
 	json_put_close(&o, '}');
 	json_put_close(&o, '}');
 	text_put(&t, "\n", 1);
-	text_flush(&t);
-	return t.bad;
+	return cli_flush(c, &t);
 }
 
 static int cli_update(struct cli *c)
@@ -14758,8 +15028,7 @@ static int cli_update(struct cli *c)
 		u.resources = io_load_fd(&c->mem, fd, c->resources, CONFIG_MAX,
 					 &len, &why);
 		if (!u.resources)
-			return cli_failf(c, "cannot update '%s': --resources: "
-					 "%s", c->o.id, why.text);
+			return cli_cannot(c, "--resources: %s", why.text);
 	}
 	return nsrun_update(&c->o, &u, &e) ? cli_fail(c, e.text) : 0;
 }
@@ -14873,7 +15142,7 @@ static void cli_usage_options(struct text *t, unsigned where)
 	}
 }
 
-static int cli_usage(const struct command *cmd)
+static int cli_usage(struct cli *c, const struct command *cmd)
 {
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
@@ -14894,11 +15163,10 @@ static int cli_usage(const struct command *cmd)
 		text_add(&t, "\n`nsrun COMMAND --help` prints those of a "
 			 "command.\n");
 	}
-	text_flush(&t);
-	return t.bad;
+	return cli_flush(c, &t);
 }
 
-static int cli_version(const struct cli *c)
+static int cli_version(struct cli *c)
 {
 	const char *slash = strrchr(c->argv[0], '/');
 	const char *name = slash ? slash + 1 : c->argv[0];
@@ -14909,8 +15177,7 @@ static int cli_version(const struct cli *c)
 	text_add(&t, "%s version %s\nspec: %s\n", str_eq(name, "runc") ||
 		 str_eq(name, "crun") ? name : "nsrun", NSRUN_VERSION,
 		 NSRUN_SPEC_VERSION);
-	text_flush(&t);
-	return t.bad;
+	return cli_flush(c, &t);
 }
 
 /* The option that the word names, its =value cut off; NULL: none. */
@@ -14949,6 +15216,13 @@ static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 	return true;
 }
 
+/* As Go's flags have them, and so runc's callers. */
+static const struct name cli_bools[] = {
+	{ "true", 1 },	{ "TRUE", 1 },	{ "True", 1 },	{ "t", 1 },
+	{ "T", 1 },	{ "1", 1 },	{ "false", 0 },	{ "FALSE", 0 },
+	{ "False", 0 },	{ "f", 0 },	{ "F", 0 },	{ "0", 0 },
+};
+
 /* Options from argv[*at] on, up to the first word that is none. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 		      unsigned where)
@@ -14969,8 +15243,15 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 			return false;
 		}
 		if (!o->arg) {
-			*(bool *)((char *)c + o->off) =
-				!value || !str_eq(value, "false");
+			const struct name *n = !value ? &cli_bools[0] :
+				name_find(cli_bools, COUNT(cli_bools), value);
+
+			if (!n) {
+				cli_failf(c, "--%s is true or false, not %s",
+					  o->name, value);
+				return false;
+			}
+			*(bool *)((char *)c + o->off) = n->value;
 			continue;
 		}
 		if (!value && *at + 1 < argc)
@@ -15012,7 +15293,7 @@ static bool cli_open_log(struct cli *c)
 }
 
 /* --preserve-fds, and those that systemd's protocol passes. */
-static bool cli_preserve(struct cli *c, const char *id)
+static int cli_preserve(struct cli *c)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	unsigned long long n;
@@ -15020,21 +15301,16 @@ static bool cli_preserve(struct cli *c, const char *id)
 
 	if (c->preserve) {
 		if (!num_unsigned(c->preserve, strlen(c->preserve), &n) ||
-		    n > 60) {
-			cli_failf(c, "--preserve-fds wants a number up to 60, "
-				  "not %s", c->preserve);
-			return false;
-		}
+		    n > 60)
+			return cli_failf(c, "--preserve-fds wants a number up "
+					 "to 60, not %s", c->preserve);
 		c->o.preserve_fds = (int)n;
 	}
 	if (pid && fds && num_unsigned(pid, strlen(pid), &n) &&
 	    n == (unsigned)getpid() &&
 	    num_unsigned(fds, strlen(fds), &n) && n <= 60)
 		c->o.listen_fds = (int)n;
-	if (verb_check_fds(&c->o, &e))
-		return true;
-	cli_failf(c, "cannot %s '%s': %s", c->cmd->name, id, e.text);
-	return false;
+	return verb_check_fds(&c->o, &e) ? 0 : cli_cannot(c, "%s", e.text);
 }
 
 /* What only a program of our own may do to its process (rule 3). */
@@ -15065,16 +15341,23 @@ int nsrun_main(int argc, char **argv)
 	if (c.version)
 		return cli_version(&c);
 	if (c.help || at >= argc || str_eq(argv[at], "help"))
-		return cli_usage(NULL);
+		return cli_usage(&c, NULL);
 	for (i = 0; i < COUNT(commands); i++)
 		if (str_eq(commands[i].name, argv[at]))
 			c.cmd = &commands[i];
 	word = argv[at++];
-	/* the log last: it must not take the number of a preserved fd */
-	if ((c.cmd && !cli_parse(&c, argc, argv, &at, c.cmd->where)) ||
-	    !cli_preserve(&c, at < argc ? argv[at] : "") ||
-	    !cli_open_log(&c))
+	if (c.cmd && !cli_parse(&c, argc, argv, &at, c.cmd->where))
 		return 1;
+	c.args = argv + at;
+	c.nargs = argc - at;
+	/* the log last: it must not take the number of a preserved fd */
+	status = cli_preserve(&c);
+	if (status || !cli_open_log(&c))
+		return status ? status : 1;
+	if (c.manager && !str_eq(c.manager, "cgroupfs") &&
+	    !str_eq(c.manager, "disabled") && !str_eq(c.manager, "systemd"))
+		return cli_failf(&c, "--cgroup-manager is cgroupfs or "
+				 "disabled, not %s", c.manager);
 	if (c.systemd || (c.manager && str_eq(c.manager, "systemd")))
 		return cli_failf(&c, "systemd cgroup flag passed, but systemd "
 				 "support for managing cgroups is not "
@@ -15083,11 +15366,9 @@ int nsrun_main(int argc, char **argv)
 		return cli_failf(&c, "unknown command %s, see nsrun --help",
 				 word);
 	if (c.help)
-		return cli_usage(c.cmd);
+		return cli_usage(&c, c.cmd);
 	if (c.manager && str_eq(c.manager, "disabled"))
 		c.o.flags |= NSRUN_NO_CGROUPS;
-	c.args = argv + at;
-	c.nargs = argc - at;
 	if (c.nargs < c.cmd->least ||
 	    (c.cmd->most >= 0 && c.nargs > c.cmd->most))
 		return cli_failf(&c, "%s takes %s, see nsrun %s --help",

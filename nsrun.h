@@ -90,8 +90,8 @@ struct nsrun_options {
 					   for READY */
 	unsigned	flags;		/* enum nsrun_flags */
 	int		preserve_fds;	/* that many, from 3 on, stay open */
-	int		listen_fds;	/* that many more, of which the process is
-					   told by $LISTEN_FDS, sd_listen_fds(3) */
+	int		listen_fds;	/* that many more, told of by
+					   $LISTEN_FDS, sd_listen_fds(3) */
 	int		cancel_fd;	/* > 0: while the container is being
 					   made, readable means: give up */
 	/* Called for what is worth knowing but no failure. May be NULL. */
@@ -219,6 +219,16 @@ int nsrun_events(const struct nsrun_options *, int fd, int interval,
 int nsrun_delete(const struct nsrun_options *, int force,
 		 struct nsrun_error *);
 
+#define NSRUN_LINKS_MAX		32	/* more are not told of */
+
+/* A network interface as it is inside a container that nsrun made some for. */
+struct nsrun_link {
+	char		name[16];
+	char		addresses[512];	/* "10.0.0.2/24 fd00::2/64" */
+	unsigned long long rx_bytes, rx_packets, rx_errors, rx_dropped,
+			tx_bytes, tx_packets, tx_errors, tx_dropped;
+};
+
 /* A container as runtime.md, "State", tells of it; valid during the call. */
 struct nsrun_state {
 	const char	*version, *id;
@@ -230,6 +240,8 @@ struct nsrun_state {
 	unsigned	owner;		/* user id of its maker */
 	const struct nsrun_pair *annotations;
 	size_t		annotation_count;
+	const struct nsrun_link *links;		/* not in a list */
+	size_t		link_count;
 };
 
 typedef void nsrun_each(void *data, const struct nsrun_state *);

@@ -811,6 +811,31 @@ static int do_fork(char **a)
 	return 0;
 }
 
+/* Processes that fork, and end, as fast as they can; for so many seconds. */
+static int do_bomb(char **a)
+{
+	struct timespec now, nap = { 0, 2000000 };
+	time_t end;
+	pid_t first = getpid();
+
+	printf("bomb\n");
+	fflush(stdout);
+	signal(SIGCHLD, SIG_IGN);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = now.tv_sec + atoi(a[0]);
+	while (now.tv_sec < end) {
+		if (fork() < 0) {
+			nanosleep(&nap, NULL);
+			if (getpid() != first && nap.tv_nsec++ % 4 == 3)
+				break;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	if (getpid() != first)
+		_exit(0);
+	return 0;
+}
+
 static const struct word families[] = {
 	{ "unix", AF_UNIX }, { "inet", AF_INET }, { "inet6", AF_INET6 },
 	{ "netlink", AF_NETLINK }, { "packet", AF_PACKET },
@@ -1246,6 +1271,7 @@ static const struct command {
 	{ "alloc",		1, do_alloc },
 	{ "append",		2, do_append },
 	{ "block",		1, do_block },
+	{ "bomb",		1, do_bomb },
 	{ "cat",		0, do_cat },
 	{ "chdir",		1, do_chdir },
 	{ "chmod",		2, do_chmod },

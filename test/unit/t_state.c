@@ -72,9 +72,9 @@ static void t_round_trip(void)
 	int k;
 
 	it("loads what it saved, every member of it");
-	want(state_save(top_fd, &whole, &mem, &e), "%s", e.text);
+	want(state_save(top_fd, &whole, &e), "%s", e.text);
 	mem_free(&mem);
-	s = state_load(top_fd, &mem, &o, &e);
+	s = state_load(top_fd, "state.json", &mem, &o, &e);
 	if (want(s, "%s", e.text)) {
 		want_str("version", s->version, whole.version);
 		want_str("id", s->id, "web");
@@ -104,13 +104,13 @@ static void t_round_trip(void)
 
 	it("can load after it saved, with the same memory");
 	for (k = 0; k < 3; k++) {
-		want(state_save(top_fd, &whole, &mem, &e), "%s", e.text);
+		want(state_save(top_fd, &whole, &e), "%s", e.text);
 		s = mem_new(&mem, 4000);
 		for (i = 0; i < 4000 && !((char *)s)[i]; i++)
 			;
 		if (!want(i == 4000, "its memory is not zero at %zu", i))
 			break;
-		s = state_load(top_fd, &mem, &o, &e);
+		s = state_load(top_fd, "state.json", &mem, &o, &e);
 		want(s && s->annotations.n == 3, "%s", e.text);
 	}
 	mem_free(&mem);
@@ -126,34 +126,34 @@ static void t_round_trip(void)
 
 	s2.cgroups.v = &long_group;
 	s2.cgroups.n = 1;
-	want(state_save(top_fd, &s2, &mem, &e), "%s", e.text);
+	want(state_save(top_fd, &s2, &e), "%s", e.text);
 	free(deep);
 	mem_free(&mem);
 
 	it("saves paths of any bytes that can be, and loads that");
 	s2 = whole;
 	s2.bundle = "/caf\xe9";
-	want(state_save(top_fd, &s2, &mem, &e), "%s", e.text);
+	want(state_save(top_fd, &s2, &e), "%s", e.text);
 	mem_free(&mem);
-	want(state_load(top_fd, &mem, &o, &e), "%s", e.text);
+	want(state_load(top_fd, "state.json", &mem, &o, &e), "%s", e.text);
 	mem_free(&mem);
 
 	it("tells a state that is not there from one that is damaged");
 	unlinkat(top_fd, "state.json", 0);
-	want(!state_load(top_fd, &mem, &o, &e) && !*e.text, "%s", e.text);
+	want(!state_load(top_fd, "state.json", &mem, &o, &e) && !*e.text, "%s", e.text);
 	static const char *const bad[] = { "", "{", "[]", "{\"pid\":\"x\"}",
 		"{\"pid\":-1}", "{\"cgroups\":[{}]}", "null" };
 
 	for (i = 0; i < COUNT(bad); i++) {
 		io_replace(top_fd, "state.json", bad[i], strlen(bad[i]), 0600);
-		want(!state_load(top_fd, &mem, &o, &e) && *e.text, "%s: %s",
+		want(!state_load(top_fd, "state.json", &mem, &o, &e) && *e.text, "%s: %s",
 		     bad[i], e.text);
 	}
 	unlinkat(top_fd, "state.json", 0);
 	mem_free(&mem);
 
 	it("says what cannot be written");
-	want(!state_save(-1, &whole, &mem, &e) &&
+	want(!state_save(-1, &whole, &e) &&
 	     strstr(e.text, "write state.json"), "%s", e.text);
 	mem_free(&mem);
 }

@@ -88,8 +88,8 @@ boot() {
 # it is mostly awk. The old kernel is for the ways around what it lacks.
 jobs() {
 	case $1 in
-	amd64)	echo sys:run,process,stdio,escape,selfprotect
-		echo sys:namespaces,mounts,cgroup,resources,root,devices,errors,exec-errors,userns ;;
+	amd64)	echo sys:run,process,stdio,escape,selfprotect,resources,update
+		echo sys:namespaces,mounts,cgroup,events,root,devices,errors,exec-errors,userns ;;
 	amd64-*) echo sys:mounts,cgroup,resources,root,devices,userns ;;
 	esac
 	echo default
