@@ -6955,40 +6955,41 @@ struct nl_msg {			/* one or more, as they are sent */
 	bool		bad;		/* it did not fit */
 };
 
+/* n bytes more, zero; NULL: there is no room, which is remembered. */
 static void *nl_grow(struct nl_msg *m, size_t n)
 {
 	void *p = m->buf + m->len;
 
 	n = (n + 3) & ~(size_t)3;
-	if (m->len + n > sizeof m->buf) {
-		m->bad = true;
-		m->len = m->head;	/* there is room for anything small */
-		p = m->buf + m->len;
-	}
-	memset(p, 0, n);
+	m->bad |= n > sizeof m->buf - m->len;
+	if (m->bad)
+		return NULL;
 	m->len += n;
-	return p;
+	return memset(p, 0, n);
 }
 
-/* One more message, with a header of its own kind of that size; NULL data: all
- * zero. */
+/* One more message, with a header of its own kind of that size. */
 static void nl_add(struct nl_msg *m, unsigned type, unsigned flags,
 		   const void *data, size_t size)
 {
-	struct k_nlmsg *h;
+	const struct k_nlmsg h = { 0, (uint16_t)type,
+		(uint16_t)(flags | K_NLM_REQUEST), ++m->seq, 0 };
+	char *p;
 
 	m->head = m->len;
-	h = nl_grow(m, sizeof *h);
-	*h = (struct k_nlmsg){ 0, (uint16_t)type,
-			       (uint16_t)(flags | K_NLM_REQUEST), ++m->seq, 0 };
-	memcpy(nl_grow(m, size), data, size);
+	p = nl_grow(m, sizeof h + size);
+	if (!p)
+		return;
+	memcpy(p, &h, sizeof h);
+	memcpy(p + sizeof h, data, size);
 }
 
 /* The length of the last message is known when it is complete. */
 static void nl_end(struct nl_msg *m)
 {
-	((struct k_nlmsg *)(m->buf + m->head))->len =
-		(uint32_t)(m->len - m->head);
+	if (!m->bad)
+		((struct k_nlmsg *)(m->buf + m->head))->len =
+			(uint32_t)(m->len - m->head);
 }
 
 static void nl_init(struct nl_msg *m, unsigned type, unsigned flags,
@@ -7003,9 +7004,11 @@ static void nl_put(struct nl_msg *m, unsigned type, const void *data, size_t n)
 {
 	uint16_t *a = nl_grow(m, 4 + n);
 
+	if (!a)
+		return;
 	a[0] = (uint16_t)(4 + n);
 	a[1] = (uint16_t)type;
-	if (!m->bad)
+	if (n)
 		memcpy(a + 2, data, n);
 }
 
@@ -7254,7 +7257,7 @@ static bool net_read_port(const char *s, struct net_port *p)
 			  !net_read(s + 1, (size_t)(first - s) - 3, false,
 				    &p->host) :
 			  !net_read(s, (size_t)(first - s) - 1, false,
-				    &p->host)))
+				    &p->host) || p->host.family != AF_INET))
 		return false;
 	if (colon == s || !num_unsigned(first, (size_t)(colon - first),
 					&from) ||
@@ -7706,7 +7709,7 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 	    nl_str(&m, K_IFLA_INFO_KIND, "veth");
 	    data = nl_open(&m, K_IFLA_INFO_DATA);
 		peer = nl_open(&m, K_VETH_INFO_PEER);
-		    memcpy(nl_grow(&m, sizeof none), &none, sizeof none);
+		    nl_grow(&m, sizeof none);
 		    net_put_link(&m, f, pid);
 		nl_close(&m, peer);
 	    nl_close(&m, data);

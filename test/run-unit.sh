@@ -67,6 +67,7 @@ fuzz() {
 	json | plan) set -- plan/*.json ;;
 	cgroup)	set -- fuzz/cgroup.seed ;;
 	exec)	set -- /bin/sh fuzz/passwd.seed run-unit.sh ;;
+	netlink) set -- fuzz/netlink.seed ;;
 	esac
 	if "$out/fuzz-$target" -n "${FUZZ:-4000}" "$@"; then
 		echo "ok - finds nothing strange in ${FUZZ:-4000} mutations"
@@ -86,7 +87,7 @@ fuzz() {
 }
 
 # Two at a time are compiled, one at a time is run: some measure their time.
-targets='json plan cgroup exec'
+targets='json plan cgroup exec netlink'
 jobs() {
 	for t in $todo; do
 		[ "$t" != fuzz ] || continue
