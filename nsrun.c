@@ -4474,9 +4474,17 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	if (io_get(proc, "self/cgroup", own, sizeof own) < 0)
 		return errno == ENOENT;		/* a kernel without cgroups */
 	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
-	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)	/* the usual place */
-		return cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "",
-				   true);
+	    (unsigned)fs.f_type == K_MAGIC_CGROUP2) {	/* the usual place */
+		char path[PATH_MAX];
+
+		if (!cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "", true))
+			return false;
+		/* unless it is a part, as in a container without a namespace */
+		if (c->n && text_to(path, sizeof path, "/sys/fs/cgroup%s",
+				    c->h[0].own) && access(path, F_OK) == 0)
+			return true;
+		c->n = 0;
+	}
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -5045,70 +5053,93 @@ static const char *const cg_default_devices[] = {
 	"c 136:* rwm", "c 10:200 rwm",
 };
 
-static bool cg_same_number(const struct opt *a, const struct opt *b)
+/* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
+struct dev_rule {
+	int		type;		/* as the kernel's programs see it */
+	long long	major, minor;
+	int		access;		/* 1: mknod, 2: read, 4: write */
+};
+
+static struct dev_rule dev_rule(const char *line)
 {
-	return (a->set ? a->v : -1) == (b->set ? b->v : -1);
+	struct dev_rule r = { 0, -1, -1, 7 };
+	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
+
+	if (*line == 'a')
+		return r;
+	r.type = *line == 'b' ? 1 : 2;
+	num_signed(line + 2, strspn(line + 2, "0123456789"), &r.major);
+	num_signed(minor + 1, strspn(minor + 1, "0123456789"), &r.minor);
+	r.access = (strchr(word, 'm') ? 1 : 0) | (strchr(word, 'r') ? 2 : 0) |
+		   (strchr(word, 'w') ? 4 : 0);
+	return r;
 }
 
-static bool cg_meets_number(const struct opt *a, const struct opt *b)
+/* A list of v1 holds exceptions from "all" or from "nothing", and forgets one
+ * only if it is told the same numbers again. Is a, which is to be taken out,
+ * a part of what the exception b holds? */
+static bool dev_is_hole(const struct dev_rule *a, const struct dev_rule *b)
 {
-	return !a->set || a->v < 0 || !b->set || b->v < 0 || a->v == b->v;
+	return a->type == b->type && a->access & b->access &&
+	       (a->major < 0 || b->major < 0 || a->major == b->major) &&
+	       (a->minor < 0 || b->minor < 0 || a->minor == b->minor) &&
+	       (a->major != b->major || a->minor != b->minor);
 }
 
-static bool cg_is_all(const struct spec_device_rule *r)
+/* Can v1 express the rules, which are writes from first on? */
+static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 {
-	const char *a = r->access;
+	size_t base = first, i, k;
+	bool all = true;		/* what a new group has */
 
-	return !r->type.v && (!r->major.set || r->major.v < 0) &&
-	       (!r->minor.set || r->minor.v < 0) &&
-	       (!a || !*a || strspn(a, "rwm") >= 3);
-}
+	for (i = first; i < p->nw; i++) {
+		bool allow = str_eq(p->w[i].file, "devices.allow");
+		struct dev_rule a = dev_rule(p->w[i].value), b;
 
-/* Does b deny a part of what a allows? A list of v1 forgets an entry only if it
- * is told the same numbers again. */
-static bool cg_is_hole(const struct spec_device_rule *a,
-		       const struct spec_device_rule *b)
-{
-	return a->allow && !b->allow && !cg_is_all(a) && !cg_is_all(b) &&
-	       (!a->type.v || !b->type.v || a->type.v == b->type.v) &&
-	       cg_meets_number(&a->major, &b->major) &&
-	       cg_meets_number(&a->minor, &b->minor) &&
-	       !(cg_same_number(&a->major, &b->major) &&
-		 cg_same_number(&a->minor, &b->minor));
+		if (!a.type) {
+			all = allow;
+			base = i + 1;
+		}
+		for (k = base; a.type && allow == all && k < i; k++) {
+			b = dev_rule(p->w[k].value);
+			if (str_eq(p->w[k].file, p->w[i].file) ||
+			    !dev_is_hole(&a, &b))
+				continue;
+			return fail(e, "linux.resources.devices: cgroup v1 "
+				    "cannot %s \"%s\", a part of \"%s\" that "
+				    "is %s", allow ? "allow" : "deny",
+				    p->w[i].value, p->w[k].value,
+				    allow ? "denied" : "allowed");
+		}
+	}
+	return true;
 }
 
 /* The rules in order, as v1 writes them, then what every container may use;
- * for v2 they become a program. A list of v1 cannot take a part out of what it
- * holds. */
+ * for v2 they become a program. */
 static bool cg_plan_devices(struct cg_plan *p, int dir,
 			    const struct spec_resources *r, struct arena *mem,
 			    struct err *e)
 {
+	size_t first = p->nw, i, k;
 	char buf[64], n[2][24];
-	size_t i, k;
 
 	for (i = 0; i < r->devices.n; i++) {
 		const struct spec_device_rule *d = &r->devices.v[i];
 		const struct opt *num[2] = { &d->major, &d->minor };
 		const char *access = d->access && *d->access ? d->access :
 				     "rwm", *kinds;
-		size_t j;
 		char type = d->type.v == S_IFCHR ? 'c' :
 			    d->type.v == S_IFBLK ? 'b' : 'a';
 
-		for (j = 0; j < i && !p->d[dir].h->v2; j++)
-			if (cg_is_hole(&r->devices.v[j], d))
-				return fail(e, "linux.resources.devices[%u]: "
-					    "cgroup v1 cannot deny a part of "
-					    "what devices[%u] allows",
-					    (unsigned)i, (unsigned)j);
 		for (k = 0; k < 2; k++)
 			if (num[k]->set && num[k]->v >= 0)
 				text_to(n[k], sizeof n[k], "%lld", num[k]->v);
 			else
 				text_to(n[k], sizeof n[k], "*");
 		if (type == 'a' && *n[0] == '*' && *n[1] == '*' &&
-		    strspn(access, "rwm") >= 3)
+		    strchr(access, 'r') && strchr(access, 'w') &&
+		    strchr(access, 'm'))
 			kinds = "a";
 		else	/* to the kernel "a" is everything, whatever follows */
 			kinds = type == 'a' ? "cb" : type == 'c' ? "c" : "b";
@@ -5125,7 +5156,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 		if (!cg_plan_write(p, mem, dir, "devices.allow",
 				   cg_default_devices[i], "devices"))
 			return no_memory(e);
-	return true;
+	return p->d[dir].h->v2 || dev_check(p, first, e);
 }
 
 /* Is anything denied? */
@@ -5177,7 +5208,11 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	    !cg_plan_hugepages(p, host, r, o, mem, e))
 		return false;
 	*nodev = cg_denies(r) && (dev < 0 || (host->h[dev].v2 && !host->bpf));
-	if (cg_denies(r) && !*nodev && !cg_plan_devices(p, dev, r, mem, e))
+	/* where nothing was denied before, nothing need be allowed; a v1 group
+	 * that was there may have been told */
+	if (r->devices.n && dev >= 0 && !*nodev &&
+	    (cg_denies(r) || !host->h[dev].v2) &&
+	    !cg_plan_devices(p, dev, r, mem, e))
 		return false;
 	if (r->unified.n && v2 < 0) {
 		fail(e, "linux.resources.unified: no cgroup v2 file system is "
@@ -5239,8 +5274,9 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 }
 
 /* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. */
-static void cg_enable(const char *path)
+ * that cannot be had is missed where its file is written. A group with processes
+ * takes none but threaded ones, and is another group then: only if asked. */
+static void cg_enable(const char *path, bool asked)
 {
 	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
@@ -5256,7 +5292,7 @@ static void cg_enable(const char *path)
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf))
+	if (io_put(AT_FDCWD, name, buf) || (errno == EBUSY && !asked))
 		return;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
 		io_put(AT_FDCWD, name, p);
@@ -5275,20 +5311,22 @@ static void cg_thread(const char *path)
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
  * between two of our steps, so a missing one is made again. */
-static bool cg_make_dir(struct cg_dir *d, struct err *e)
+static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
 {
 	char path[PATH_MAX];
-	size_t n = d->keep, len = strlen(d->path);
+	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
+	size_t len = strlen(d->path), there = d->keep;
 	bool cpuset = cg_has(d->h->ctrls, "cpuset");
 	int tries = 0;
 
-	while (n < len) {
-		size_t next = n + 1 + strcspn(d->path + n + 1, "/");
-
+	for (; n < len; n = next) {
+		next = n + 1 + strcspn(d->path + n + 1, "/");
 		if (d->h->v2) {
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
-			cg_enable(path);
+			cg_enable(path, asked);
 		}
+		if (n < there)
+			continue;
 		text_to(path, sizeof path, "%.*s", (int)next, d->path);
 		if (mkdir(path, 0755) == 0) {
 			if (cpuset && !cg_fill_cpuset(path, e))
@@ -5298,12 +5336,10 @@ static bool cg_make_dir(struct cg_dir *d, struct err *e)
 		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
-			n = strlen(d->h->mount);
-			continue;
+			there = next = strlen(d->h->mount);
 		} else if (!tries) {	/* somebody else's, since cg_probe() */
 			d->keep = next;
 		}
-		n = next;
 	}
 	return true;
 }
@@ -5336,7 +5372,8 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(file, "."), file);
 	text_to(name, sizeof name, "%s/cgroup.type", d->path);
 	if (io_get(AT_FDCWD, name, list, sizeof list) > 0 &&
-	    str_after(list, "threaded"))
+	    str_after(list, "threaded") &&
+	    !cg_has("cpu,cpuset,perf_event,pids", ctrl))
 		return hint(e, "the group is threaded, as the one above it is, "
 			    "and such have cpu, cpuset, perf_event and pids "
 			    "only");
@@ -5495,22 +5532,13 @@ static void bpf_return(struct bpf_program *b, bool yes)
 	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* One line of a devices file, "c 1:* rw". False: nothing ahead of it counts. */
+/* One line of a devices file. False: nothing ahead of it counts. */
 static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 {
-	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
-	bool all = *line == 'a';
-	int access = all ? 7 : (strchr(word, 'm') ? 1 : 0) |
-		     (strchr(word, 'r') ? 2 : 0) | (strchr(word, 'w') ? 4 : 0);
-	int body = access == 7 ? 2 : 4, k;
-	long long want[3] = { -1, -1, -1 };	/* type, major, minor */
+	struct dev_rule r = dev_rule(line);
+	int access = r.access, body = access == 7 ? 2 : 4, k;
+	long long want[3] = { r.type ? r.type : -1, r.major, r.minor };
 
-	if (!all) {
-		want[0] = *line == 'b' ? 1 : 2;
-		num_signed(line + 2, strspn(line + 2, "0123456789"), &want[1]);
-		num_signed(minor + 1, strspn(minor + 1, "0123456789"),
-			   &want[2]);
-	}
 	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
 		if (want[k] >= 0)
 			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
@@ -5524,7 +5552,7 @@ static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 		bpf_add(b, K_BPF_JA, 0, 0, 2, 0);
 	}
 	bpf_return(b, allow);
-	return !all;
+	return r.type;
 }
 
 /* The rules are writes[0..n). */
@@ -5615,6 +5643,19 @@ static bool bpf_attach_child(const struct bpf_program *b, int group)
 	status = pid < 0 ? 0 : io_reap(pid);
 	errno = pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 	return pid > 0 && errno == 0;
+}
+
+/* The policy of a container that had this group before. */
+static void bpf_drop(const char *path)
+{
+	autofd group = io_open(path, O_RDONLY | O_DIRECTORY), old = -1;
+	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE, 0, 0 };
+
+	if (group >= 0)
+		old = bpf_find(group);
+	at.program = (uint32_t)old;
+	if (old >= 0)
+		sys_bpf(K_BPF_DETACH, &at, sizeof at);
 }
 
 static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
@@ -5774,17 +5815,32 @@ static bool cg_delegate(const struct cg_plan *p, const struct cg_dir *d,
 	return true;
 }
 
+static bool cg_has_devices(const struct cg_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->nw; i++)
+		if (cg_is_device(&p->w[i]))
+			return true;
+	return false;
+}
+
 static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e) &&
-			  cg_delegate(p, d, e);
+		for (k = 0; k < p->nw && p->w[k].dir != i; k++)
+			;
+		d->ours = cg_make_dir(d, k < p->nw, e) &&
+			  cg_check_empty(d, e) && cg_delegate(p, d, e);
+		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
+		    !cg_has_devices(p))
+			bpf_drop(d->path);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours)
