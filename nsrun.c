@@ -300,6 +300,7 @@ enum {
 	K_IFLA_NET_NS_PID	= 19,
 	K_IFLA_IFALIAS		= 20,
 	K_IFLA_STATS64		= 23,		/* 2.6.35 */
+	K_IFLA_GROUP		= 27,		/* 2.6.39 */
 	K_IFLA_INFO_KIND	= 1,
 	K_IFLA_INFO_DATA	= 2,
 	K_VETH_INFO_PEER	= 1,
@@ -6997,11 +6998,19 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
  * it goes over rtnetlink, which is there even where the kernel has no IPv4.
  *
  * What stays on the host is found again without any record: a link's alias
- * says whose it is, "nsrun ID", that of a bridge that we made is "nsrun", and
- * the rules for masquerade and publish are tables of nf_tables called after
- * the container. A lock on the state root keeps the last who leaves a bridge
- * from removing it under one who comes.
+ * says whose it is, "nsrun ID", and before it has one its group does, which it
+ * is born with; a bridge that we made has a group of its own; and the rules for
+ * masquerade and publish are tables of nf_tables called after the container. A
+ * lock on the state root keeps the last who leaves a bridge from removing it
+ * under one who comes.
  */
+
+enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
+
+static int net_group(const char *id)
+{
+	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
+}
 
 struct nl_msg {			/* one or more, as they are sent */
 	_Alignas(8) char buf[8192];
@@ -7549,16 +7558,25 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 
 /* What a reply tells of a link. */
 struct net_link {
-	int		index, master;
+	int		index, master, group;
 	char		alias[128];
 };
+
+static int net_number(const char *p, size_t n, unsigned type)
+{
+	size_t len;
+	int v = 0;
+
+	p = nl_find(p, n, type, &len);
+	if (p && len == sizeof v)
+		memcpy(&v, p, sizeof v);
+	return v;
+}
 
 static void net_see_link(void *data, const char *body, size_t n)
 {
 	struct net_link *l = data;
 	struct k_ifinfo i;
-	const char *p;
-	size_t len;
 
 	if (n < sizeof i)
 		return;
@@ -7566,10 +7584,8 @@ static void net_see_link(void *data, const char *body, size_t n)
 	l->index = i.index;
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
-	p = nl_find(body + sizeof i, n - sizeof i, K_IFLA_MASTER, &len);
-	l->master = 0;
-	if (p && len == 4)
-		memcpy(&l->master, p, 4);
+	l->master = net_number(body + sizeof i, n - sizeof i, K_IFLA_MASTER);
+	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
 }
 
 /* A link of the namespace of the socket by its name. */
@@ -7708,12 +7724,13 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 		return e->num == ENODEV ? hint(e, "bridge_address would have "
 					       "it made") : false;
 	*index = l.index;
-	if (l.index && !str_eq(l.alias, "nsrun"))
+	if (l.index && l.group != NET_GROUP)
 		return true;		/* somebody else's, and well so */
 	if (!l.index) {
 		nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 			sizeof none);
 		nl_str(&m, K_IFLA_IFNAME, name);
+		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
 		info = nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m, info);
@@ -7721,11 +7738,6 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
 		*index = l.index;
-		nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){
-			.index = l.index }, sizeof none);
-		nl_str(&m, K_IFLA_IFALIAS, "nsrun");
-		if (!nl_call(s, &m, NULL, NULL, e))
-			return wrap(e, "mark the bridge %s", name);
 	}
 	return (net_add_address(s, l.index, &f->bridge[0], e) &&
 		net_add_address(s, l.index, &f->bridge[1], e) &&
@@ -7748,7 +7760,7 @@ static void net_put_link(struct nl_msg *m, const struct net_if *f, int pid)
 }
 
 static bool net_make_pair(int s, const struct net_if *f, const char *host,
-			  int pid, struct err *e)
+			  int group, int pid, struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	size_t info, data, peer;
@@ -7757,6 +7769,7 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	nl_str(&m, K_IFLA_IFNAME, host);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	if (f->s->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
 	if (f->s->txqlen.set)
@@ -7822,7 +7835,7 @@ static bool net_veth(int s, const struct net_if *f, const char *id,
 		else
 			text_to(host, sizeof host, "veth%x",
 				hash + i * 2654435761U);
-		if (net_make_pair(s, f, host, pid, e))
+		if (net_make_pair(s, f, host, net_group(id), pid, e))
 			return net_host_end(s, f, host, bridge, alias, e);
 		if (e->num != EEXIST || f->s->host_name)
 			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
@@ -8258,7 +8271,7 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 /* Looks for a link of that alias, and counts the ports of a bridge. */
 struct net_search {
 	const char	*alias;
-	int		index, bridge, ports;
+	int		group, index, bridge, ports;
 };
 
 static void net_see_all(void *data, const char *body, size_t n)
@@ -8267,76 +8280,105 @@ static void net_see_all(void *data, const char *body, size_t n)
 	struct net_link l = { 0 };
 
 	net_see_link(&l, body, n);
-	if (f->alias && str_eq(l.alias, f->alias))
+	if (f->alias && (*l.alias ? str_eq(l.alias, f->alias) :
+			 l.group == f->group))
 		f->index = l.index;
 	f->ports += f->bridge && l.master == f->bridge;
 }
 
-static bool net_dump(int s, struct net_search *f)
+static bool net_dump(int s, struct net_search *f, struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
-	struct err ignored;
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_GETLINK, K_NLM_DUMP, &none, sizeof none);
-	return nl_call(s, &m, net_see_all, f, &ignored);
+	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
 }
 
-static void net_remove(int s, int index)
+/* It may go by itself, with its other end. */
+static bool net_remove(int s, int index, struct err *e)
 {
-	struct err ignored;
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_DELLINK, 0, &(struct k_ifinfo){ .index = index },
 		sizeof(struct k_ifinfo));
-	nl_call(s, &m, NULL, NULL, &ignored);
+	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
+	       wrap(e, "remove a link");
 }
 
 /* A bridge of ours that has no port any more. */
-static void net_drop_bridge(int s, const char *name)
+static bool net_drop_bridge(int s, const char *name, struct err *e)
 {
 	struct net_search f = { .alias = NULL };
-	struct err ignored;
 	struct net_link l;
 
-	if (!net_get(s, name, &l, &ignored) || !str_eq(l.alias, "nsrun"))
-		return;
+	if (!net_get(s, name, &l, e))
+		return e->num == ENODEV;
+	if (l.group != NET_GROUP)
+		return true;
 	f.bridge = l.index;
-	if (net_dump(s, &f) && !f.ports)
-		net_remove(s, l.index);
+	return net_dump(s, &f, e) && (f.ports || net_remove(s, l.index, e));
 }
 
-/* What net_make() left on the host, also if its nsrun was killed. */
-static void net_drop(const struct spec *spec, const char *id, int root)
+static bool net_drop_links(const struct spec *spec, const char *id,
+			   struct err *e)
 {
-	char alias[ID_MAX + 8], table[ID_MAX + 8];
-	autofd s = -1, nat = -1, lock = -1;
-	struct err ignored;
-	struct nl_msg m;
+	char alias[ID_MAX + 8];
+	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	bool ok = s >= 0;
 	size_t i;
+
+	text_to(alias, sizeof alias, "nsrun %s", id);
+	while (ok) {
+		struct net_search f = { .alias = alias,
+					.group = net_group(id) };
+
+		ok = net_dump(s, &f, e);
+		if (!f.index)
+			break;
+		ok = ok && net_remove(s, f.index, e);
+	}
+	for (i = 0; ok && i < spec->networks.n; i++)
+		ok = !spec->networks.v[i].bridge ||
+		     net_drop_bridge(s, spec->networks.v[i].bridge, e);
+	return ok;
+}
+
+static bool net_drop_tables(const char *id, struct err *e)
+{
+	char table[ID_MAX + 8];
+	autofd s = nl_socket(K_NETLINK_NETFILTER, e);
+	struct nl_msg m;
+	bool ok = s >= 0 || e->num == EPROTONOSUPPORT;
 	int k;
 
-	lock = net_lock(root);
-	text_to(alias, sizeof alias, "nsrun %s", id);
-	s = nl_socket(K_NETLINK_ROUTE, &ignored);
-	while (s >= 0) {
-		struct net_search f = { .alias = alias };
-
-		if (!net_dump(s, &f) || !f.index)
-			break;
-		net_remove(s, f.index);
-	}
-	for (i = 0; s >= 0 && i < spec->networks.n; i++)
-		if (spec->networks.v[i].bridge)
-			net_drop_bridge(s, spec->networks.v[i].bridge);
 	net_table_name(table, id);
-	nat = nl_socket(K_NETLINK_NETFILTER, &ignored);
-	for (k = 0; nat >= 0 && k < 2; k++) {
+	for (k = 0; ok && s >= 0 && k < 2; k++) {
 		nft_begin(&m);
 		nft_add(&m, K_NFT_DELTABLE, 0, k ? AF_INET6 : AF_INET);
 		nl_str(&m, K_NFTA_TABLE_NAME, table);
-		nft_commit(nat, &m, &ignored);
+		/* where there is none: ENOENT, or what old kernels say to a
+		 * family or a subsystem that they do not have */
+		ok = nft_commit(s, &m, e) || e->num == ENOENT ||
+		     e->num == EAFNOSUPPORT || e->num == EOPNOTSUPP ||
+		     e->num == EINVAL || wrap(e, "remove the table %s", table);
 	}
+	return ok;
+}
+
+/* What net_make() left on the host, also if its nsrun was killed. */
+static bool net_drop(const struct spec *spec, const char *id, int root,
+		     struct err *e)
+{
+	autofd lock = -1;
+	bool nat = false;
+	size_t i;
+
+	lock = net_lock(root);
+	for (i = 0; i < spec->networks.n; i++)
+		nat |= spec->networks.v[i].masquerade ||
+		       spec->networks.v[i].publish.n;
+	return net_drop_links(spec, id, e) && (!nat || net_drop_tables(id, e));
 }
 
 /* The interfaces of the namespace that the caller is in. */
@@ -12818,8 +12860,10 @@ static void verb_undo(struct ctr *c)
 	}
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
-	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n)
-		net_drop(c->spec, c->o->id, c->state_root);
+	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n &&
+	    !net_drop(c->spec, c->o->id, c->state_root, &e) &&
+	    !net_drop(c->spec, c->o->id, c->state_root, &e))	/* once more */
+		log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;
