@@ -5037,9 +5037,8 @@ static void cg_try(struct cg_host *c)
 	dir = io_open(h->mount, O_RDONLY | O_DIRECTORY);
 	q.target = (uint32_t)dir;
 	/* what goes wrong in another way is told when it is attached */
-	c->bpf = dir >= 0 && (sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
-			      !(no_syscall(errno) || errno == EINVAL ||
-				errno == EACCES));
+	c->bpf = dir < 0 || sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
+		 !(no_syscall(errno) || errno == EINVAL || errno == EACCES);
 	/* of a delegated subtree the top may be all that is ours */
 	h->below = geteuid() != 0 &&
 		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
@@ -7278,6 +7277,35 @@ static size_t net_size(const struct net_addr *a)
 	return a->family == AF_INET ? 4 : 16;
 }
 
+/* As inet_ntop(3), which needs the whole of printf, and a floating point unit.
+ * The longest run of zeros, the first of equals, is "::" (RFC 5952). */
+static void net_text(struct text *t, const struct net_addr *a)
+{
+	int i, k, from = 8, most = 1;	/* one alone is written out */
+
+	if (a->family == AF_INET) {
+		text_add(t, "%u.%u.%u.%u", a->b[0], a->b[1], a->b[2], a->b[3]);
+		return;
+	}
+	for (i = 0; i < 8; i = k + 1) {
+		for (k = i; k < 8 && !a->b[2 * k] && !a->b[2 * k + 1]; k++)
+			;
+		if (k - i > most) {
+			most = k - i;
+			from = i;
+		}
+	}
+	for (i = 0; i < 8; i++) {
+		if (i == from) {
+			text_add(t, i ? ":" : "::");
+			i += most - 1;
+			continue;
+		}
+		text_add(t, i < 7 ? "%x:" : "%x",
+			 (unsigned)a->b[2 * i] << 8 | a->b[2 * i + 1]);
+	}
+}
+
 /* ADDRESS or ADDRESS/PREFIX, as many characters as n. */
 static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 {
@@ -7500,7 +7528,7 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 			 struct err *e)
 {
 	const struct strs *lists[] = { &d->servers, &d->search, &d->options };
-	char *resolv, *hosts, text[INET6_ADDRSTRLEN];
+	char *resolv, *hosts, text[64];
 	size_t i, k;
 
 	for (k = 0; k < COUNT(lists); k++)
@@ -7518,11 +7546,13 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 	hosts = mem_text(mem, "127.0.0.1 localhost\n::1 localhost\n");
 	for (i = 0; hosts && hostname && i < p->n; i++)
 		for (k = 0; hosts && k < 2; k++)
-			if (p->v[i].addr[k].family &&
-			    inet_ntop(p->v[i].addr[k].family,
-				      p->v[i].addr[k].b, text, sizeof text))
+			if (p->v[i].addr[k].family) {
+				struct text t = TEXT(text);
+
+				net_text(&t, &p->v[i].addr[k]);
 				hosts = mem_text(mem, "%s%s %s\n", hosts, text,
 						 hostname);
+			}
 	p->files[0] = resolv;
 	p->files[1] = hosts;
 	p->files[2] = hostname ? mem_text(mem, "%s\n", hostname) : NULL;
@@ -7606,7 +7636,8 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 {
 	const struct k_ifaddr h = { a->family, a->prefix, 0, 0,
 				    (uint32_t)index };
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[64];
+	struct text t = TEXT(text);
 	struct nl_msg m;
 
 	if (!a->family)
@@ -7616,7 +7647,7 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	nl_put(&m, K_IFA_ADDRESS, a->b, net_size(a));
 	if (a->family == AF_INET6)	/* ours by plan: usable at once */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
-	inet_ntop(a->family, a->b, text, sizeof text);
+	net_text(&t, a);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "add the address %s/%u", text, a->prefix);
 }
@@ -8415,7 +8446,7 @@ static void net_see_stats(void *data, const char *body, size_t n)
 static void net_see_address(void *data, const char *body, size_t n)
 {
 	struct net_tell *t = data;
-	char text[INET6_ADDRSTRLEN];
+	struct net_addr at = { 0 };
 	struct k_ifaddr a;
 	const char *p;
 	size_t len, i;
@@ -8427,16 +8458,19 @@ static void net_see_address(void *data, const char *body, size_t n)
 	if (!p)			/* IPv6 has no peers */
 		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
 			    &len);
-	if (!p || len < (a.family == AF_INET ? 4 : 16) ||
-	    !inet_ntop(a.family, p, text, sizeof text))
+	at.family = a.family;
+	if (!p || len < net_size(&at))
 		return;
+	memcpy(at.b, p, net_size(&at));
 	for (i = 0; i < t->n; i++) {
 		struct text to = TEXT(t->v[i].addresses);
 
 		if (t->index[i] != (int)a.index)
 			continue;
 		to.len = strlen(to.p);
-		text_add(&to, "%s%s/%u", to.len ? " " : "", text, a.prefix);
+		text_add(&to, "%s", to.len ? " " : "");
+		net_text(&to, &at);
+		text_add(&to, "/%u", a.prefix);
 	}
 }
 
@@ -11130,11 +11164,12 @@ static void plan_put_mount(struct text *t, const struct mnt *m)
 static void plan_put_addr(struct text *t, const char *word,
 			  const struct net_addr *a)
 {
-	char text[INET6_ADDRSTRLEN];
-
-	if (a->family && inet_ntop(a->family, a->b, text, sizeof text))
-		text_add(t, a->prefix == 8 * net_size(a) ? "%s%s" : "%s%s/%u",
-			 word, text, a->prefix);
+	if (!a->family)
+		return;
+	text_add(t, "%s", word);
+	net_text(t, a);
+	if (a->prefix != 8 * net_size(a))
+		text_add(t, "/%u", a->prefix);
 }
 
 static void plan_put_net(struct text *t, const struct net_plan *p)

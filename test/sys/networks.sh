@@ -16,7 +16,9 @@
 need root net
 ip link set lo up
 br=br$$
-busybox=$(command -v busybox)
+for busybox in /bin/busybox /usr/bin/busybox ''; do
+	[ ! -x "$busybox" ] || break
+done
 stay='"signal-wait","15"'
 
 # NAME NETWORKS [ARGS [TOP]]: a running container of that name; what it says is
@@ -91,7 +93,7 @@ for pair in "b 10.77.0.2" "b fd77::2" "a 10.77.0.1" "a fd77::1"; do
 	check "$1 reaches $2 at once" [ "$?" = 0 ]
 done
 for to in 10.77.0.2 fd77::3; do
-	out=$(busybox ping -c 1 -W 2 $to 2>&1)
+	out=$($busybox ping -c 1 -W 2 $to 2>&1)
 	check "the host reaches $to" [ "$?" = 0 ]
 done
 
@@ -134,7 +136,7 @@ box p '{"type":"veth","name":"up0","host_interface_name":"web-up0",
 	"address":"10.78.0.2/30","host_address":"10.78.0.1/30",
 	"ipv6_address":"fd78::2/64","host_ipv6_address":"fd78::1/64"}'
 check_is "a pair without a bridge" "$status$err" 0
-out=$(busybox ping -c 1 -W 2 10.78.0.2 2>&1)
+out=$($busybox ping -c 1 -W 2 10.78.0.2 2>&1)
 check "is reached" [ "$?" = 0 ]
 out=$(in_box p ping -c 1 -W 2 fd78::1)
 check "and reaches the host" [ "$?" = 0 ]
@@ -175,7 +177,7 @@ if ip link add up$$ type veth peer name far$$ 2>/dev/null; then
 	box m '{"type":"macvlan","name":"mac0","host_interface_name":"up'$$'",
 		"address":"10.80.0.2/24","mac_address":"02:00:00:00:80:02"}'
 	if [ $status = 0 ]; then
-		out=$(busybox ping -c 1 -W 2 10.80.0.2 2>&1)
+		out=$($busybox ping -c 1 -W 2 10.80.0.2 2>&1)
 		check "a macvlan is reached" [ "$?" = 0 ]
 	else
 		skip "macvlan" "$err"
@@ -184,7 +186,7 @@ if ip link add up$$ type veth peer name far$$ 2>/dev/null; then
 	box i '{"type":"ipvlan","name":"ipv0","host_interface_name":"up'$$'",
 		"mode":"l2","address":"10.80.0.3/24"}'
 	if [ $status = 0 ]; then
-		out=$(busybox ping -c 1 -W 2 10.80.0.3 2>&1)
+		out=$($busybox ping -c 1 -W 2 10.80.0.3 2>&1)
 		check "an ipvlan is reached" [ "$?" = 0 ]
 	else
 		skip "ipvlan" "$err"
@@ -193,7 +195,7 @@ if ip link add up$$ type veth peer name far$$ 2>/dev/null; then
 	box y '{"type":"phys","name":"wan","host_interface_name":"up'$$'",
 		"address":"10.80.0.4/24"}'
 	check_is "a device moves in" "$status$err" 0
-	out=$(busybox ping -c 1 -W 2 10.80.0.4 2>&1)
+	out=$($busybox ping -c 1 -W 2 10.80.0.4 2>&1)
 	check "and is reached" [ "$?" = 0 ]
 	end_box y
 	ip link del far$$ 2>/dev/null
@@ -351,7 +353,7 @@ done)
 check_is "$many containers on one bridge, ten at a time" "$failures" ""
 reached=0
 for i in $(seq 1 $many); do
-	! busybox ping -c 1 -W 2 10.77.0.$((i + 1)) >"$T/ping" 2>&1 ||
+	! $busybox ping -c 1 -W 2 10.77.0.$((i + 1)) >"$T/ping" 2>&1 ||
 		reached=$((reached + 1))
 done
 check_is "each is reached" $reached $many
