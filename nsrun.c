@@ -8252,8 +8252,12 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 		}
 		for (i = 0; i < p->n; i++)
 			if (!nft_network(s, &p->v[i], &p->v[i].addr[k], table,
-					 e))
-				return wrap(e, "networks[%u]", (unsigned)i);
+					 e)) {
+				wrap(e, "networks[%u]", (unsigned)i);
+				return e->num == ENOENT ?
+				       hint(e, "does the kernel have nft_nat, "
+					    "nft_masq and nft_fib?") : false;
+			}
 		if (!net_forward(k, proc, o, e))
 			return false;
 	}

@@ -78,7 +78,8 @@ archive() {
 
 fetch() {
 	deb_need "${qemu%% *}=$pkg" cpio=cpio timeout=coreutils xz=xz-utils
-	[ ! -e "$dir/initramfs" ] || return 0
+	# one of other modules is made again
+	[ "$(cat "$dir/modules" 2>/dev/null)" != "$modules" ] || return 0
 	new=$dir.new root=$dir.new/root
 	rm -rf "$new"
 	# The first package only names the kernel of the day.
@@ -114,6 +115,7 @@ fetch() {
 	chmod 755 "$root/init"
 	archive "$root" > "$new/initramfs"
 	find "$new/debs" -path '*/boot/vmlinu*' -exec mv {} "$new/kernel" \;
+	echo "$modules" > "$new/modules"
 	rm -rf "$new/debs" "$root" "$dir"
 	mv "$new" "$dir"
 }
