@@ -257,7 +257,8 @@ gone
 if ours "runc's statistics" && able "runc's statistics" runc; then
 	keys()
 	{
-		cut -d ' ' -f 1 "$T/flat" | sed 's/\.[0-9][0-9]*/.N/g' | sort -u
+		# but what a list has
+		sed 's/ .*//; /\.[0-9]/d' "$T/flat" | sort
 	}
 	go
 	stats
@@ -302,6 +303,7 @@ declined "nor one that is not there" "does not exist" 1 ""
 # OPTIONS..: events of $ID in the background, into $T/events
 follow()
 {
+	: >"$T/events"
 	"$NSRUN" --root "$STATE" events "$@" $ID >"$T/events" \
 		2>"$T/events.err" &
 	follower=$!
@@ -568,7 +570,7 @@ bomb()
 	verb start $ID
 	many()
 	{
-		[ "$(cat "$place/pids.current")" -ge 500 ]
+		[ "$(wc -l <"$place/cgroup.procs")" -ge 500 ]
 	}
 	check "$1: a bomb of 500" wait_for many
 	verb kill --all $ID KILL
@@ -576,7 +578,7 @@ bomb()
 	check "$1: init ends" wait_for in_state stopped
 	none()
 	{
-		[ "$(cat "$place/pids.current")" = 0 ]
+		[ -z "$(cat "$place/cgroup.procs")" ]
 	}
 	check "$1: nobody is left" wait_for none
 	verb delete $ID
