@@ -826,28 +826,39 @@ static int do_fork(char **a)
 	return 0;
 }
 
+static long long clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
 /* As many processes as can be, for so many seconds: each but the first is soon
- * replaced by its child, so that none of them has the same pid for long. */
+ * replaced by its child, so that none of them has the same pid for long. They
+ * nap for as long as a thousand forks take, to leave others some time. */
 static int do_bomb(char **a)
 {
-	struct timespec now, nap = { 0, 40000000 };
+	long long begin = clock_ns(), end = begin + atoll(a[0]) * 1000000000;
+	struct timespec nap = { 0, 0 };
 	bool first = true;
-	time_t end;
 	pid_t pid;
 
 	printf("bomb\n");
 	fflush(stdout);
 	signal(SIGCHLD, SIG_IGN);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	for (end = now.tv_sec + atoi(a[0]); now.tv_sec < end; ) {
+	while (clock_ns() < end) {
 		pid = fork();
+		if (!nap.tv_sec && !nap.tv_nsec) {
+			nap.tv_sec = (clock_ns() - begin) / 1000000;
+			nap.tv_nsec = (clock_ns() - begin) % 1000000 * 1000;
+		}
 		if (!pid)
 			first = false;
 		else if (pid > 0 && !first)
 			_exit(0);
 		if (pid < 0 || !first)
 			nanosleep(&nap, NULL);
-		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 	if (!first)
 		_exit(0);
