@@ -11802,7 +11802,8 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
-extern char __executable_start[], etext[];	/* by the linker, end(3) */
+/* By the linker: where code and constants begin, and what is written to. */
+extern char __executable_start[], __init_array_start[];
 
 /* A created container waits for `start`, whose connection takes P's place.
  * Pid 1 ignores what it has no handler for, so signals are read instead. */
@@ -11822,7 +11823,8 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	/* it may be long: the code that was needed so far comes back, if it is
 	 * needed again, from the file */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
-		(size_t)(etext - __executable_start), MADV_DONTNEED);
+		((uintptr_t)__init_array_start & ~4095UL) -
+		((uintptr_t)__executable_start & ~4095UL), MADV_DONTNEED);
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0 || getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED,
 				      &creator, &size) < 0)
