@@ -5273,14 +5273,32 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	return true;
 }
 
+/* Is something to be written to a file of the controller? */
+static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
+		     const char *ctrl)
+{
+	const char *rest;
+	size_t i;
+
+	for (i = 0; i < p->nw; i++) {
+		rest = str_after(p->w[i].file, ctrl);
+		if (&p->d[p->w[i].dir] == d && rest && *rest == '.')
+			return true;
+	}
+	return false;
+}
+
 /* Controllers come into the children of a v2 group only if it is told so. One
  * that cannot be had is missed where its file is written. A group with processes
- * takes none but threaded ones, and is another group then: only if asked. */
-static void cg_enable(const char *path, bool asked)
+ * takes only threaded ones, and is another kind of group from then on: it gets
+ * none but those that are needed. */
+static void cg_enable(const char *path, const struct cg_plan *plan,
+		      const struct cg_dir *d)
 {
 	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
 	char *save;
+	bool busy;
 
 	*buf = 0;
 	text_to(name, sizeof name, "%s/cgroup.controllers", path);
@@ -5292,10 +5310,12 @@ static void cg_enable(const char *path, bool asked)
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf) || (errno == EBUSY && !asked))
+	if (io_put(AT_FDCWD, name, buf))
 		return;
+	busy = errno == EBUSY;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
-		io_put(AT_FDCWD, name, p);
+		if (!busy || cg_wants(plan, d, p + 1))
+			io_put(AT_FDCWD, name, p);
 }
 
 /* Below a threaded group only threaded ones can be used. */
@@ -5311,7 +5331,8 @@ static void cg_thread(const char *path)
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
  * between two of our steps, so a missing one is made again. */
-static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
+static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
+			struct err *e)
 {
 	char path[PATH_MAX];
 	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
@@ -5323,7 +5344,7 @@ static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
 		next = n + 1 + strcspn(d->path + n + 1, "/");
 		if (d->h->v2) {
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
-			cg_enable(path, asked);
+			cg_enable(path, p, d);
 		}
 		if (n < there)
 			continue;
@@ -5829,15 +5850,13 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		for (k = 0; k < p->nw && p->w[k].dir != i; k++)
-			;
-		d->ours = cg_make_dir(d, k < p->nw, e) &&
-			  cg_check_empty(d, e) && cg_delegate(p, d, e);
+		d->ours = cg_make_dir(p, d, e) && cg_check_empty(d, e) &&
+			  cg_delegate(p, d, e);
 		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
