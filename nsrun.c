@@ -2808,9 +2808,9 @@ enum field_kind {
 
 /* The ranges of integers, as numbers for the tables. */
 enum range { R_ANY, R_ID, R_POSITIVE, R_BURST, R_BYTES, R_RUNTIME, R_UMASK,
-	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR,
-	     R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_WEIGHT,
-	     R_SWITCH, R_OOM, R_PATH, R_PID };
+	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR,
+	     R_MINOR, R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT,
+	     R_WEIGHT, R_SWITCH, R_OOM, R_PATH, R_PID };
 
 static const struct {
 	long long min, max;
@@ -5289,9 +5289,9 @@ static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 }
 
 /* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. A group with processes
- * takes only threaded ones, and is another kind of group from then on: it gets
- * none but those that are needed. */
+ * that cannot be had is missed where its file is written. A group with
+ * processes takes only threaded ones, and is another kind of group from then
+ * on: it gets none but those that are needed. */
 static void cg_enable(const char *path, const struct cg_plan *plan,
 		      const struct cg_dir *d)
 {
