@@ -6461,10 +6461,10 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 	return fd_take(&event);
 }
 
-/* Did it happen since the last call? v1 tells of an event before it counts it,
- * and of the end of the group too. */
+/* Did it happen since the last call? told: the watch says so. v1 does before it
+ * counts, and at the end of the group too; v2 may do so late. */
 static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
-		       unsigned long long *seen)
+		       bool told, unsigned long long *seen)
 {
 	int h = cg_find(host, "memory");
 	unsigned long long now;
@@ -6472,7 +6472,7 @@ static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
 	const char *n;
 
 	if (!host->h[h].v2)
-		return access(p->d[h].path, F_OK) == 0;
+		return told && access(p->d[h].path, F_OK) == 0;
 	text_to(path, sizeof path, "%s/memory.events", p->d[h].path);
 	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
 		return false;
@@ -13878,11 +13878,12 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 	long long next = now_ms() + interval, wait;
 	unsigned long long seen = 0;
 	char drain[4096];
+	bool told, ended;
 
 	if (*e->text)
 		return false;
 	if (oom >= 0)
-		cg_had_oom(&c->plan.cg, &c->host.cg, &seen);
+		cg_had_oom(&c->plan.cg, &c->host.cg, false, &seen);
 	for (;;) {
 		wait = next - now_ms();
 		wait = wait < 0 ? 0 : wait > interval ? interval : wait;
@@ -13891,12 +13892,14 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 			wait = 100;
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
 			return sysfail(e, "wait for an event");
-		if (p[0].revents && read(oom, drain, sizeof drain) > 0 &&
-		    cg_had_oom(&c->plan.cg, &c->host.cg, &seen) &&
+		told = p[0].revents && read(oom, drain, sizeof drain) > 0;
+		ended = p[1].revents || !state_alive(c->host.proc,
+					c->state.pid, c->state.start);
+		if ((told || (ended && oom >= 0)) &&
+		    cg_had_oom(&c->plan.cg, &c->host.cg, told, &seen) &&
 		    !event_put(c, fd, true, e))
 			return false;
-		if (p[1].revents || p[2].revents ||
-		    !state_alive(c->host.proc, c->state.pid, c->state.start))
+		if (ended || p[2].revents)
 			return true;
 		if (now_ms() < next)
 			continue;
