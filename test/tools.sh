@@ -7,11 +7,11 @@ set -eu
 
 build="cc=gcc musl-gcc=musl-tools make=make"
 check="clang=clang shellcheck=shellcheck busybox=busybox-static ip=iproute2
-	script=bsdutils unshare=util-linux"
+	nft=nftables script=bsdutils unshare=util-linux"
 [ ! -f /etc/alpine-release ] || {
 	build="cc=gcc make=make"	# its libc is musl, and so is its gcc's
 	check="clang=clang shellcheck=shellcheck ip=iproute2
-		script=util-linux-misc unshare=util-linux-misc"
+		nft=nftables script=util-linux-misc unshare=util-linux-misc"
 }
 
 lacking=

@@ -89,7 +89,7 @@ boot() {
 jobs() {
 	case $1 in
 	amd64)	echo sys:run,process,stdio,escape,selfprotect,resources,update
-		echo sys:namespaces,mounts,cgroup,events,root,devices,errors,exec-errors,userns ;;
+		echo sys:namespaces,mounts,cgroup,networks,events,root,devices,errors,exec-errors,userns ;;
 	amd64-*) echo sys:mounts,root,devices,userns ;;
 	esac
 	echo default
