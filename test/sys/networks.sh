@@ -38,7 +38,9 @@ caps="CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE"
 
 # An empty directory that shall not be written to, and a shell with ping.
 mkdir "$T/victim"
-cp "$(command -v busybox)" "$B/rootfs/bin/busybox"
+busybox=$(command -v busybox)
+[ -x "$busybox" ] || busybox=/bin/busybox	# of a shell that is one itself
+cp "$busybox" "$B/rootfs/bin/busybox"
 made bin/busybox
 
 # ---- the words of this script ----------------------------------------------
@@ -629,11 +631,18 @@ fi
 kill -KILL "$(pid_of a)"
 down a b
 nothing_left "rules, links and bridge are gone"
-up a "$(on_bridge 2 '"publish":["8080:80/udp"]')"
-says "without hairpin_mode not from itself" \
-	"error ask 10.203.0.1: Resource temporarily unavailable" \
-	a ask 10.203.0.1 8080 1
-down a
+# Where a bridge gives to nf_tables what it passes on, the way back to oneself
+# is within the bridge; elsewhere it is over the host, hairpin_mode or not.
+if grep -qs 1 /proc/sys/net/bridge/bridge-nf-call-iptables; then
+	up a "$(on_bridge 2 '"publish":["8080:80/udp"]')"
+	says "without hairpin_mode not from itself" \
+		"error ask 10.203.0.1: Resource temporarily unavailable" \
+		a ask 10.203.0.1 8080 1
+	down a
+else
+	skip "without hairpin_mode not from itself" \
+		"this kernel has no br_netfilter"
+fi
 fi
 
 # ---- dns ----------------------------------------------------------------------------
