@@ -184,6 +184,7 @@ pair()
 	done
 }
 
+: >"$T/serve"
 own_links
 
 # ---- two on a bridge --------------------------------------------------------
@@ -375,6 +376,20 @@ done
 down a
 nothing_left "all of it goes"
 
+able "networks in a user namespace" userns && {
+	config caps="$caps" ns="user pid mount ipc uts network" \
+		top="\"networks\":[$(on_bridge 2)]" \
+		linux='"uidMappings":[{"containerID":0,"hostID":0,"size":65536}],
+		"gidMappings":[{"containerID":0,"hostID":0,"size":65536}]' \
+		args="$(json_list show link : try connect 10.201.0.1 80 : \
+		try connect fd01::1 80)"
+	run
+	check_is "a container with a user namespace has them too" \
+		"$(seen link | grep -c 'eth0 up')$(seen error)$err" \
+		"1connect 10.201.0.1: Connection refused
+connect fd01::1: Connection refused"
+}
+
 # ---- somebody else's bridge --------------------------------------------------
 
 ip link add own0 type bridge
@@ -562,7 +577,7 @@ nothing_left "the rules go with the container"
 # ---- published ports --------------------------------------------------------------
 
 up a "$(on_bridge 2 '"publish":["8080:80","8080:80/udp","10.203.0.1:8081:80/tcp",
-	"[fd03::1]:8082:80/tcp"],"hairpin_mode":true')"
+	"[fd03::1]:8082:80/tcp"],"hairpin_mode":true,"masquerade":true')"
 says "a published port is reached from outside at once" "a from fd03::2
 a from 10.203.0.2" outside ask fd03::1 8080 1 : ask 10.203.0.1 8080 1
 says "over TCP too" \
@@ -617,6 +632,7 @@ if has nft; then
 		}
 		chain postrouting {
 			type nat hook postrouting priority 100;
+			ip saddr 10.201.0.2 ip daddr & 255.255.255.0 != 10.201.0.0 oifname != "br0" masquerade
 			ip saddr & 255.255.255.0 == 10.201.0.0 ip daddr 10.201.0.2 masquerade
 		}
 	}
@@ -840,14 +856,15 @@ nothing_left "nothing is left"
 
 # ---- many -----------------------------------------------------------------------------------
 
+# COMMAND N: the command with 1 to N, $batch at a time
 batch=10
 many()
 {
 	one=1
-	while [ $one -le "$MANY" ]; do
+	while [ $one -le "$2" ]; do
 		last=$((one + batch - 1))
 		pids=
-		while [ $one -le $last ] && [ $one -le "$MANY" ]; do
+		while [ $one -le $last ] && [ $one -le "$2" ]; do
 			"$1" $one &
 			pids="$pids $!"
 			one=$((one + 1))
@@ -882,7 +899,7 @@ while [ $one -le "$MANY" ]; do
 		"$B/config.json" >"$T/many/$one/config.json"
 	one=$((one + 1))
 done
-many begin
+many begin "$MANY"
 check_is "$MANY containers are made at once on one bridge" "$(told)" ""
 check_is "so it has as many ports" \
 	"$(ip link show | grep -c 'master br0 ')" "$MANY"
@@ -895,8 +912,30 @@ while [ $one -le "$MANY" ]; do
 done
 check_is "each answers a ping" "$deaf" ""
 rm -f "$T/many/bad"
-many end
+many end "$MANY"
 check_is "they are deleted at once" "$(told)" ""
 nothing_left "and nothing is left of them"
+
+# The bridge comes and goes with each that is alone on it.
+"$PROBE" serve 90 host >"$T/serve" &
+server=$!
+brief()
+{
+	"$NSRUN" --root "$STATE" run -b "$T/many/$1" "$TAG-m$1" \
+		>"$T/many/$1/out" 2>"$T/many/$1/err"
+	[ "$(cat "$T/many/$1/out" "$T/many/$1/err")" = \
+		"host from 10.201.0.$(($1 + 1))" ] || echo "$1" >>"$T/many/bad"
+}
+for one in "$T"/many/*/config.json; do
+	sed 's/"sleep","1000"/"connect","10.201.0.1","90"/' "$one" >"$T/now"
+	cat "$T/now" >"$one"
+done
+batch=3
+rm -f "$T/many/bad"
+many brief $((MANY / 4))
+check_is "$((MANY / 4)) that come and go, $batch at a time, reach the bridge" \
+	"$(told)" ""
+let_go $server
+nothing_left "and nothing is left of those"
 
 done_testing
