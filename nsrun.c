@@ -7412,6 +7412,19 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
 		    l->n ? "publish" : "masquerade");
 }
 
+/* A hardware address that is made of one of the two: who remembers the last who
+ * had it is right about the next, too. False: there is none. */
+static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
+{
+	const struct net_addr *of = a[0].family ? &a[0] : &a[1];
+
+	if (!of->family)
+		return false;
+	memcpy(mac, "\2n", 2);		/* "locally administered" */
+	memcpy(mac + 2, of->b + net_size(of) - 4, 4);
+	return true;
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			 struct arena *mem, struct err *e)
 {
@@ -7485,7 +7498,7 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 				    s->mac);
 		f->mac[i] = (unsigned char)v;
 	}
-	f->has_mac = s->mac != NULL;
+	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
 	mode = !s->mode ? NULL : s->type.v == NET_MACVLAN ?
 	       name_find(macvlan_modes, COUNT(macvlan_modes), s->mode) :
 	       s->type.v == NET_IPVLAN ?
@@ -7766,6 +7779,7 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	bool make = f->bridge[0].family || f->bridge[1].family;
 	const char *name = f->s->bridge;
+	unsigned char mac[6];
 	struct net_link l;
 	struct nl_msg m;
 	size_t info;
@@ -7781,6 +7795,9 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 			sizeof none);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
+		/* else it has that of a port, and changes with them */
+		if (net_mac(f->bridge, mac))
+			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 		info = nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m, info);
@@ -7814,12 +7831,15 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	size_t info, data, peer;
+	unsigned char mac[6];
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	nl_str(&m, K_IFLA_IFNAME, host);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
+	if (net_mac(f->host, mac))
+		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 	if (f->s->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
 	if (f->s->txqlen.set)
@@ -7850,6 +7870,7 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index,
 		.flags = IFF_UP, .change = IFF_UP }, sizeof(struct k_ifinfo));
 	nl_str(&m, K_IFLA_IFALIAS, alias);
+	nl_u32(&m, K_IFLA_GROUP, 0);		/* it has served */
 	if (bridge)
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);
 	if (!nl_call(s, &m, NULL, NULL, e))
@@ -7895,7 +7916,8 @@ static bool net_veth(int s, const struct net_if *f, const char *id,
 }
 
 /* macvlan and ipvlan: a link of the container's on one of the host's. */
-static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
+static bool net_on_link(int s, const struct net_if *f, int group, int pid,
+			struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
@@ -7909,6 +7931,7 @@ static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	net_put_link(&m, f, pid);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
 	info = nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, kind);
@@ -8316,7 +8339,7 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 		if (!(type == NET_LOOPBACK ? true :
 		      type == NET_VETH ? net_veth(s, f, id, i, pid, e) :
 		      type == NET_PHYS ? net_phys(s, f, pid, e) :
-		      net_on_link(s, f, pid, e)))
+		      net_on_link(s, f, net_group(id), pid, e)))
 			return wrap(e, "networks[%u]", (unsigned)i);
 	}
 	return net_nat(p, id, proc, o, e);
@@ -8382,6 +8405,8 @@ static bool net_drop_links(const struct spec *spec, const char *id,
 	bool ok = s >= 0;
 	size_t i;
 
+	if (s < 0)		/* without it nothing was made */
+		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
 	text_to(alias, sizeof alias, "nsrun %s", id);
 	while (ok) {
 		struct net_search f = { .alias = alias,
@@ -8420,6 +8445,46 @@ static bool net_drop_tables(const char *id, struct err *e)
 	return ok;
 }
 
+/* In a child: the links that are all in a namespace which others made, and
+ * which does not go. */
+static _Noreturn void net_drop_joined(const struct spec *spec, const char *path,
+				      const char *id)
+{
+	int ns = io_open(path, O_RDONLY), s;
+	struct net_link l;
+	struct err e;
+	size_t i;
+
+	s = ns >= 0 && setns(ns, CLONE_NEWNET) == 0 ?
+	    nl_socket(K_NETLINK_ROUTE, &e) : -1;
+	for (i = 0; s >= 0 && i < spec->networks.n; i++) {
+		const char *name = spec->networks.v[i].name;
+
+		if (name && net_get(s, name, &l, &e) &&
+		    l.group == net_group(id))
+			net_remove(s, l.index, &e);
+	}
+	_exit(0);
+}
+
+static void net_drop_inside(const struct spec *spec, const char *id)
+{
+	const char *path = NULL;
+	size_t i;
+	int pid;
+
+	for (i = 0; i < spec->linux.namespaces.n; i++)
+		if (spec->linux.namespaces.v[i].type.v == CLONE_NEWNET)
+			path = spec->linux.namespaces.v[i].path;
+	if (!path || !*path)		/* it goes with the container */
+		return;
+	pid = io_clone(0, -1, NULL);
+	if (pid == 0)
+		net_drop_joined(spec, path, id);
+	if (pid > 0)
+		io_reap(pid);
+}
+
 /* What net_make() left on the host, also if its nsrun was killed. */
 static bool net_drop(const struct spec *spec, const char *id, int root,
 		     struct err *e)
@@ -8429,6 +8494,7 @@ static bool net_drop(const struct spec *spec, const char *id, int root,
 	size_t i;
 
 	lock = net_lock(root);
+	net_drop_inside(spec, id);
 	for (i = 0; i < spec->networks.n; i++)
 		nat |= spec->networks.v[i].masquerade ||
 		       spec->networks.v[i].publish.n;
