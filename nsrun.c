@@ -7270,6 +7270,8 @@ struct net_if {
 	unsigned char	mac[6];
 	bool		has_mac;
 	unsigned	mode;
+	int		end, master;	/* indices, of the host's end and of its
+					   bridge, once made */
 	struct net_port	*ports;
 	size_t		nports;
 };
@@ -7717,6 +7719,19 @@ static bool net_add_route(int s, int index, const struct net_addr *to,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
+/* Asked for a link the kernel first tells itself that it is up (6.6), which it
+ * may put off for a second: a bridge and IPv6 wait for that. */
+static void net_sync(int s, int index)
+{
+	struct net_link l;
+	struct err ignored;
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_GETLINK, 0, &(struct k_ifinfo){ .index = index },
+		sizeof(struct k_ifinfo));
+	nl_call(s, &m, net_see_link, &l, &ignored);
+}
+
 /* In the container: addresses, up, routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
@@ -7738,6 +7753,7 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 			return false;
 	if (!net_up(s, l.index, e))
 		return false;
+	net_sync(s, l.index);
 	for (k = 0; k < 2; k++)
 		if (f->via[k].family &&
 		    !net_add_route(s, l.index, NULL, NULL, &f->via[k], e))
@@ -7858,7 +7874,7 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 }
 
 /* The host's end: whose it is, its bridge or its addresses, and up. */
-static bool net_host_end(int s, const struct net_if *f, const char *host,
+static bool net_host_end(int s, struct net_if *f, const char *host,
 			 int bridge, const char *alias, struct err *e)
 {
 	struct net_link l;
@@ -7867,6 +7883,8 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 
 	if (!net_get(s, host, &l, e))
 		return false;
+	f->end = l.index;
+	f->master = bridge;
 	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index,
 		.flags = IFF_UP, .change = IFF_UP }, sizeof(struct k_ifinfo));
 	nl_str(&m, K_IFLA_IFALIAS, alias);
@@ -7890,7 +7908,7 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 }
 
 /* A pair whose host end has the name asked for, or one that is free. */
-static bool net_veth(int s, const struct net_if *f, const char *id,
+static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, struct err *e)
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
@@ -8333,7 +8351,7 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 	if (s < 0)
 		return false;
 	for (i = 0; i < p->n; i++) {
-		const struct net_if *f = &p->v[i];
+		struct net_if *f = &p->v[i];
 		int type = (int)f->s->type.v;
 
 		if (!(type == NET_LOOPBACK ? true :
@@ -8343,6 +8361,25 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 			return wrap(e, "networks[%u]", (unsigned)i);
 	}
 	return net_nat(p, id, proc, o, e);
+}
+
+/* P, when the other ends are up. */
+static void net_settle(const struct net_plan *p)
+{
+	autofd s = -1;
+	struct err ignored;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		if (!p->v[i].end)
+			continue;
+		if (s < 0)
+			s = nl_socket(K_NETLINK_ROUTE, &ignored);
+		if (s >= 0)
+			net_sync(s, p->v[i].end);
+		if (s >= 0 && p->v[i].master)	/* it had no port before */
+			net_sync(s, p->v[i].master);
+	}
 }
 
 /* Looks for a link of that alias, and counts the ports of a bridge. */
@@ -12377,6 +12414,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 
 	/* the size of a terminal is set before the process can ask for it */
 	c->hold = cg_is_late(&c->plan.cg) || c->plan.rdt.group ||
+		  c->plan.net.n ||
 		  c->plan.proc.terminal ||
 		  c->mode != MODE_RUN || c->exec;
 	c->made |= c->exec ? 0 : MADE_CGROUP;
@@ -12461,14 +12499,17 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	      (sync_send(c->sock, MSG_HOOKED, 0, -1) ||
 	       sysfail(e, "let init go on"))))
 		return false;
+	if (!c->hold)
+		return true;
+	if (!spawn_wait(c, MSG_READY, e))
+		return false;
+	net_settle(&c->plan.net);
 	/* the memory cgroup comes last, the setup is not charged to it */
-	return !c->hold ||
-	       (spawn_wait(c, MSG_READY, e) &&
-		(c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
-					(int)c->state.pid.v, e) :
-			   cg_join(&c->plan.cg, c->pid, true, e) &&
-			   rdt_make(&c->plan.rdt, e)) &&
-		rdt_join(&c->plan.rdt, c->pid, e));
+	return (c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
+				       (int)c->state.pid.v, e) :
+			  cg_join(&c->plan.cg, c->pid, true, e) &&
+			  rdt_make(&c->plan.rdt, e)) &&
+	       rdt_join(&c->plan.rdt, c->pid, e);
 }
 
 /* To its execve. */
