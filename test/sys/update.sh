@@ -398,7 +398,7 @@ elif ours "kill -9 in the middle"; then
 		update_json '{}'
 		now=$(cat "$dir_pids/pids.max")
 		case $status$err$(changed) in
-		0 | "0pids.max=$((1000 + n))" | 0pids.max=$was) ;;
+		0 | "0pids.max=$((1000 + n))" | "0pids.max=$was") ;;
 		*)	wrong="$wrong$n: $err$(changed) " ;;
 		esac
 		was=$now
@@ -406,7 +406,7 @@ elif ours "kill -9 in the middle"; then
 	done
 	check_is "kill -9 in the middle loses nothing" "$wrong" ""
 	check "in more than 20 places ($((n / step)))" [ $((n / step)) -gt 20 ]
-	check_is "and leaves nothing" "$(ls -A "$STATE/$ID" | grep tmp)" ""
+	check_is "and leaves nothing" "$(find "$STATE/$ID" -name '.*tmp*')" ""
 	release
 fi
 
