@@ -13854,13 +13854,12 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 	       (!c->spec->linux.rdt || spec_check_rdt(c->spec->linux.rdt, e));
 }
 
-static bool update_plan(struct ctr *c, struct cg_plan *p,
-			const struct nsrun_options *o, struct err *e)
+static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 {
 	bool nodev;
 
 	cg_recorded(p, &c->host.cg, &c->state);
-	return cg_plan(p, &c->host.cg, c->spec, o, &nodev, &c->mem, e);
+	return cg_plan(p, &c->host.cg, c->spec, c->o, &nodev, &c->mem, e);
 }
 
 /* All that is asked for has a group of the container's to be written to. */
@@ -13876,11 +13875,37 @@ static bool update_check(const struct cg_plan *p, struct err *e)
 	return true;
 }
 
+/* What the files hold that are about to be written, as a plan to put it back. */
+static bool update_remember(struct ctr *c, const struct cg_plan *p,
+			    struct cg_plan *old, struct err *e)
+{
+	char path[PATH_MAX], value[CG_VALUE_MAX];
+	size_t i;
+
+	*old = *p;
+	old->check_memory = false;
+	old->w = mem_new(&c->mem, (p->nw + 1) * sizeof *old->w);
+	if (!old->w)
+		return no_memory(e);
+	for (i = 0; i < p->nw; i++) {
+		struct cg_write *w = &old->w[i];
+
+		*w = p->w[i];
+		text_to(path, sizeof path, "%s/%s", p->d[w->dir].path, w->file);
+		if (io_get(AT_FDCWD, path, value, sizeof value) <= 0)
+			*value = 0;		/* there is none: no write */
+		w->value = mem_text(&c->mem, "%s", value);
+		if (!w->value)
+			return no_memory(e);
+	}
+	return true;
+}
+
 static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 			struct err *e)
 {
 	struct nsrun_options quiet = *c->o;
-	struct cg_plan old = { .n = 0 }, *new = &c->plan.cg;
+	struct cg_plan old, *new = &c->plan.cg;
 	struct err ignored;
 
 	if (!verb_find_locked(c, e))
@@ -13891,8 +13916,8 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
 	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
-	    !update_plan(c, &old, &quiet, e) || !update_merge(c, u, e) ||
-	    !update_plan(c, new, c->o, e) || !update_check(new, e) ||
+	    !update_merge(c, u, e) || !update_plan(c, new, e) ||
+	    !update_check(new, e) || !update_remember(c, new, &old, e) ||
 	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
 		return false;
 	if (cg_limit(new, c->o, e) &&

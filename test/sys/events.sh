@@ -96,10 +96,11 @@ if [ -n "$(v1_mount memory)" ]; then
 	tells "memory.usage.failcnt" data.memory.usage.failcnt memory.failcnt
 	tells "memory.swap.limit" data.memory.swap.limit \
 		memory.memsw.limit_in_bytes
-	tells "memory.raw" data.memory.raw.pgfault memory.stat pgfault
+	tells "memory.raw" data.memory.raw.hierarchical_memory_limit \
+		memory.stat hierarchical_memory_limit
 elif has cgroup2:memory; then
 	tells "memory.usage.limit" data.memory.usage.limit memory.max
-	tells "memory.raw" data.memory.raw.pgfault memory.stat pgfault
+	tells "memory.raw" data.memory.raw.unevictable memory.stat unevictable
 	tells "memory.event_count" data.memory.event_count.oom_kill \
 		memory.events oom_kill
 fi
