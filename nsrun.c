@@ -300,6 +300,7 @@ enum {
 	K_IFLA_NET_NS_PID	= 19,
 	K_IFLA_IFALIAS		= 20,
 	K_IFLA_STATS64		= 23,		/* 2.6.35 */
+	K_IFLA_GROUP		= 27,		/* 2.6.39 */
 	K_IFLA_INFO_KIND	= 1,
 	K_IFLA_INFO_DATA	= 2,
 	K_VETH_INFO_PEER	= 1,
@@ -4474,9 +4475,17 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	if (io_get(proc, "self/cgroup", own, sizeof own) < 0)
 		return errno == ENOENT;		/* a kernel without cgroups */
 	if (statfs("/sys/fs/cgroup", &fs) == 0 &&
-	    (unsigned)fs.f_type == K_MAGIC_CGROUP2)	/* the usual place */
-		return cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "",
-				   true);
+	    (unsigned)fs.f_type == K_MAGIC_CGROUP2) {	/* the usual place */
+		char path[PATH_MAX];
+
+		if (!cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "", true))
+			return false;
+		/* unless it is a part, as in a container without a namespace */
+		if (c->n && text_to(path, sizeof path, "/sys/fs/cgroup%s",
+				    c->h[0].own) && access(path, F_OK) == 0)
+			return true;
+		c->n = 0;
+	}
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -5028,9 +5037,8 @@ static void cg_try(struct cg_host *c)
 	dir = io_open(h->mount, O_RDONLY | O_DIRECTORY);
 	q.target = (uint32_t)dir;
 	/* what goes wrong in another way is told when it is attached */
-	c->bpf = dir >= 0 && (sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
-			      !(no_syscall(errno) || errno == EINVAL ||
-				errno == EACCES));
+	c->bpf = dir < 0 || sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
+		 !(no_syscall(errno) || errno == EINVAL || errno == EACCES);
 	/* of a delegated subtree the top may be all that is ours */
 	h->below = geteuid() != 0 &&
 		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
@@ -5045,70 +5053,93 @@ static const char *const cg_default_devices[] = {
 	"c 136:* rwm", "c 10:200 rwm",
 };
 
-static bool cg_same_number(const struct opt *a, const struct opt *b)
+/* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
+struct dev_rule {
+	int		type;		/* as the kernel's programs see it */
+	long long	major, minor;
+	int		access;		/* 1: mknod, 2: read, 4: write */
+};
+
+static struct dev_rule dev_rule(const char *line)
 {
-	return (a->set ? a->v : -1) == (b->set ? b->v : -1);
+	struct dev_rule r = { 0, -1, -1, 7 };
+	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
+
+	if (*line == 'a')
+		return r;
+	r.type = *line == 'b' ? 1 : 2;
+	num_signed(line + 2, strspn(line + 2, "0123456789"), &r.major);
+	num_signed(minor + 1, strspn(minor + 1, "0123456789"), &r.minor);
+	r.access = (strchr(word, 'm') ? 1 : 0) | (strchr(word, 'r') ? 2 : 0) |
+		   (strchr(word, 'w') ? 4 : 0);
+	return r;
 }
 
-static bool cg_meets_number(const struct opt *a, const struct opt *b)
+/* A list of v1 holds exceptions from "all" or from "nothing", and forgets one
+ * only if it is told the same numbers again. Is a, which is to be taken out,
+ * a part of what the exception b holds? */
+static bool dev_is_hole(const struct dev_rule *a, const struct dev_rule *b)
 {
-	return !a->set || a->v < 0 || !b->set || b->v < 0 || a->v == b->v;
+	return a->type == b->type && a->access & b->access &&
+	       (a->major < 0 || b->major < 0 || a->major == b->major) &&
+	       (a->minor < 0 || b->minor < 0 || a->minor == b->minor) &&
+	       (a->major != b->major || a->minor != b->minor);
 }
 
-static bool cg_is_all(const struct spec_device_rule *r)
+/* Can v1 express the rules, which are writes from first on? */
+static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 {
-	const char *a = r->access;
+	size_t base = first, i, k;
+	bool all = true;		/* what a new group has */
 
-	return !r->type.v && (!r->major.set || r->major.v < 0) &&
-	       (!r->minor.set || r->minor.v < 0) &&
-	       (!a || !*a || strspn(a, "rwm") >= 3);
-}
+	for (i = first; i < p->nw; i++) {
+		bool allow = str_eq(p->w[i].file, "devices.allow");
+		struct dev_rule a = dev_rule(p->w[i].value), b;
 
-/* Does b deny a part of what a allows? A list of v1 forgets an entry only if it
- * is told the same numbers again. */
-static bool cg_is_hole(const struct spec_device_rule *a,
-		       const struct spec_device_rule *b)
-{
-	return a->allow && !b->allow && !cg_is_all(a) && !cg_is_all(b) &&
-	       (!a->type.v || !b->type.v || a->type.v == b->type.v) &&
-	       cg_meets_number(&a->major, &b->major) &&
-	       cg_meets_number(&a->minor, &b->minor) &&
-	       !(cg_same_number(&a->major, &b->major) &&
-		 cg_same_number(&a->minor, &b->minor));
+		if (!a.type) {
+			all = allow;
+			base = i + 1;
+		}
+		for (k = base; a.type && allow == all && k < i; k++) {
+			b = dev_rule(p->w[k].value);
+			if (str_eq(p->w[k].file, p->w[i].file) ||
+			    !dev_is_hole(&a, &b))
+				continue;
+			return fail(e, "linux.resources.devices: cgroup v1 "
+				    "cannot %s \"%s\", a part of \"%s\" that "
+				    "is %s", allow ? "allow" : "deny",
+				    p->w[i].value, p->w[k].value,
+				    allow ? "denied" : "allowed");
+		}
+	}
+	return true;
 }
 
 /* The rules in order, as v1 writes them, then what every container may use;
- * for v2 they become a program. A list of v1 cannot take a part out of what it
- * holds. */
+ * for v2 they become a program. */
 static bool cg_plan_devices(struct cg_plan *p, int dir,
 			    const struct spec_resources *r, struct arena *mem,
 			    struct err *e)
 {
+	size_t first = p->nw, i, k;
 	char buf[64], n[2][24];
-	size_t i, k;
 
 	for (i = 0; i < r->devices.n; i++) {
 		const struct spec_device_rule *d = &r->devices.v[i];
 		const struct opt *num[2] = { &d->major, &d->minor };
 		const char *access = d->access && *d->access ? d->access :
 				     "rwm", *kinds;
-		size_t j;
 		char type = d->type.v == S_IFCHR ? 'c' :
 			    d->type.v == S_IFBLK ? 'b' : 'a';
 
-		for (j = 0; j < i && !p->d[dir].h->v2; j++)
-			if (cg_is_hole(&r->devices.v[j], d))
-				return fail(e, "linux.resources.devices[%u]: "
-					    "cgroup v1 cannot deny a part of "
-					    "what devices[%u] allows",
-					    (unsigned)i, (unsigned)j);
 		for (k = 0; k < 2; k++)
 			if (num[k]->set && num[k]->v >= 0)
 				text_to(n[k], sizeof n[k], "%lld", num[k]->v);
 			else
 				text_to(n[k], sizeof n[k], "*");
 		if (type == 'a' && *n[0] == '*' && *n[1] == '*' &&
-		    strspn(access, "rwm") >= 3)
+		    strchr(access, 'r') && strchr(access, 'w') &&
+		    strchr(access, 'm'))
 			kinds = "a";
 		else	/* to the kernel "a" is everything, whatever follows */
 			kinds = type == 'a' ? "cb" : type == 'c' ? "c" : "b";
@@ -5125,7 +5156,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 		if (!cg_plan_write(p, mem, dir, "devices.allow",
 				   cg_default_devices[i], "devices"))
 			return no_memory(e);
-	return true;
+	return p->d[dir].h->v2 || dev_check(p, first, e);
 }
 
 /* Is anything denied? */
@@ -5177,7 +5208,11 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	    !cg_plan_hugepages(p, host, r, o, mem, e))
 		return false;
 	*nodev = cg_denies(r) && (dev < 0 || (host->h[dev].v2 && !host->bpf));
-	if (cg_denies(r) && !*nodev && !cg_plan_devices(p, dev, r, mem, e))
+	/* where nothing was denied before, nothing need be allowed; a v1 group
+	 * that was there may have been told */
+	if (r->devices.n && dev >= 0 && !*nodev &&
+	    (cg_denies(r) || !host->h[dev].v2) &&
+	    !cg_plan_devices(p, dev, r, mem, e))
 		return false;
 	if (r->unified.n && v2 < 0) {
 		fail(e, "linux.resources.unified: no cgroup v2 file system is "
@@ -5239,8 +5274,9 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 }
 
 /* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. */
-static void cg_enable(const char *path)
+ * that cannot be had is missed where its file is written. A group with processes
+ * takes none but threaded ones, and is another group then: only if asked. */
+static void cg_enable(const char *path, bool asked)
 {
 	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
@@ -5256,7 +5292,7 @@ static void cg_enable(const char *path)
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf))
+	if (io_put(AT_FDCWD, name, buf) || (errno == EBUSY && !asked))
 		return;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
 		io_put(AT_FDCWD, name, p);
@@ -5275,20 +5311,22 @@ static void cg_thread(const char *path)
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
  * between two of our steps, so a missing one is made again. */
-static bool cg_make_dir(struct cg_dir *d, struct err *e)
+static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
 {
 	char path[PATH_MAX];
-	size_t n = d->keep, len = strlen(d->path);
+	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
+	size_t len = strlen(d->path), there = d->keep;
 	bool cpuset = cg_has(d->h->ctrls, "cpuset");
 	int tries = 0;
 
-	while (n < len) {
-		size_t next = n + 1 + strcspn(d->path + n + 1, "/");
-
+	for (; n < len; n = next) {
+		next = n + 1 + strcspn(d->path + n + 1, "/");
 		if (d->h->v2) {
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
-			cg_enable(path);
+			cg_enable(path, asked);
 		}
+		if (n < there)
+			continue;
 		text_to(path, sizeof path, "%.*s", (int)next, d->path);
 		if (mkdir(path, 0755) == 0) {
 			if (cpuset && !cg_fill_cpuset(path, e))
@@ -5298,12 +5336,10 @@ static bool cg_make_dir(struct cg_dir *d, struct err *e)
 		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
-			n = strlen(d->h->mount);
-			continue;
+			there = next = strlen(d->h->mount);
 		} else if (!tries) {	/* somebody else's, since cg_probe() */
 			d->keep = next;
 		}
-		n = next;
 	}
 	return true;
 }
@@ -5336,7 +5372,8 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(file, "."), file);
 	text_to(name, sizeof name, "%s/cgroup.type", d->path);
 	if (io_get(AT_FDCWD, name, list, sizeof list) > 0 &&
-	    str_after(list, "threaded"))
+	    str_after(list, "threaded") &&
+	    !cg_has("cpu,cpuset,perf_event,pids", ctrl))
 		return hint(e, "the group is threaded, as the one above it is, "
 			    "and such have cpu, cpuset, perf_event and pids "
 			    "only");
@@ -5495,22 +5532,13 @@ static void bpf_return(struct bpf_program *b, bool yes)
 	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* One line of a devices file, "c 1:* rw". False: nothing ahead of it counts. */
+/* One line of a devices file. False: nothing ahead of it counts. */
 static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 {
-	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
-	bool all = *line == 'a';
-	int access = all ? 7 : (strchr(word, 'm') ? 1 : 0) |
-		     (strchr(word, 'r') ? 2 : 0) | (strchr(word, 'w') ? 4 : 0);
-	int body = access == 7 ? 2 : 4, k;
-	long long want[3] = { -1, -1, -1 };	/* type, major, minor */
+	struct dev_rule r = dev_rule(line);
+	int access = r.access, body = access == 7 ? 2 : 4, k;
+	long long want[3] = { r.type ? r.type : -1, r.major, r.minor };
 
-	if (!all) {
-		want[0] = *line == 'b' ? 1 : 2;
-		num_signed(line + 2, strspn(line + 2, "0123456789"), &want[1]);
-		num_signed(minor + 1, strspn(minor + 1, "0123456789"),
-			   &want[2]);
-	}
 	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
 		if (want[k] >= 0)
 			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
@@ -5524,7 +5552,7 @@ static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 		bpf_add(b, K_BPF_JA, 0, 0, 2, 0);
 	}
 	bpf_return(b, allow);
-	return !all;
+	return r.type;
 }
 
 /* The rules are writes[0..n). */
@@ -5615,6 +5643,19 @@ static bool bpf_attach_child(const struct bpf_program *b, int group)
 	status = pid < 0 ? 0 : io_reap(pid);
 	errno = pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 	return pid > 0 && errno == 0;
+}
+
+/* The policy of a container that had this group before. */
+static void bpf_drop(const char *path)
+{
+	autofd group = io_open(path, O_RDONLY | O_DIRECTORY), old = -1;
+	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE, 0, 0 };
+
+	if (group >= 0)
+		old = bpf_find(group);
+	at.program = (uint32_t)old;
+	if (old >= 0)
+		sys_bpf(K_BPF_DETACH, &at, sizeof at);
 }
 
 static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
@@ -5774,17 +5815,32 @@ static bool cg_delegate(const struct cg_plan *p, const struct cg_dir *d,
 	return true;
 }
 
+static bool cg_has_devices(const struct cg_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->nw; i++)
+		if (cg_is_device(&p->w[i]))
+			return true;
+	return false;
+}
+
 static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		d->ours = cg_make_dir(d, e) && cg_check_empty(d, e) &&
-			  cg_delegate(p, d, e);
+		for (k = 0; k < p->nw && p->w[k].dir != i; k++)
+			;
+		d->ours = cg_make_dir(d, k < p->nw, e) &&
+			  cg_check_empty(d, e) && cg_delegate(p, d, e);
+		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
+		    !cg_has_devices(p))
+			bpf_drop(d->path);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours)
@@ -6941,11 +6997,19 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
  * it goes over rtnetlink, which is there even where the kernel has no IPv4.
  *
  * What stays on the host is found again without any record: a link's alias
- * says whose it is, "nsrun ID", that of a bridge that we made is "nsrun", and
- * the rules for masquerade and publish are tables of nf_tables called after
- * the container. A lock on the state root keeps the last who leaves a bridge
- * from removing it under one who comes.
+ * says whose it is, "nsrun ID", and before it has one its group does, which it
+ * is born with; a bridge that we made has a group of its own; and the rules for
+ * masquerade and publish are tables of nf_tables called after the container. A
+ * lock on the state root keeps the last who leaves a bridge from removing it
+ * under one who comes.
  */
+
+enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
+
+static int net_group(const char *id)
+{
+	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
+}
 
 struct nl_msg {			/* one or more, as they are sent */
 	_Alignas(8) char buf[8192];
@@ -7213,6 +7277,35 @@ static size_t net_size(const struct net_addr *a)
 	return a->family == AF_INET ? 4 : 16;
 }
 
+/* As inet_ntop(3), which needs the whole of printf, and a floating point unit.
+ * The longest run of zeros, the first of equals, is "::" (RFC 5952). */
+static void net_text(struct text *t, const struct net_addr *a)
+{
+	int i, k, from = 8, most = 1;	/* one alone is written out */
+
+	if (a->family == AF_INET) {
+		text_add(t, "%u.%u.%u.%u", a->b[0], a->b[1], a->b[2], a->b[3]);
+		return;
+	}
+	for (i = 0; i < 8; i = k + 1) {
+		for (k = i; k < 8 && !a->b[2 * k] && !a->b[2 * k + 1]; k++)
+			;
+		if (k - i > most) {
+			most = k - i;
+			from = i;
+		}
+	}
+	for (i = 0; i < 8; i++) {
+		if (i == from) {
+			text_add(t, i ? ":" : "::");
+			i += most - 1;
+			continue;
+		}
+		text_add(t, i < 7 ? "%x:" : "%x",
+			 (unsigned)a->b[2 * i] << 8 | a->b[2 * i + 1]);
+	}
+}
+
 /* ADDRESS or ADDRESS/PREFIX, as many characters as n. */
 static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 {
@@ -7435,7 +7528,7 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 			 struct err *e)
 {
 	const struct strs *lists[] = { &d->servers, &d->search, &d->options };
-	char *resolv, *hosts, text[INET6_ADDRSTRLEN];
+	char *resolv, *hosts, text[64];
 	size_t i, k;
 
 	for (k = 0; k < COUNT(lists); k++)
@@ -7453,11 +7546,13 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 	hosts = mem_text(mem, "127.0.0.1 localhost\n::1 localhost\n");
 	for (i = 0; hosts && hostname && i < p->n; i++)
 		for (k = 0; hosts && k < 2; k++)
-			if (p->v[i].addr[k].family &&
-			    inet_ntop(p->v[i].addr[k].family,
-				      p->v[i].addr[k].b, text, sizeof text))
+			if (p->v[i].addr[k].family) {
+				struct text t = TEXT(text);
+
+				net_text(&t, &p->v[i].addr[k]);
 				hosts = mem_text(mem, "%s%s %s\n", hosts, text,
 						 hostname);
+			}
 	p->files[0] = resolv;
 	p->files[1] = hosts;
 	p->files[2] = hostname ? mem_text(mem, "%s\n", hostname) : NULL;
@@ -7493,16 +7588,25 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 
 /* What a reply tells of a link. */
 struct net_link {
-	int		index, master, ports;
+	int		index, master, group;
 	char		alias[128];
 };
+
+static int net_number(const char *p, size_t n, unsigned type)
+{
+	size_t len;
+	int v = 0;
+
+	p = nl_find(p, n, type, &len);
+	if (p && len == sizeof v)
+		memcpy(&v, p, sizeof v);
+	return v;
+}
 
 static void net_see_link(void *data, const char *body, size_t n)
 {
 	struct net_link *l = data;
 	struct k_ifinfo i;
-	const char *p;
-	size_t len;
 
 	if (n < sizeof i)
 		return;
@@ -7510,10 +7614,8 @@ static void net_see_link(void *data, const char *body, size_t n)
 	l->index = i.index;
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
-	p = nl_find(body + sizeof i, n - sizeof i, K_IFLA_MASTER, &len);
-	l->master = 0;
-	if (p && len == 4)
-		memcpy(&l->master, p, 4);
+	l->master = net_number(body + sizeof i, n - sizeof i, K_IFLA_MASTER);
+	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
 }
 
 /* A link of the namespace of the socket by its name. */
@@ -7534,7 +7636,8 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 {
 	const struct k_ifaddr h = { a->family, a->prefix, 0, 0,
 				    (uint32_t)index };
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[64];
+	struct text t = TEXT(text);
 	struct nl_msg m;
 
 	if (!a->family)
@@ -7544,7 +7647,7 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	nl_put(&m, K_IFA_ADDRESS, a->b, net_size(a));
 	if (a->family == AF_INET6)	/* ours by plan: usable at once */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
-	inet_ntop(a->family, a->b, text, sizeof text);
+	net_text(&t, a);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "add the address %s/%u", text, a->prefix);
 }
@@ -7652,12 +7755,13 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 		return e->num == ENODEV ? hint(e, "bridge_address would have "
 					       "it made") : false;
 	*index = l.index;
-	if (l.index && !str_eq(l.alias, "nsrun"))
+	if (l.index && l.group != NET_GROUP)
 		return true;		/* somebody else's, and well so */
 	if (!l.index) {
 		nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 			sizeof none);
 		nl_str(&m, K_IFLA_IFNAME, name);
+		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
 		info = nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m, info);
@@ -7665,11 +7769,6 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
 		*index = l.index;
-		nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){
-			.index = l.index }, sizeof none);
-		nl_str(&m, K_IFLA_IFALIAS, "nsrun");
-		if (!nl_call(s, &m, NULL, NULL, e))
-			return wrap(e, "mark the bridge %s", name);
 	}
 	return (net_add_address(s, l.index, &f->bridge[0], e) &&
 		net_add_address(s, l.index, &f->bridge[1], e) &&
@@ -7692,7 +7791,7 @@ static void net_put_link(struct nl_msg *m, const struct net_if *f, int pid)
 }
 
 static bool net_make_pair(int s, const struct net_if *f, const char *host,
-			  int pid, struct err *e)
+			  int group, int pid, struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	size_t info, data, peer;
@@ -7701,6 +7800,7 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	nl_str(&m, K_IFLA_IFNAME, host);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	if (f->s->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
 	if (f->s->txqlen.set)
@@ -7766,7 +7866,7 @@ static bool net_veth(int s, const struct net_if *f, const char *id,
 		else
 			text_to(host, sizeof host, "veth%x",
 				hash + i * 2654435761U);
-		if (net_make_pair(s, f, host, pid, e))
+		if (net_make_pair(s, f, host, net_group(id), pid, e))
 			return net_host_end(s, f, host, bridge, alias, e);
 		if (e->num != EEXIST || f->s->host_name)
 			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
@@ -8152,8 +8252,12 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 		}
 		for (i = 0; i < p->n; i++)
 			if (!nft_network(s, &p->v[i], &p->v[i].addr[k], table,
-					 e))
-				return wrap(e, "networks[%u]", (unsigned)i);
+					 e)) {
+				wrap(e, "networks[%u]", (unsigned)i);
+				return e->num == ENOENT ?
+				       hint(e, "does the kernel have nft_nat, "
+					    "nft_masq and nft_fib?") : false;
+			}
 		if (!net_forward(k, proc, o, e))
 			return false;
 	}
@@ -8199,11 +8303,10 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 	return net_nat(p, id, proc, o, e);
 }
 
-/* Looks for a link of that alias; then counts the ports of its bridge. */
+/* Looks for a link of that alias, and counts the ports of a bridge. */
 struct net_search {
 	const char	*alias;
-	int		index, master, ports;
-	bool		ours;		/* the bridge is */
+	int		group, index, bridge, ports;
 };
 
 static void net_see_all(void *data, const char *body, size_t n)
@@ -8212,66 +8315,105 @@ static void net_see_all(void *data, const char *body, size_t n)
 	struct net_link l = { 0 };
 
 	net_see_link(&l, body, n);
-	if (f->alias && str_eq(l.alias, f->alias)) {
+	if (f->alias && (*l.alias ? str_eq(l.alias, f->alias) :
+			 l.group == f->group))
 		f->index = l.index;
-		f->master = l.master;
-	}
-	f->ports += f->master && l.master == f->master;
-	f->ours |= f->master && l.index == f->master &&
-		   str_eq(l.alias, "nsrun");
+	f->ports += f->bridge && l.master == f->bridge;
 }
 
-static bool net_dump(int s, struct net_search *f)
+static bool net_dump(int s, struct net_search *f, struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
-	struct err ignored;
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_GETLINK, K_NLM_DUMP, &none, sizeof none);
-	return nl_call(s, &m, net_see_all, f, &ignored);
+	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
 }
 
-static void net_remove(int s, int index)
+/* It may go by itself, with its other end. */
+static bool net_remove(int s, int index, struct err *e)
 {
-	struct err ignored;
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_DELLINK, 0, &(struct k_ifinfo){ .index = index },
 		sizeof(struct k_ifinfo));
-	nl_call(s, &m, NULL, NULL, &ignored);
+	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
+	       wrap(e, "remove a link");
 }
 
-/* What net_make() left on the host, also if its nsrun was killed. */
-static void net_drop(const char *id, int root)
+/* A bridge of ours that has no port any more. */
+static bool net_drop_bridge(int s, const char *name, struct err *e)
 {
-	char alias[ID_MAX + 8], table[ID_MAX + 8];
-	autofd s = -1, nat = -1, lock = -1;
-	struct err ignored;
+	struct net_search f = { .alias = NULL };
+	struct net_link l;
+
+	if (!net_get(s, name, &l, e))
+		return e->num == ENODEV;
+	if (l.group != NET_GROUP)
+		return true;
+	f.bridge = l.index;
+	return net_dump(s, &f, e) && (f.ports || net_remove(s, l.index, e));
+}
+
+static bool net_drop_links(const struct spec *spec, const char *id,
+			   struct err *e)
+{
+	char alias[ID_MAX + 8];
+	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	bool ok = s >= 0;
+	size_t i;
+
+	text_to(alias, sizeof alias, "nsrun %s", id);
+	while (ok) {
+		struct net_search f = { .alias = alias,
+					.group = net_group(id) };
+
+		ok = net_dump(s, &f, e);
+		if (!f.index)
+			break;
+		ok = ok && net_remove(s, f.index, e);
+	}
+	for (i = 0; ok && i < spec->networks.n; i++)
+		ok = !spec->networks.v[i].bridge ||
+		     net_drop_bridge(s, spec->networks.v[i].bridge, e);
+	return ok;
+}
+
+static bool net_drop_tables(const char *id, struct err *e)
+{
+	char table[ID_MAX + 8];
+	autofd s = nl_socket(K_NETLINK_NETFILTER, e);
 	struct nl_msg m;
+	bool ok = s >= 0 || e->num == EPROTONOSUPPORT;
 	int k;
 
-	lock = net_lock(root);
-	text_to(alias, sizeof alias, "nsrun %s", id);
-	s = nl_socket(K_NETLINK_ROUTE, &ignored);
-	while (s >= 0) {
-		struct net_search f = { .alias = alias };
-		struct net_search b = { .alias = NULL };
-
-		if (!net_dump(s, &f) || !f.index)
-			break;
-		net_remove(s, f.index);
-		b.master = f.master;
-		if (b.master && net_dump(s, &b) && b.ours && !b.ports)
-			net_remove(s, b.master);
-	}
 	net_table_name(table, id);
-	nat = nl_socket(K_NETLINK_NETFILTER, &ignored);
-	for (k = 0; nat >= 0 && k < 2; k++) {
+	for (k = 0; ok && s >= 0 && k < 2; k++) {
 		nft_begin(&m);
 		nft_add(&m, K_NFT_DELTABLE, 0, k ? AF_INET6 : AF_INET);
 		nl_str(&m, K_NFTA_TABLE_NAME, table);
-		nft_commit(nat, &m, &ignored);
+		/* where there is none: ENOENT, or what old kernels say to a
+		 * family or a subsystem that they do not have */
+		ok = nft_commit(s, &m, e) || e->num == ENOENT ||
+		     e->num == EAFNOSUPPORT || e->num == EOPNOTSUPP ||
+		     e->num == EINVAL || wrap(e, "remove the table %s", table);
 	}
+	return ok;
+}
+
+/* What net_make() left on the host, also if its nsrun was killed. */
+static bool net_drop(const struct spec *spec, const char *id, int root,
+		     struct err *e)
+{
+	autofd lock = -1;
+	bool nat = false;
+	size_t i;
+
+	lock = net_lock(root);
+	for (i = 0; i < spec->networks.n; i++)
+		nat |= spec->networks.v[i].masquerade ||
+		       spec->networks.v[i].publish.n;
+	return net_drop_links(spec, id, e) && (!nat || net_drop_tables(id, e));
 }
 
 /* The interfaces of the namespace that the caller is in. */
@@ -8308,7 +8450,7 @@ static void net_see_stats(void *data, const char *body, size_t n)
 static void net_see_address(void *data, const char *body, size_t n)
 {
 	struct net_tell *t = data;
-	char text[INET6_ADDRSTRLEN];
+	struct net_addr at = { 0 };
 	struct k_ifaddr a;
 	const char *p;
 	size_t len, i;
@@ -8320,16 +8462,19 @@ static void net_see_address(void *data, const char *body, size_t n)
 	if (!p)			/* IPv6 has no peers */
 		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
 			    &len);
-	if (!p || len < (a.family == AF_INET ? 4 : 16) ||
-	    !inet_ntop(a.family, p, text, sizeof text))
+	at.family = a.family;
+	if (!p || len < net_size(&at))
 		return;
+	memcpy(at.b, p, net_size(&at));
 	for (i = 0; i < t->n; i++) {
 		struct text to = TEXT(t->v[i].addresses);
 
 		if (t->index[i] != (int)a.index)
 			continue;
 		to.len = strlen(to.p);
-		text_add(&to, "%s%s/%u", to.len ? " " : "", text, a.prefix);
+		text_add(&to, "%s", to.len ? " " : "");
+		net_text(&to, &at);
+		text_add(&to, "/%u", a.prefix);
 	}
 }
 
@@ -11023,11 +11168,12 @@ static void plan_put_mount(struct text *t, const struct mnt *m)
 static void plan_put_addr(struct text *t, const char *word,
 			  const struct net_addr *a)
 {
-	char text[INET6_ADDRSTRLEN];
-
-	if (a->family && inet_ntop(a->family, a->b, text, sizeof text))
-		text_add(t, a->prefix == 8 * net_size(a) ? "%s%s" : "%s%s/%u",
-			 word, text, a->prefix);
+	if (!a->family)
+		return;
+	text_add(t, "%s", word);
+	net_text(t, a);
+	if (a->prefix != 8 * net_size(a))
+		text_add(t, "/%u", a->prefix);
 }
 
 static void plan_put_net(struct text *t, const struct net_plan *p)
@@ -11656,7 +11802,8 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
-extern char __executable_start[], etext[];	/* by the linker, end(3) */
+/* By the linker: where code and constants begin, and what is written to. */
+extern char __executable_start[], __init_array_start[];
 
 /* A created container waits for `start`, whose connection takes P's place.
  * Pid 1 ignores what it has no handler for, so signals are read instead. */
@@ -11676,7 +11823,8 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	/* it may be long: the code that was needed so far comes back, if it is
 	 * needed again, from the file */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
-		(size_t)(etext - __executable_start), MADV_DONTNEED);
+		((uintptr_t)__init_array_start & ~4095UL) -
+		((uintptr_t)__executable_start & ~4095UL), MADV_DONTNEED);
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0 || getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED,
 				      &creator, &size) < 0)
@@ -12753,8 +12901,10 @@ static void verb_undo(struct ctr *c)
 	}
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
-	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n)
-		net_drop(c->o->id, c->state_root);
+	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n &&
+	    !net_drop(c->spec, c->o->id, c->state_root, &e) &&
+	    !net_drop(c->spec, c->o->id, c->state_root, &e))	/* once more */
+		log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;

@@ -305,20 +305,32 @@ small_libc()
 
 # ---- odd hosts ------------------------------------------------------------
 
-# COMMAND [OPTION..]: runs nsrun after COMMAND in a mount namespace of its own.
-odd_host()
+# COMMAND: from now on nsrun runs after COMMAND, in a mount namespace of its own.
+odd()
 {
-	real=$NSRUN before=$1
-	shift
+	real=$NSRUN
 	cat >"$T/nsrun-odd" <<-END
 	#!/bin/sh
-	exec unshare -m sh -c '$before
+	exec unshare -m sh -c '$1
 	exec "$real" "\$@"' sh "\$@"
 	END
 	chmod 755 "$T/nsrun-odd"
 	NSRUN=$T/nsrun-odd
-	run "$@"
+}
+
+# Until here.
+even()
+{
 	NSRUN=$real
+}
+
+# COMMAND [OPTION..]: once
+odd_host()
+{
+	odd "$1"
+	shift
+	run "$@"
+	even
 }
 
 # ---- the bundle -----------------------------------------------------------

@@ -688,6 +688,28 @@ static int do_open(char **a)
 	return fd < 0 ? -1 : close(fd);
 }
 
+/* programs DIR: how many eBPF programs ask for devices at a cgroup of v2. */
+static int do_programs(char **a)
+{
+	uint32_t ids[64];
+	struct {			/* of union bpf_attr */
+		uint32_t target, type, query, flags;
+		uint64_t ids;
+		uint32_t count;
+	} q = { .type = 6, .ids = (uintptr_t)ids, .count = COUNT(ids) };
+	int fd = open(a[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long r;
+
+	if (fd < 0)
+		return -1;
+	q.target = fd;
+	r = syscall(SYS_bpf, 16, &q, sizeof(q));
+	close(fd);
+	if (!r)
+		printf("programs %u\n", q.count);
+	return r;
+}
+
 /* mount SOURCE TARGET TYPE [FLAG,FLAG...|-] [DATA] */
 static int do_mount(char **a)
 {
@@ -1381,6 +1403,7 @@ static const struct command {
 	{ "mknod",		2, do_mknod },
 	{ "mount",		3, do_mount },
 	{ "open",		1, do_open },
+	{ "programs",		1, do_programs },
 	{ "read",		1, do_read },
 	{ "readlink",		1, do_readlink },
 	{ "reap",		1, do_reap },

@@ -10,8 +10,8 @@ check="clang=clang shellcheck=shellcheck busybox=busybox-static ip=iproute2
 	nft=nftables script=bsdutils unshare=util-linux"
 [ ! -f /etc/alpine-release ] || {
 	build="cc=gcc make=make"	# its libc is musl, and so is its gcc's
-	check="clang=clang shellcheck=shellcheck ip=iproute2
-		nft=nftables script=util-linux-misc unshare=util-linux-misc"
+	check="clang=clang shellcheck=shellcheck ip=iproute2 nft=nftables
+		script=util-linux-misc unshare=util-linux-misc"
 }
 
 lacking=

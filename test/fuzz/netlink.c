@@ -17,7 +17,7 @@ static void must(bool holds)
 /* Each reader that there is. */
 static void see(void *data, const char *body, size_t n)
 {
-	struct net_search search = { .alias = "nsrun web", .master = 2 };
+	struct net_search search = { .alias = "nsrun web", .bridge = 2 };
 	struct net_link l = { 0 };
 
 	net_see_link(&l, body, n);

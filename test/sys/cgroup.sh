@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2317
 #
-# Control groups: where the payload is, limits as the kernel's files show them
-# and as the payload feels them, what is there afterwards; hosts with none.
+# Control groups: where the payload is, what is there afterwards, what it sees
+# of them and whose they are; hosts with none. Limits are in resources.sh.
 
 . "${0%/*}/../lib.sh"
 need root cgroup
@@ -41,14 +41,19 @@ config linux="\"cgroupsPath\":\"$TAG-a/b\"" args='"show","cgroup"'
 run
 check_is "a relative one is somewhere below" \
 	"$status$(strangers ".*/$TAG-a/b")" 0
-config args='"show","cgroup"'
-run
-check_is "without one the id names the cgroup" \
-	"$status$(strangers ".*/([^/]*[-.])?$ID([.].*)?")" 0
-config linux='"cgroupsPath":"/"' ns="mount"
-run
-ours "the top as a cgroupsPath" &&
+for path in "" '"cgroupsPath":""'; do
+	config args='"show","cgroup"' linux="$path"
+	run
+	check_is "without one the id names the cgroup${path:+, or if it is ""}" \
+		"$status$(strangers ".*/([^/]*[-.])?$ID([.].*)?")" 0
+done
+# Never with a peer: in the end runc kills what is in it and removes what is
+# below, which is the machine.
+ours "the top as a cgroupsPath" && {
+	config linux='"cgroupsPath":"/"' ns="mount"
+	run
 	refused "the top of the hierarchies is not the container's" cgroupsPath
+}
 config linux="\"cgroupsPath\":\"/$TAG-a//./b/\"" args='"show","cgroup"'
 run
 check_is "superfluous slashes and dots do not count" \
@@ -56,6 +61,9 @@ check_is "superfluous slashes and dots do not count" \
 
 for path in "../../$TAG-x" "/$TAG-a/../../../$TAG-x" "/../../../$TAG-x" \
 	"$TAG-a/../../../../../../../$TAG-x" ".." "/.." "/$TAG-a/.."; do
+	case $path in
+	*..)	ours "cgroupsPath $path" || continue ;;
+	esac
 	config linux="\"cgroupsPath\":\"$path\"" args='"show","cgroup"'
 	run
 	if [ "$status" = 0 ]; then
@@ -145,6 +153,128 @@ able "a cgroup namespace" kernel:4.6 && {
 		"$status$(strangers /)" 0
 }
 
+# ---- groups of v2 that are not as others -----------------------------------
+
+# Below a threaded group only threaded ones can be, without some controllers.
+# v2 has to be all there is for limits; on a hybrid host it has hugetlb.
+if ours "threaded groups" && [ -n "$v2_mount" ]; then
+	domain=hugetlb threaded=
+	limit_of='"hugepageLimits":[{"pageSize":"2MB","limit":0}]'
+	[ "$hierarchies" != "$v2_mount" ] || {
+		domain=memory threaded='"pids":{"limit":9},"cpu":{"shares":512}'
+		limit_of='"memory":{"limit":67108864}'
+	}
+	t=$v2_mount/$TAG-t
+	mkdir "$t" "$t/th"
+	[ -z "$threaded" ] || echo "+cpu +pids" >"$t/cgroup.subtree_control"
+	echo threaded >"$t/th/cgroup.type"
+	hold "$threaded" "/$TAG-t/th/x"
+	check_is "a group below a threaded one is threaded" \
+		"$(cat "$t/th/x/cgroup.type")" threaded
+	check_is "and has the payload" "$(wc -l <"$t/th/x/cgroup.threads")" 1
+	[ -z "$threaded" ] || check_is "and its limits" \
+		"$(cat "$t/th/x/pids.max" "$t/th/x/cpu.weight" | xargs)" "9 59"
+	release
+	check_is "and the payload runs" "$status $err" "0 "
+	if able "a limit of $domain there" cgroup2:$domain; then
+		config linux="\"cgroupsPath\":\"/$TAG-t/th/x\",
+			\"resources\":{$limit_of}" args='"exit","3"'
+		run
+		refused "a limit of $domain there is refused" \
+			"linux\.resources\.(memory|hugepageL).*threaded"
+		run --best-effort
+		check_is "or with --best-effort told" "$status $(printf \
+			'%s\n' "$err" | grep -c 'threaded.*not applied$')" "3 1"
+	fi
+	check_is "the threaded group is as it was" \
+		"$(find "$t/th" -type d) $(cat "$t/th/cgroup.type")" \
+		"$t/th threaded"
+	rmdir "$t/th" "$t"
+
+	# A group with processes has no domain controllers for those below it.
+	mkdir "$t"
+	"$PROBE" sleep 1000 &
+	sleeper=$!
+	echo $sleeper >"$t/cgroup.procs"
+	config linux="\"cgroupsPath\":\"/$TAG-t/x\"" args='"exit","3"'
+	run
+	check_is "a group below one with processes will do" "$status $err" "3 "
+	able "a limit of $domain there" cgroup2:$domain && {
+		config linux="\"cgroupsPath\":\"/$TAG-t/x\",
+			\"resources\":{$limit_of}"
+		run
+		refused "a limit of $domain there is refused" \
+			"linux\.resources\.(memory|hugepageL)"
+	}
+	check "whose process goes on" alive $sleeper
+	kill $sleeper
+	wait $sleeper 2>/dev/null
+	wait_for rmdir "$t"
+fi
+
+# Groups made by hand pass no controller on.
+if [ "$hierarchies" = "$v2_mount" ] && able "groups made by hand" cgroup2:pids
+then
+	t=$v2_mount/$TAG-t
+	mkdir "$t" "$t/sub" "$t/sub/own"
+	for path in "/$TAG-t/sub/x" "/$TAG-t/sub/own"; do
+		hold '"pids":{"limit":9}' "$path"
+		got=$(cat "$v2_mount$path/pids.max")
+		release
+		check_is "a limit in a group below those made by hand" \
+			"$status $got$err" "0 9"
+	done
+	rmdir "$t/sub/own" "$t/sub" "$t"
+fi
+
+# ---- whose it is ------------------------------------------------------------
+
+# The group of v2 is given to the user of the process if it has a cgroup
+# namespace and a mount that it can write; else never.
+# No peer does it on a hybrid host.
+if [ "$hierarchies" = "$v2_mount" ] || { [ -n "$v2_mount" ] &&
+	ours "whose a group is"; }; then
+	chmod 711 "$T"
+	made sys/fs
+	at=/sys/fs/cgroup
+	[ "$hierarchies" = "$v2_mount" ] || at=$at/${v2_mount##*/}
+	user='"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],
+		"gidMappings":[{"containerID":0,"hostID":100000,"size":65536}]'
+	while IFS='|' read -r what owner spaces option; do
+		able "the owner $what" kernel:4.6 || continue
+		id=$((owner < 100000 ? 1000 : 7)) do=
+		case $spaces in
+		*user*)	able "the owner $what" userns || continue ;;
+		esac
+		[ "$owner" = 0 ] || do=": mkdir $at/sub :
+			write $at/sub/cgroup.procs 1"
+		config user="\"uid\":$id,\"gid\":0" ns="pid mount ipc uts
+			network $spaces" mounts="{\"destination\":
+			\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":
+			\"cgroup\",\"options\":[\"$option\"]}" \
+			linux="\"cgroupsPath\":\"/$TAG-a/b\"$(case $spaces in
+			*user*) echo ",$user" ;; esac)" \
+			args="$(json_list show cgroup $do : echo ready : \
+			read /tmp/go)"
+		start
+		wait_for ready
+		outputs
+		d=$v2_mount/$TAG-a/b
+		check_is "the owner $what" "$(stat -c %u "$d" \
+			"$d/cgroup.procs" "$d/cgroup.subtree_control" \
+			"$d/cgroup.threads" "$d/cgroup.max.depth" \
+			"$d/.." 2>&1 | xargs)" \
+			"$owner $owner $owner $owner 0 0"
+		release
+		check_is "and the payload runs" "$status $err" "0 "
+	done <<-END
+	with a namespace and a mount|1000|cgroup|rw
+	that a user namespace maps|100007|cgroup user|rw
+	with a mount that is read-only|0|cgroup|ro
+	without a cgroup namespace|0||rw
+	END
+fi
+
 # ---- /sys/fs/cgroup -------------------------------------------------------
 
 sys='{"destination":"/sys","type":"sysfs","source":"sysfs",
@@ -224,7 +354,13 @@ if able "hosts without cgroups" unshare && ours "hosts without cgroups"; then
 			"pids"
 		config linux='"resources":{"memory":{"limit":20000000}}'
 		odd_host "$host"
-		refused "$what: one of memory too" "memory"
+		refused "$what: one of memory too" \
+			"config\.json: linux\.resources\.memory.limit: .*memory"
+		config args='"exit","3"' linux='"resources":{
+			"pids":{"limit":20},"memory":{"limit":20000000}}'
+		odd_host "$host" --best-effort
+		check_is "$what: with --best-effort it runs and tells" "$status \
+$(printf '%s\n' "$err" | grep -c '^nsrun: linux\..*is not applied$')" "3 2"
 		config linux="\"cgroupsPath\":\"/$TAG-a\"" args='"echo","alive"'
 		odd_host "$host"
 		check_out "$what: a cgroupsPath alone does not matter" \
@@ -247,7 +383,9 @@ if able "hosts without cgroups" unshare && ours "hosts without cgroups"; then
 	config caps=CAP_MKNOD linux="$deny"
 	odd_host "$all_gone"
 	refused "a device policy that nothing enforces is refused" \
-		"linux\.resources\.devices|device"
+		"linux\.resources\.devices"
+	odd_host "$all_gone" --best-effort
+	refused "with --best-effort too" "linux\.resources\.devices"
 	config linux="$deny" args="$(json_list try open /data/zero r : \
 		open /dev/null rw : open /dev/zero r : open /dev/ptmx rw)"
 	odd_host "$all_gone"
@@ -255,11 +393,18 @@ if able "hosts without cgroups" unshare && ours "hosts without cgroups"; then
 		"^error open /data/zero: Permission denied"
 	check_is "but the default devices do" "$status" 0
 
-	config args='"echo","alive"'
 	# shellcheck disable=SC2016
-	odd_host 'for dir in $(sed -n "/ - cgroup2* /p" /proc/self/mountinfo |
+	read_only='for dir in $(sed -n "/ - cgroup2* /p" /proc/self/mountinfo |
 		cut -d " " -f 5); do mount -o remount,bind,ro $dir; done'
+	config args='"echo","alive"'
+	odd_host "$read_only"
 	check_out "it runs on a host with read-only cgroups" "^alive\$"
+	config args='"exit","3"' linux='"resources":{"pids":{"limit":20}}'
+	odd_host "$read_only"
+	refused "where a limit is refused" "linux\.resources\.pids\.limit"
+	odd_host "$read_only" --best-effort
+	check_is "or told" "$status $(printf '%s\n' "$err" | grep -c \
+		'^nsrun: linux\..*is not applied$')" "3 1"
 
 	if [ -n "$(v1_mount pids)" ] && [ -n "$(v1_mount memory)" ]; then
 		config linux='"resources":{"pids":{"limit":20}}'
@@ -269,11 +414,20 @@ if able "hosts without cgroups" unshare && ours "hosts without cgroups"; then
 			args='"echo","alive"'
 		odd_host "umount -l $(v1_mount pids)"
 		check_out "others are set" "^alive\$"
+		config args='"read","/data/memory/memory.limit_in_bytes"' \
+			mounts='{"destination":"/data","type":"cgroup",
+			"source":"cgroup","options":["ro"]}' \
+			linux='"resources":{"pids":{"limit":20},
+			"memory":{"limit":67108864}}'
+		odd_host "umount -l $(v1_mount pids)" --best-effort
+		check_is "also with --best-effort, which tells of the first" \
+			"$status $out $(printf '%s\n' "$err" | grep -c \
+			'pids\.limit: .*is not applied$')" "0 67108864 1"
 	fi
 fi
 
 # A peer leaves the parents that it made.
-[ -z "$peer" ] || for mount_point in $hierarchies; do
-	rmdir "$mount_point/$TAG-a" "$mount_point/$TAG-f" 2>/dev/null
+[ -z "$peer" ] || list_cgroups | grep "$TAG-" | sort -r | while read -r dir; do
+	rmdir "$dir"
 done
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2012
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2012,SC2086
 #
 # /dev: the nodes and links that every container has, linux.devices, and the
 # device policy, felt by a payload that may do all else.
@@ -195,93 +195,162 @@ END
 
 bundle
 made data
-# nsrun enforces it by the devices controller of v1.
-if has cgroup1:devices || [ -n "$peer" ]; then
-	policy=yes
-else
-	skip "the device policy is felt" "no devices controller of v1 here"
-	policy=
-fi
+has cgroup && cgroups
 
-# RULES WORD..: under these device rules
+# WORD..: rules in JSON; +c,1,*,rw allows, -b,7,,r denies; no type, number or
+# access leaves the member out; * is -1.
+rules()
+{
+	l_rules=
+	for l_word; do
+		case $l_word in
+		+*)	l_rules="$l_rules,{\"allow\":true" ;;
+		-*)	l_rules="$l_rules,{\"allow\":false" ;;
+		esac
+		l_word=$(echo "${l_word#?}" | sed 's/\*/-1/g')
+		IFS=, read -r l_type l_major l_minor l_access <<-END
+			$l_word
+		END
+		l_rules="$l_rules${l_type:+,\"type\":\"$l_type\"}"
+		l_rules="$l_rules${l_major:+,\"major\":$l_major}"
+		l_rules="$l_rules${l_minor:+,\"minor\":$l_minor}"
+		l_rules="$l_rules${l_access:+,\"access\":\"$l_access\"}}"
+	done
+	echo "${l_rules#,}"
+}
+
+# RULES DEVICE: sets $got to what the payload may do with a node of its own,
+# and to what is wrong with the default devices. A device that is not there can
+# be opened too: the kernel asks the policy first.
 policy()
 {
-	rules=$1
-	shift
-	rm -f "$B"/rootfs/data/*
+	rm -f "$B/rootfs/data/x"
 	config caps="CAP_MKNOD CAP_DAC_OVERRIDE CAP_SYSLOG CAP_SYS_ADMIN" \
-		linux="\"resources\":{\"devices\":[$rules]}" \
-		args="$(json_list "$@")"
+		linux="${3:+\"cgroupsPath\":\"$3\",}\"resources\":{
+			\"devices\":[$(rules $1)]}" \
+		args="$(json_list mknod /data/x $2 : \
+		try open /data/x r : echo r : try open /data/x w : echo w : \
+		open /dev/null rw : open /dev/zero rw : open /dev/full rw : \
+		open /dev/random r : open /dev/urandom r : \
+		open /dev/ptmx rw : try open /dev/tty rw)"
 	run
+	got=$(printf '%s\n' "$out" | awk '
+	/^error open .*x: .*not permitted$/	{ no = 1; next }
+	/^[rw]$/	{ printf "%s", no ? "-" : $0; no = 0; next }
+	/^error open .dev.tty: No such device/ || / .data.x: No such / { next }
+			{ print " " $0 }')
 }
-deny='{"allow":false,"access":"rwm"}'
-denied='Operation not permitted'
+
+# ON: on a host that enforces by v1 or v2. Columns: the sentence, the rules,
+# the device, what may be done there; what v1 does about it if not the same:
+# a word, or refused because the controller cannot express it.
+policies()
+{
+	while IFS='|' read -r what rule device want v1; do
+		[ "$1" = v2 ] || want=${v1:-$want}
+		case $want in
+		!*)	ours "$1: $what" || continue ;;
+		esac
+		set -f
+		policy "$rule" "$device"
+		set +f
+		case $want in
+		!refused)
+			refused "$1: $what, is refused" \
+				"linux\.resources\.devices: cgroup v1 cannot" ;;
+		*)	check_is "$1: $what" "$status $got" "0 ${want#!}" ;;
+		esac
+	done <"$T/table"
+	config caps=CAP_MKNOD linux="\"devices\":[{\"path\":\"/dev/log\",
+		\"type\":\"c\",\"major\":1,\"minor\":11}],\"resources\":{
+		\"devices\":[$(rules -,,,rwm)]}" args='"try","open","/dev/log","r"'
+	run
+	check_out "$1: a device in the list is not allowed by that" \
+		"^error open /dev/log: Operation not permitted"
+}
 
 # 1:11 is the kernel's log, which is harmless to open.
-[ -z "$policy" ] || {
-	policy "" mknod /data/kmsg c 1 11 : open /data/kmsg r
-	check_is "without rules a device opens" "$status" 0
+cat >"$T/table" <<'END'
+no rules||c 1 11|!rw
+all is denied; nodes can be made, but not opened|-,,,rwm|c 1 11|--
+and of block devices|-|b 7 0|--
+no access at all is all of it|-|b 250 0|!--
+one is allowed for r|-,,,rwm +c,1,11,r|c 1 11|r-
+for w|-,,,rwm +c,1,11,w|c 1 11|-w
+for all that there is|-,,,rwm +c,1,11|c 1 11|rw
+only this|-,,,rwm +c,1,11,rw|c 1 12|--
+any minor|-,,,rwm +c,1,*,r|c 1 11|r-
+an absent major|-,,,rwm +c,,11,r|c 1 11|r-
+any major|-,,,rwm +c,*,11,w|c 1 11|-w
+any of a kind|-,,,rwm +b,*,*,rw|b 250 3|rw
+and not the other kind|-,,,rwm +b,*,*,rw|c 1 11|--
+a block device|-,,,rwm +b,250,,rwm|b 250 0|rw
+two rules add up|-,,,rwm +c,1,11,r +c,1,,w|c 1 11|rw
+a rule for all after all|-,,,rwm +a,,,rwm|c 1 11|rw
+a denial of all at the end|+c,1,11,rw -,,,rwm|c 1 11|--
+a part of a rule taken back|-,,,rwm +c,1,11,rw -c,1,11,w|c 1 11|r-
+one denied|-c,1,11,rw|c 1 11|!--
+and the others not|-c,1,11,rw|b 250 0|!rw
+a hole in what is allowed|-,,,rwm +c,1,,rw -c,1,11,w|c 1 11|!r-|!refused
+last rule wins, for each bit|-,,,rwm +c,1,,rw -c,1,11,rw +c,1,11,w|c 1 11|!-w|!refused
+a rule for both kinds|-,,,rwm +,10,,rw|b 10 3|!rw
+a hole in it|-,,,rwm +,10,,rw -c,10,229|c 10 229|!--|!refused
+an allowance in a denial|-c,1,,rw +c,1,11,r|c 1 11|!r-|!refused
+no device is written|-,,,w|b 250 0|!r-|!refused
+a denial that meets an allowance|-,,,rwm +c,,229,r -c,10,,r|c 10 229|!--|!refused
+END
 
-	policy "$deny" mknod /data/kmsg c 1 11 : try open /data/kmsg r : \
-		try open /data/kmsg w : mknod /data/b b 7 0 : \
-		try open /data/b r : open /dev/null rw : open /dev/zero rw : \
-		open /dev/full rw : open /dev/random r : \
-		open /dev/urandom r : open /dev/ptmx rw : try open /dev/tty rw
-	check_out "what is denied can be made" "^error open /data/kmsg"
-	check_is "but not opened" "$(printf '%s\n' "$out" |
-		grep -c "^error open /data/.*: $denied")" 3
-	check_is "the default devices open" "$status" 0
-	check_out "and /dev/tty" "^error open /dev/tty: No such device"
+if has cgroup1:devices || { [ -n "$peer" ] && has cgroup2; }; then
+	case $(has cgroup1:devices && echo v1) in
+	v1)	policies v1 ;;
+	*)	policies v2 ;;
+	esac
+fi
 
-	policy "$deny"',{"allow":true,"type":"c","major":1,"minor":11,
-		"access":"r"}' mknod /data/kmsg c 1 11 : \
-		open /data/kmsg r : try open /data/kmsg w : \
-		try open /data/kmsg rw
-	check_is "what is allowed for r opens for r" "$status" 0
-	check_is "and not for more" "$(printf '%s\n' "$out" |
-		grep -c "^error open /data/kmsg: $denied")" 2
-
-	policy "$deny"',{"allow":true,"type":"c","major":1,"access":"rw"},
-		{"allow":false,"type":"c","major":1,"minor":11,"access":"w"}' \
-		mknod /data/kmsg c 1 11 : open /data/kmsg r : \
-		try open /data/kmsg w
-	ours "a hole in what is allowed" &&
-	if [ "$status" = 0 ]; then
-		check_out "a hole in what is allowed" \
-			"^error open /data/kmsg: $denied"
-	else	# the devices controller of v1 cannot express it
-		refused "a hole in what is allowed is not left out silently" \
-			"linux\.resources\.devices"
-	fi
-
-	policy "$deny"',{"allow":true,"type":"a","access":"rwm"}' \
-		mknod /data/kmsg c 1 11 : open /data/kmsg rw
-	check_is "a later rule for all allows all" "$status" 0
-
-	policy '{"allow":false,"type":"c","major":1,"minor":11,"access":"rw"}' \
-		mknod /data/kmsg c 1 11 : try open /data/kmsg r : \
-		mknod /data/b b 250 0 : try open /data/b r
-	ours "a rule without a denial of all before it" && {
-		check_out "one device denied" \
-			"^error open /data/kmsg: $denied"
-		check_out "and the others not" "^error open /data/b: No such"
-	}
-
-	policy "$deny"',{"allow":true,"type":"b","major":250,"access":"rwm"},
-		{"allow":true,"type":"c","minor":11,"access":"r"}' \
-		mknod /data/b b 250 0 : try open /data/b r : \
-		mknod /data/kmsg c 1 11 : open /data/kmsg r
-	check_out "a block device allowed" "^error open /data/b: No such"
-	check_is "an absent major is any" "$status" 0
-
-	config caps=CAP_MKNOD linux='"devices":[{"path":"/dev/log","type":"c",
-		"major":1,"minor":11}],"resources":{"devices":['"$deny"']}' \
-		args="$(json_list try open /dev/log r)"
-	run
-	check_out "a device in the list is not allowed by that" \
-		"^error open /dev/log: $denied"
+# Elsewhere, or where v1 is hidden, a program does it.
+programs()
+{
+	"$PROBE" programs "$v2_mount/$1" | sed 's/programs //'
 }
 
+if ! programs . >"$T/bpf" 2>&1 || ! grep -qx '[0-9]*' "$T/bpf"; then
+	skip "programs of devices" "$(cat "$T/bpf")"
+elif able "programs of devices" unshare && ours "programs of devices"; then
+	odd "umount -l $(v1_mount devices) 2>/dev/null"
+	policies v2
+	hold "\"devices\":[$(rules - +c,1,11,r)]"
+	at=$(seen cgroup | sed -n 's|^0::/||p')
+	check_is "there is one program" "$(programs "$at")" 1
+	if able "after an update" cgroup2:pids; then
+		verb update --pids-limit 50 "$ID"
+		check_is "after an update too" "$status $(programs "$at")" "0 1"
+	fi
+	release
+	hold '"devices":[{"allow":true,"access":"rwm"}]'
+	check_is "none where nothing is denied" "$(programs "$at")" 0
+	release
+
+	# A group of somebody else: what is left there is replaced.
+	mkdir "$v2_mount/$TAG-own"
+	set -f
+	policy "-" "c 1 11" "/$TAG-own"
+	check_is "in a group that exists" "$status $got" "0 --"
+	policy "- +c,1,11,r" "c 1 11" "/$TAG-own"
+	check_is "in the same one by other rules" "$status $got" "0 r-"
+	check "there is one program at most" \
+		[ "$(programs "$TAG-own")" -le 1 ]
+	policy "" "c 1 11" "/$TAG-own"
+	check_is "without rules there, all is allowed again" "$status $got" \
+		"0 rw"
+	hold "\"devices\":[$(rules -)]" "/$TAG-own"
+	check_is "one program again" "$(programs "$TAG-own")" 1
+	set +f
+	release
+	rmdir "$v2_mount/$TAG-own"
+	even
+fi
+
+deny=$(rules -,,,rwm)
 while IFS='|' read -r fault entry; do
 	config linux="\"resources\":{\"devices\":[$deny,{$entry}]}"
 	run
@@ -291,16 +360,5 @@ done <<END
 an unknown type|"allow":true,"type":"q","access":"r"
 an unknown access|"allow":true,"type":"c","access":"rx"
 END
-
-if ours "holes between kinds" && has cgroup1:devices; then
-	policy "$deny"',{"allow":true,"major":10},
-		{"allow":false,"type":"c","major":10,"minor":229}' true
-	refused "a denial of a part of what a rule without a type allows" \
-		"linux\.resources\.devices\[2\]"
-	policy "$deny"',{"allow":true,"type":"c","minor":229},
-		{"allow":false,"type":"c","major":10}' true
-	refused "or of more than an allowance that it meets" \
-		"linux\.resources\.devices\[2\]"
-fi
 
 done_testing

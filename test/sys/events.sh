@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2154
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2154,SC2317,SC2016
 #
 # events, and pause, resume, ps and kill --all as far as they are about groups.
 

@@ -252,7 +252,7 @@ check_out "events --stats counts its packets" '"RxPackets": *[1-9]'
 # The same by ip, and what the kernel shows then.
 normal()
 {
-	sed 's/^[0-9]*: //; s/@[^:]*:/:/; s/ numtxqueues.*//
+	sed 's/^[0-9]*: //; s/@[^:]*:/:/; s/ numtxqueues.*//; s/group [^ ]*//
 		s/link-netnsid [0-9]*//; s/state [A-Z]*//
 		s/link-netns [^ ]*//
 		/fe80::/d; /valid_lft/d; /alias/d; /bridge_slave/d
@@ -307,8 +307,10 @@ b from fd01::2" a connect 10.201.0.3 80 : connect fd01::3 80
 "$PROBE" serve 90 host >"$T/serve" &
 server=$!
 wait_for grep -q serving "$T/serve"
-within a /bin/probe ask 10.201.0.1 90
-within b /bin/probe ask 10.201.0.1 90
+for net in a b; do
+	in_net $net ip neigh flush dev eth0 >"$T/out"
+	within $net /bin/probe ask 10.201.0.1 90 : ask fd01::1 90
+done
 ether()
 {
 	ip link show "$1" | sed -n 's/.*ether \([^ ]*\).*/\1/p'
@@ -536,7 +538,8 @@ nat=1
 	sed 's/netlink 12/netlink 0/' "$T/nsrun-lacking" >"$T/nsrun-mute"
 	cat "$T/nsrun-mute" >"$T/nsrun-lacking"
 	run
-	refused "without rtnetlink too" "netlink"
+	check "without rtnetlink all networks are" [ "$status" = 1 ]
+	check_err "and it says so" "^nsrun: cannot run .*: .*open netlink"
 	NSRUN=$real
 }
 
@@ -793,6 +796,8 @@ wrong "a published port without an address" "$n0.publish: needs an address" \
 wrong "a second network that fails" "networks\[1\]: .*p9.*no such device" \
 	"$(on_bridge 2 '"masquerade":true')"',
 	{"type":"phys","name":"eth1","host_interface_name":"p9"}'
+wrong "a second link called lo" "networks\[1\]: create veth .*lo" \
+	"$(on_bridge 2)"',{"type":"veth","name":"lo"}'
 wrong "a type that does not exist" "networks\[0\].*type" \
 	'{"type":"token-ring","name":"eth0"}'
 config args='"exit","0"' ns="pid mount ipc uts" top="\"networks\":[$(veth)]"
@@ -814,6 +819,14 @@ start
 wait "$runner" 2>/dev/null
 verb delete --force "$ID"
 nothing_left "after a kill -9 of run, delete --force leaves nothing"
+for after in 0.003 0.006 0.01 0.02; do
+	start_nowait
+	sleep $after
+	[ "$runner" -gt 1 ] && kill -KILL "$runner"
+	wait "$runner" 2>/dev/null
+	verb delete --force "$ID"
+	check_is "killed after $after s too" "$(left)" ""
+done
 
 # Orphans want somebody who waits for them, or their namespaces stay a while.
 killer=$test_dir/build/killer

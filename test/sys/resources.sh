@@ -31,7 +31,7 @@ limits()
 {
 	ctrl=$1 what="$2: $3"
 	hold "$2" "${4:-}"
-	dir=$(directory $ctrl) wrong= lacks=
+	dir=$(directory $ctrl) wrong='' lacks=''
 	old_IFS=$IFS
 	IFS=';'
 	for file in $3; do
@@ -72,13 +72,13 @@ throttle=blkio.throttle.
 
 # The files of the weight, and what 500 and 10 are there.
 if [ -n "$(v1_mount blkio)" ]; then
-	bfq=?blkio.bfq.weight
+	bfq='?blkio.bfq.weight'
 	ctrl=blkio
 	new_has blkio.weight && bfq=blkio.weight
 elif grep -q bfq /sys/block/*/queue/scheduler 2>/dev/null; then
-	bfq=?io.bfq.weight weight=500 least=10
+	bfq='?io.bfq.weight' weight=500 least=10
 else
-	bfq=?io.weight weight=4950 least=1
+	bfq='?io.weight' weight=4950 least=1
 fi
 
 # A ! in front: peers do it otherwise. - : there is nothing to read there.
@@ -207,33 +207,29 @@ linux\.resources\.$key: .*not applied\$"
 	END
 fi
 
-# Hierarchies of v1 that are not mounted here are in a mount namespace. NAME
-# RESOURCES WANT: the payload reads the file from its cgroup mount.
-mounted_there()
+# FILE RESOURCES WANT: on a host with no other hierarchy than this one of v1,
+# the payload reads it from its cgroup mount.
+alone()
 {
 	name=${1%%.*} what="$2: $1 is $3"
-	grep -q "^$name[[:space:]].*1\$" /proc/cgroups || {
+	grep -q "^${name}[[:space:]].*1\$" /proc/cgroups || {
 		skip "$what" "this kernel has no $name"
 		return
-	}
-	at=$(v1_mount "$name") before=true
-	[ -n "$at" ] || {
-		at=$T/$name before="mount -t cgroup -o $name none $T/$name"
-		mkdir -p "$at"
 	}
 	config mounts='{"destination":"/data","type":"cgroup",
 		"source":"cgroup","options":["ro"]}' \
 		linux="\"resources\":{$2}" \
-		args="$(json_list read "/data/${at##*/}/$1")"
-	odd_host "$before"
-	got=$(printf '%s\n' "$out" | grep -v ' 0$' | xargs)
-	check_is "$what" "$status $got$err" "0 $3"
+		args="$(json_list read "/data/$name/$1")"
+	odd_host "mount -t tmpfs none /sys/fs/cgroup
+		mkdir /sys/fs/cgroup/$name
+		mount -t cgroup -o $name none /sys/fs/cgroup/$name"
+	check_is "$what" \
+		"$status $(printf '%s\n' "$out" | grep -v ' 0$')$err" "0 $3"
 }
 ours "controllers of networks" && able "controllers of networks" unshare && {
-	mounted_there net_cls.classid '"network":{"classID":1048577}' 1048577
-	mounted_there net_cls.classid '"network":{"classID":4294967295}' \
-		4294967295
-	mounted_there net_prio.ifpriomap \
+	alone net_cls.classid '"network":{"classID":1048577}' 1048577
+	alone net_cls.classid '"network":{"classID":4294967295}' 4294967295
+	alone net_prio.ifpriomap \
 		'"network":{"priorities":[{"name":"lo","priority":7}]}' "lo 7"
 }
 
@@ -265,13 +261,14 @@ else
 	refused "unified is refused where v1 has the controller" \
 		"linux\.resources\.unified"
 fi
-if able "hosts with v1 alone" unshare cgroup1 &&
-	ours "hosts with v1 alone"; then
-	config linux='"resources":{"unified":{"hugetlb.2MB.max":"0"}}'
-	odd_host "umount -l ${v2_mount:-/none} || true"
+able "hosts with v1 alone" unshare && ours "hosts with v1 alone" && {
+	config linux='"resources":{"unified":{"net_cls.classid":"0"}}'
+	odd_host "mount -t tmpfs none /sys/fs/cgroup
+		mkdir /sys/fs/cgroup/net_cls
+		mount -t cgroup -o net_cls none /sys/fs/cgroup/net_cls"
 	refused "unified is refused where there is v1 alone" \
-		"linux\.resources\.unified"
-fi
+		"linux\.resources\.unified.*no cgroup v2"
+}
 
 # ---- what is not right ----------------------------------------------------
 
@@ -370,7 +367,7 @@ while IFS='|' read -r ctrl key r; do
 	[ "${ctrl#!}" = - ] || controller "$r" "${ctrl#!}" || continue
 	config linux="\"resources\":{$r}"
 	run
-	refused "told: $r" "linux\.resources\.$key[.:]"
+	refused "told: $r" "linux\.resources\.${key}[.:]"
 done <"$T/table"
 
 # ---- felt -----------------------------------------------------------------
@@ -504,10 +501,10 @@ linux\.resources\.$key: .*$ctrl.* it is not applied\$/told/")" "3 told"
 
 # And here, where some are.
 ours "controllers that are not mounted" && while IFS='|' read -r ctrl key r; do
-	[ -z "$(v1_mount $ctrl)" ] && not has cgroup2:$ctrl || {
+	if [ -n "$(v1_mount $ctrl)" ] || has cgroup2:$ctrl; then
 		skip "$key without a controller" "$ctrl is here"
 		continue
-	}
+	fi
 	config linux="\"resources\":{$r}" args='"exit","3"'
 	run
 	refused "without $ctrl refused: $r" "linux\.resources\.$key: .*$ctrl"
@@ -523,7 +520,7 @@ nosuch|unified|"unified":{"nosuch.max":"1"}
 END
 
 # A peer leaves the parents that it made.
-[ -z "$peer" ] || for mount_point in $hierarchies; do
-	rmdir "$mount_point/$TAG-a/b" "$mount_point/$TAG-a" 2>/dev/null
+[ -z "$peer" ] || list_cgroups | grep "$TAG-" | sort -r | while read -r dir; do
+	rmdir "$dir"
 done
 done_testing

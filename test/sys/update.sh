@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2154
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2154,SC2317,SC2016
 #
 # update: what its options and its JSON make of the kernel's files, what they
 # leave alone, and what is left when it fails.

@@ -320,6 +320,7 @@ static int inj_kill(int pid, int sig)
 #define lseek(...)		INJ(lseek, -1, __VA_ARGS__)
 #define madvise(...)		INJ(madvise, -1, __VA_ARGS__)
 #define lstat(...)		INJ(lstat, -1, __VA_ARGS__)
+#define chown(...)		INJ(chown, -1, __VA_ARGS__)
 #define mkdir(...)		INJ(mkdir, -1, __VA_ARGS__)
 #define mkdirat(...)		INJ(mkdirat, -1, __VA_ARGS__)
 #define mknodat(...)		INJ(mknodat, -1, __VA_ARGS__)
@@ -762,7 +763,8 @@ static bool inj_differs(const char *a, const char *b, char line[2][200])
 
 enum inj_verb { INJ_RUN, INJ_PLAN, INJ_SPEC, INJ_PROTECT, INJ_CREATE,
 	INJ_START, INJ_EXEC, INJ_DELETE, INJ_STATE, INJ_LIST, INJ_KILL,
-	INJ_KILL_ALL, INJ_REFUSE, INJ_PS, INJ_PAUSE, INJ_RESUME };
+	INJ_KILL_ALL, INJ_REFUSE, INJ_PS, INJ_PAUSE, INJ_RESUME, INJ_UPDATE,
+	INJ_STATS };
 
 /* How an error of each begins, before the id. */
 static const char *const inj_begin[] = { "cannot run", "cannot plan: ",
@@ -770,7 +772,7 @@ static const char *const inj_begin[] = { "cannot run", "cannot plan: ",
 	"cannot exec in", "cannot delete", "cannot show the state of",
 	"cannot list containers: ", "cannot kill", "cannot kill",
 	"cannot delete", "cannot list the processes of", "cannot pause",
-	"cannot resume" };
+	"cannot resume", "cannot update", "cannot tell the statistics of" };
 
 /* Of the container, when the verb begins. */
 enum inj_before { INJ_NONE, INJ_CREATED, INJ_RUNNING, INJ_PAUSED };
@@ -1203,6 +1205,9 @@ static int inj_act(const struct inj_run *r, struct nsrun_options *o,
 	static char *argv[] = { "/bin/probe", "show", ":", "ls", "/dev", ":",
 		"try", "mkdir", "/new", NULL };
 	struct nsrun_exec x = { .argv = argv };
+	const struct nsrun_pair limit = { "resources.pids.limit", "33" };
+	int null, rc;
+	struct nsrun_update u = { "{\"cpu\":{\"shares\":500}}", &limit, 1 };
 
 	switch (r->scene->verb) {
 	case INJ_PLAN:
@@ -1231,6 +1236,13 @@ static int inj_act(const struct inj_run *r, struct nsrun_options *o,
 		return nsrun_pause(o, e);
 	case INJ_RESUME:
 		return nsrun_resume(o, e);
+	case INJ_UPDATE:
+		return nsrun_update(o, &u, e);
+	case INJ_STATS:		/* no two are the same */
+		null = (open)("/dev/null", O_WRONLY | O_CLOEXEC);
+		rc = nsrun_stats(o, null, e);
+		(close)(null);
+		return rc;
 	case INJ_LIST:
 		o->id = NULL;
 		return nsrun_list(o, inj_tell, NULL, e);
@@ -1291,6 +1303,7 @@ static void inj_follow(const struct inj_run *r, const struct nsrun_options *o,
 	if (verb == INJ_PAUSE || (verb == INJ_RESUME && s->rc))
 		nsrun_resume(o, &more);
 	if (verb == INJ_PS || verb == INJ_PAUSE || verb == INJ_RESUME ||
+	    verb == INJ_UPDATE || verb == INJ_STATS ||
 	    verb == INJ_EXEC || verb == INJ_STATE || verb == INJ_LIST ||
 	    verb == INJ_REFUSE)
 		inj_unharmed(o, &more);
@@ -1930,6 +1943,14 @@ static const char *const inj_edit_joined[] = {
 	"1000}}, \"namespaces\": [{\"type\": \"time\"},", NULL
 };
 
+static const char *const inj_edit_networks[] = {
+	"\"hostname\":", "\"networks\": [{\"type\": \"veth\", \"name\": "
+	"\"eth0\", \"bridge\": \"brinject\", \"bridge_address\": "
+	"\"10.77.0.1/24\", \"address\": \"10.77.0.2/24\", \"gateway\": "
+	"\"10.77.0.1\", \"hairpin_mode\": true, \"masquerade\": true, "
+	"\"publish\": [\"8080:80\"]}], \"hostname\":", NULL
+};
+
 static const char *const inj_edit_limits[] = {
 	"\"terminal\": false", "\"terminal\": true, \"consoleSize\": "
 	"{\"height\": 20, \"width\": 70}, \"oomScoreAdj\": 100",
@@ -1993,6 +2014,7 @@ static const struct inj_scene inj_scenes[] = {
 	  .host = inj_host_joined, .every = 4 },
 	{ .name = "rootless", .host = inj_host_userns, .uid = 65534,
 	  .every = 6 },
+	{ .name = "networks", .edit = inj_edit_networks, .every = 4 },
 	{ .name = "fd above the limit", .stray = 200 },
 	{ .name = "hooks", .hooks = true, .needs_new = true,
 	  .edit = inj_edit_hooks, .every = 10 },
@@ -2022,6 +2044,12 @@ static const struct inj_scene inj_scenes[] = {
 	{ .name = "resume", .verb = INJ_RESUME, .plain = true,
 	  .before = INJ_PAUSED, .host = inj_host_freezer,
 	  .edit = inj_edit_wait, .every = 1 },
+	{ .name = "update", .verb = INJ_UPDATE, .plain = true,
+	  .before = INJ_RUNNING, .host = inj_host_freezer,
+	  .edit = inj_edit_wait, .every = 2 },
+	{ .name = "events --stats", .verb = INJ_STATS, .plain = true,
+	  .before = INJ_RUNNING, .host = inj_host_freezer,
+	  .edit = inj_edit_wait, .every = 4 },
 	{ .name = "kill", .verb = INJ_KILL, .before = INJ_RUNNING,
 	  .edit = inj_edit_wait, .every = 1 },
 	{ .name = "kill all", .verb = INJ_KILL_ALL, .plain = true,

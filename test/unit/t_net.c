@@ -192,6 +192,34 @@ static void t_addresses(void)
 	want(!net_read("10.1.2.3/24", 11, false, &a), "a prefix too many");
 }
 
+/* Beside libc's, which nsrun does without. */
+static void t_texts(void)
+{
+	char mine[64], due[64];
+	struct net_addr a;
+	int i, k;
+
+	srand(1);
+	it("writes addresses as inet_ntop(3)");
+	for (i = 0; i < 5000; i++) {
+		struct text t = TEXT(mine);
+
+		memset(&a, 0, sizeof a);
+		a.family = i % 5 ? AF_INET6 : AF_INET;
+		for (k = 0; k < 8; k++)
+			if (rand() % 3)
+				a.b[2 * k + rand() % 2] =
+					(unsigned char)(rand() % 4 ? rand() :
+							0);
+		/* which writes ::ffff:1.2.3.4 and ::1.2.3.4 in its own way */
+		a.b[0] = a.family == AF_INET6 ? 0xfd : a.b[0];
+		*mine = 0;
+		net_text(&t, &a);
+		inet_ntop(a.family, a.b, due, sizeof due);
+		want(str_eq(mine, due), "%s is not %s", mine, due);
+	}
+}
+
 static void t_ports(void)
 {
 	static const struct { const char *s; unsigned from, to; bool udp;
@@ -240,6 +268,7 @@ int main(void)
 	t_answers();
 	t_attributes();
 	t_addresses();
+	t_texts();
 	t_ports();
 	t_names();
 	return done();

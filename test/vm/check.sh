@@ -89,8 +89,8 @@ boot() {
 jobs() {
 	case $1 in
 	amd64)	echo sys:run,process,stdio,escape,selfprotect,resources,update
-		echo sys:namespaces,mounts,cgroup,networks,events,root,devices,errors,exec-errors,userns ;;
-	amd64-*) echo sys:mounts,root,devices,userns ;;
+		echo sys:namespaces,mounts,cgroup,events,networks,root,devices,errors,exec-errors,userns ;;
+	amd64-*) echo sys:mounts,cgroup,resources,root,devices,userns ;;
 	esac
 	echo default
 }

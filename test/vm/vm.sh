@@ -20,8 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/debian.sh"
 
 modules="crc32c_generic veth bridge dummy macvlan ipvlan tun overlay loop
-	squashfs nf_tables nft_chain_nat nft_masq nft_nat nft_fib_ipv4
-	nft_fib_ipv6"
+	squashfs nf_tables nft_chain_nat nft_masq nft_nat nft_fib_ipv4 nft_fib_ipv6"
 
 [ $# -ge 2 ] || die "usage: vm.sh fetch|run TARGET [PAYLOAD [ARGUMENT...]]"
 verb=$1 target=$2 dir=$cache/vm/$2
@@ -79,9 +78,8 @@ archive() {
 
 fetch() {
 	deb_need "${qemu%% *}=$pkg" cpio=cpio timeout=coreutils xz=xz-utils
-	[ ! -e "$dir/initramfs" ] ||
-		[ "$(cat "$dir/modules" 2>/dev/null)" != "$modules" ] ||
-		return 0
+	# one of other modules is made again
+	[ "$(cat "$dir/modules" 2>/dev/null)" != "$modules" ] || return 0
 	new=$dir.new root=$dir.new/root
 	rm -rf "$new"
 	# The first package only names the kernel of the day.
@@ -116,8 +114,8 @@ fetch() {
 	EOF
 	chmod 755 "$root/init"
 	archive "$root" > "$new/initramfs"
-	echo "$modules" > "$new/modules"
 	find "$new/debs" -path '*/boot/vmlinu*' -exec mv {} "$new/kernel" \;
+	echo "$modules" > "$new/modules"
 	rm -rf "$new/debs" "$root" "$dir"
 	mv "$new" "$dir"
 }
