@@ -420,10 +420,11 @@ own_links
 pair p0 p1
 ip addr add 10.205.0.1/24 dev p1
 own_links
+# TYPE NUMBER [MEMBERS]: an address of its own each, which p1 remembers
 on_link()
 {
 	printf '{"type":"%s","name":"eth0","host_interface_name":"p0",
-		"address":"10.205.0.2/24"%s}' "$1" "${2:+,$2}"
+		"address":"10.205.0.%s/24"%s}' "$1" "$2" "${3:+,$3}"
 }
 # TYPE: whether this kernel has it
 knows()
@@ -435,7 +436,7 @@ knows()
 	ip link del nst1
 }
 knows macvlan "a macvlan" && {
-	up a "$(on_link macvlan '"mac_address":"02:00:00:00:00:0b","mtu":1300,
+	up a "$(on_link macvlan 2 '"mac_address":"02:00:00:00:00:0b","mtu":1300,
 		"mode":"private"')"
 	says "a macvlan reaches what is behind its parent" "a from 10.205.0.1" \
 		host connect 10.205.0.2 80
@@ -448,14 +449,14 @@ knows macvlan "a macvlan" && {
 	nothing_left "it goes with the container"
 }
 knows ipvlan "an ipvlan" && {
-	up a "$(on_link ipvlan '"mode":"l2"')"
+	up a "$(on_link ipvlan 3 '"mode":"l2"')"
 	says "an ipvlan reaches what is behind its parent" "a from 10.205.0.1" \
-		host connect 10.205.0.2 80
+		host connect 10.205.0.3 80
 	down a
 	nothing_left "it goes with the container"
 }
-up a "$(on_link phys '"mtu":1300')"
-says "a device moves in" "a from 10.205.0.1" host connect 10.205.0.2 80
+up a "$(on_link phys 4 '"mtu":1300')"
+says "a device moves in" "a from 10.205.0.1" host connect 10.205.0.4 80
 check_is "with a new name and a new mtu" \
 	"$(in_net a ip link show eth0 | grep -c 'mtu 1300')$(
 		ip link show p0 2>/dev/null)" 1
@@ -488,7 +489,7 @@ check_is "delete takes them away" \
 pair p0 p1
 own_links
 knows macvlan "a macvlan in a joined namespace" && {
-	up a "$(on_link macvlan)"
+	up a "$(on_link macvlan 5)"
 	down a
 	check_is "also a macvlan" \
 		"$(in_net holder ip link show eth0 | grep -c mtu)" 0
@@ -691,8 +692,7 @@ web"
 seen_dns
 check_is "dns writes resolv.conf, hosts and hostname" "$status $out$err" \
 	"$all_dns"
-echo "a longer line than all that was there before, and some more of it, which
-goes away" >"$etc/resolv.conf"
+printf '%0200d\n' 0 >"$etc/resolv.conf"
 seen_dns root='"readonly":true'
 check_is "over what was there, and with a root that is read-only" \
 	"$status $out$err" "$all_dns"
