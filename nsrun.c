@@ -2808,9 +2808,9 @@ enum field_kind {
 
 /* The ranges of integers, as numbers for the tables. */
 enum range { R_ANY, R_ID, R_POSITIVE, R_BURST, R_BYTES, R_RUNTIME, R_UMASK,
-	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR,
-	     R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_WEIGHT,
-	     R_SWITCH, R_OOM, R_PATH, R_PID };
+	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR,
+	     R_MINOR, R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT,
+	     R_WEIGHT, R_SWITCH, R_OOM, R_PATH, R_PID };
 
 static const struct {
 	long long min, max;
@@ -5273,14 +5273,32 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	return true;
 }
 
+/* Is something to be written to a file of the controller? */
+static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
+		     const char *ctrl)
+{
+	const char *rest;
+	size_t i;
+
+	for (i = 0; i < p->nw; i++) {
+		rest = str_after(p->w[i].file, ctrl);
+		if (&p->d[p->w[i].dir] == d && rest && *rest == '.')
+			return true;
+	}
+	return false;
+}
+
 /* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. A group with processes
- * takes none but threaded ones, and is another group then: only if asked. */
-static void cg_enable(const char *path, bool asked)
+ * that cannot be had is missed where its file is written. A group with
+ * processes takes only threaded ones, and is another kind of group from then
+ * on: it gets none but those that are needed. */
+static void cg_enable(const char *path, const struct cg_plan *plan,
+		      const struct cg_dir *d)
 {
 	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
 	char *save;
+	bool busy;
 
 	*buf = 0;
 	text_to(name, sizeof name, "%s/cgroup.controllers", path);
@@ -5292,10 +5310,12 @@ static void cg_enable(const char *path, bool asked)
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf) || (errno == EBUSY && !asked))
+	if (io_put(AT_FDCWD, name, buf))
 		return;
+	busy = errno == EBUSY;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
-		io_put(AT_FDCWD, name, p);
+		if (!busy || cg_wants(plan, d, p + 1))
+			io_put(AT_FDCWD, name, p);
 }
 
 /* Below a threaded group only threaded ones can be used. */
@@ -5311,7 +5331,8 @@ static void cg_thread(const char *path)
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
  * between two of our steps, so a missing one is made again. */
-static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
+static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
+			struct err *e)
 {
 	char path[PATH_MAX];
 	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
@@ -5323,7 +5344,7 @@ static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
 		next = n + 1 + strcspn(d->path + n + 1, "/");
 		if (d->h->v2) {
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
-			cg_enable(path, asked);
+			cg_enable(path, p, d);
 		}
 		if (n < there)
 			continue;
@@ -5829,15 +5850,13 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		for (k = 0; k < p->nw && p->w[k].dir != i; k++)
-			;
-		d->ours = cg_make_dir(d, k < p->nw, e) &&
-			  cg_check_empty(d, e) && cg_delegate(p, d, e);
+		d->ours = cg_make_dir(p, d, e) && cg_check_empty(d, e) &&
+			  cg_delegate(p, d, e);
 		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
@@ -6442,10 +6461,10 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 	return fd_take(&event);
 }
 
-/* Did it happen since the last call? v1 tells of an event before it counts it,
- * and of the end of the group too. */
+/* Did it happen since the last call? told: the watch says so. v1 does before it
+ * counts, and at the end of the group too; v2 may do so late. */
 static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
-		       unsigned long long *seen)
+		       bool told, unsigned long long *seen)
 {
 	int h = cg_find(host, "memory");
 	unsigned long long now;
@@ -6453,7 +6472,7 @@ static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
 	const char *n;
 
 	if (!host->h[h].v2)
-		return access(p->d[h].path, F_OK) == 0;
+		return told && access(p->d[h].path, F_OK) == 0;
 	text_to(path, sizeof path, "%s/memory.events", p->d[h].path);
 	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
 		return false;
@@ -7251,6 +7270,8 @@ struct net_if {
 	unsigned char	mac[6];
 	bool		has_mac;
 	unsigned	mode;
+	int		end, master;	/* indices, of the host's end and of its
+					   bridge, once made */
 	struct net_port	*ports;
 	size_t		nports;
 };
@@ -7393,6 +7414,19 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
 		    l->n ? "publish" : "masquerade");
 }
 
+/* A hardware address that is made of one of the two: who remembers the last who
+ * had it is right about the next, too. False: there is none. */
+static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
+{
+	const struct net_addr *of = a[0].family ? &a[0] : &a[1];
+
+	if (!of->family)
+		return false;
+	memcpy(mac, "\2n", 2);		/* "locally administered" */
+	memcpy(mac + 2, of->b + net_size(of) - 4, 4);
+	return true;
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			 struct arena *mem, struct err *e)
 {
@@ -7466,7 +7500,7 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 				    s->mac);
 		f->mac[i] = (unsigned char)v;
 	}
-	f->has_mac = s->mac != NULL;
+	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
 	mode = !s->mode ? NULL : s->type.v == NET_MACVLAN ?
 	       name_find(macvlan_modes, COUNT(macvlan_modes), s->mode) :
 	       s->type.v == NET_IPVLAN ?
@@ -7685,6 +7719,19 @@ static bool net_add_route(int s, int index, const struct net_addr *to,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
+/* Asked for a link the kernel first tells itself that it is up (6.6), which it
+ * may put off for a second: a bridge and IPv6 wait for that. */
+static void net_sync(int s, int index)
+{
+	struct net_link l;
+	struct err ignored;
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_GETLINK, 0, &(struct k_ifinfo){ .index = index },
+		sizeof(struct k_ifinfo));
+	nl_call(s, &m, net_see_link, &l, &ignored);
+}
+
 /* In the container: addresses, up, routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
@@ -7706,6 +7753,7 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 			return false;
 	if (!net_up(s, l.index, e))
 		return false;
+	net_sync(s, l.index);
 	for (k = 0; k < 2; k++)
 		if (f->via[k].family &&
 		    !net_add_route(s, l.index, NULL, NULL, &f->via[k], e))
@@ -7747,6 +7795,7 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	bool make = f->bridge[0].family || f->bridge[1].family;
 	const char *name = f->s->bridge;
+	unsigned char mac[6];
 	struct net_link l;
 	struct nl_msg m;
 	size_t info;
@@ -7762,6 +7811,9 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 			sizeof none);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
+		/* else it has that of a port, and changes with them */
+		if (net_mac(f->bridge, mac))
+			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 		info = nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m, info);
@@ -7795,12 +7847,15 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	size_t info, data, peer;
+	unsigned char mac[6];
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	nl_str(&m, K_IFLA_IFNAME, host);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
+	if (net_mac(f->host, mac))
+		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 	if (f->s->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
 	if (f->s->txqlen.set)
@@ -7819,7 +7874,7 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 }
 
 /* The host's end: whose it is, its bridge or its addresses, and up. */
-static bool net_host_end(int s, const struct net_if *f, const char *host,
+static bool net_host_end(int s, struct net_if *f, const char *host,
 			 int bridge, const char *alias, struct err *e)
 {
 	struct net_link l;
@@ -7828,9 +7883,12 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 
 	if (!net_get(s, host, &l, e))
 		return false;
+	f->end = l.index;
+	f->master = bridge;
 	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index,
 		.flags = IFF_UP, .change = IFF_UP }, sizeof(struct k_ifinfo));
 	nl_str(&m, K_IFLA_IFALIAS, alias);
+	nl_u32(&m, K_IFLA_GROUP, 0);		/* it has served */
 	if (bridge)
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);
 	if (!nl_call(s, &m, NULL, NULL, e))
@@ -7850,7 +7908,7 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 }
 
 /* A pair whose host end has the name asked for, or one that is free. */
-static bool net_veth(int s, const struct net_if *f, const char *id,
+static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, struct err *e)
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
@@ -7876,7 +7934,8 @@ static bool net_veth(int s, const struct net_if *f, const char *id,
 }
 
 /* macvlan and ipvlan: a link of the container's on one of the host's. */
-static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
+static bool net_on_link(int s, const struct net_if *f, int group, int pid,
+			struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
@@ -7890,6 +7949,7 @@ static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	net_put_link(&m, f, pid);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
 	info = nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, kind);
@@ -8291,16 +8351,35 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 	if (s < 0)
 		return false;
 	for (i = 0; i < p->n; i++) {
-		const struct net_if *f = &p->v[i];
+		struct net_if *f = &p->v[i];
 		int type = (int)f->s->type.v;
 
 		if (!(type == NET_LOOPBACK ? true :
 		      type == NET_VETH ? net_veth(s, f, id, i, pid, e) :
 		      type == NET_PHYS ? net_phys(s, f, pid, e) :
-		      net_on_link(s, f, pid, e)))
+		      net_on_link(s, f, net_group(id), pid, e)))
 			return wrap(e, "networks[%u]", (unsigned)i);
 	}
 	return net_nat(p, id, proc, o, e);
+}
+
+/* P, when the other ends are up. */
+static void net_settle(const struct net_plan *p)
+{
+	autofd s = -1;
+	struct err ignored;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		if (!p->v[i].end)
+			continue;
+		if (s < 0)
+			s = nl_socket(K_NETLINK_ROUTE, &ignored);
+		if (s >= 0)
+			net_sync(s, p->v[i].end);
+		if (s >= 0 && p->v[i].master)	/* it had no port before */
+			net_sync(s, p->v[i].master);
+	}
 }
 
 /* Looks for a link of that alias, and counts the ports of a bridge. */
@@ -8363,6 +8442,8 @@ static bool net_drop_links(const struct spec *spec, const char *id,
 	bool ok = s >= 0;
 	size_t i;
 
+	if (s < 0)		/* without it nothing was made */
+		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
 	text_to(alias, sizeof alias, "nsrun %s", id);
 	while (ok) {
 		struct net_search f = { .alias = alias,
@@ -8401,6 +8482,46 @@ static bool net_drop_tables(const char *id, struct err *e)
 	return ok;
 }
 
+/* In a child: the links that are all in a namespace which others made, and
+ * which does not go. */
+static _Noreturn void net_drop_joined(const struct spec *spec, const char *path,
+				      const char *id)
+{
+	int ns = io_open(path, O_RDONLY), s;
+	struct net_link l;
+	struct err e;
+	size_t i;
+
+	s = ns >= 0 && setns(ns, CLONE_NEWNET) == 0 ?
+	    nl_socket(K_NETLINK_ROUTE, &e) : -1;
+	for (i = 0; s >= 0 && i < spec->networks.n; i++) {
+		const char *name = spec->networks.v[i].name;
+
+		if (name && net_get(s, name, &l, &e) &&
+		    l.group == net_group(id))
+			net_remove(s, l.index, &e);
+	}
+	_exit(0);
+}
+
+static void net_drop_inside(const struct spec *spec, const char *id)
+{
+	const char *path = NULL;
+	size_t i;
+	int pid;
+
+	for (i = 0; i < spec->linux.namespaces.n; i++)
+		if (spec->linux.namespaces.v[i].type.v == CLONE_NEWNET)
+			path = spec->linux.namespaces.v[i].path;
+	if (!path || !*path)		/* it goes with the container */
+		return;
+	pid = io_clone(0, -1, NULL);
+	if (pid == 0)
+		net_drop_joined(spec, path, id);
+	if (pid > 0)
+		io_reap(pid);
+}
+
 /* What net_make() left on the host, also if its nsrun was killed. */
 static bool net_drop(const struct spec *spec, const char *id, int root,
 		     struct err *e)
@@ -8410,6 +8531,7 @@ static bool net_drop(const struct spec *spec, const char *id, int root,
 	size_t i;
 
 	lock = net_lock(root);
+	net_drop_inside(spec, id);
 	for (i = 0; i < spec->networks.n; i++)
 		nat |= spec->networks.v[i].masquerade ||
 		       spec->networks.v[i].publish.n;
@@ -12292,6 +12414,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 
 	/* the size of a terminal is set before the process can ask for it */
 	c->hold = cg_is_late(&c->plan.cg) || c->plan.rdt.group ||
+		  c->plan.net.n ||
 		  c->plan.proc.terminal ||
 		  c->mode != MODE_RUN || c->exec;
 	c->made |= c->exec ? 0 : MADE_CGROUP;
@@ -12376,14 +12499,17 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	      (sync_send(c->sock, MSG_HOOKED, 0, -1) ||
 	       sysfail(e, "let init go on"))))
 		return false;
+	if (!c->hold)
+		return true;
+	if (!spawn_wait(c, MSG_READY, e))
+		return false;
+	net_settle(&c->plan.net);
 	/* the memory cgroup comes last, the setup is not charged to it */
-	return !c->hold ||
-	       (spawn_wait(c, MSG_READY, e) &&
-		(c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
-					(int)c->state.pid.v, e) :
-			   cg_join(&c->plan.cg, c->pid, true, e) &&
-			   rdt_make(&c->plan.rdt, e)) &&
-		rdt_join(&c->plan.rdt, c->pid, e));
+	return (c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
+				       (int)c->state.pid.v, e) :
+			  cg_join(&c->plan.cg, c->pid, true, e) &&
+			  rdt_make(&c->plan.rdt, e)) &&
+	       rdt_join(&c->plan.rdt, c->pid, e);
 }
 
 /* To its execve. */
@@ -13859,11 +13985,12 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 	long long next = now_ms() + interval, wait;
 	unsigned long long seen = 0;
 	char drain[4096];
+	bool told, ended;
 
 	if (*e->text)
 		return false;
 	if (oom >= 0)
-		cg_had_oom(&c->plan.cg, &c->host.cg, &seen);
+		cg_had_oom(&c->plan.cg, &c->host.cg, false, &seen);
 	for (;;) {
 		wait = next - now_ms();
 		wait = wait < 0 ? 0 : wait > interval ? interval : wait;
@@ -13872,12 +13999,14 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 			wait = 100;
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
 			return sysfail(e, "wait for an event");
-		if (p[0].revents && read(oom, drain, sizeof drain) > 0 &&
-		    cg_had_oom(&c->plan.cg, &c->host.cg, &seen) &&
+		told = p[0].revents && read(oom, drain, sizeof drain) > 0;
+		ended = p[1].revents || !state_alive(c->host.proc,
+					c->state.pid, c->state.start);
+		if ((told || (ended && oom >= 0)) &&
+		    cg_had_oom(&c->plan.cg, &c->host.cg, told, &seen) &&
 		    !event_put(c, fd, true, e))
 			return false;
-		if (p[1].revents || p[2].revents ||
-		    !state_alive(c->host.proc, c->state.pid, c->state.start))
+		if (ended || p[2].revents)
 			return true;
 		if (now_ms() < next)
 			continue;

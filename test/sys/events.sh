@@ -198,8 +198,17 @@ ticks()
 	sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
 }
 
-if ! has cgroup1:freezer && [ ! -e "$(find "${v2_mount:-/none}" \
-	-maxdepth 2 -name cgroup.freeze 2>/dev/null | head -n 1)" ]; then
+freezer()
+{
+	[ -n "$v2_mount" ] || return
+	mkdir "$v2_mount/$TAG-look"
+	[ -e "$v2_mount/$TAG-look/cgroup.freeze" ]
+	set -- $?
+	rmdir "$v2_mount/$TAG-look"
+	return $1
+}
+
+if ! has cgroup1:freezer && ! freezer; then
 	skip "freezing" "no freezer here"
 else
 	config cmd='"/bin/probe","spin","1000"'

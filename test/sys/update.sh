@@ -1,245 +1,469 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2154,SC2317,SC2016
+# shellcheck source-path=SCRIPTDIR source=../lib.sh disable=SC2119,SC2086,SC2154
 #
 # update: what its options and its JSON make of the kernel's files, what they
-# leave alone, and what is left when it fails.
+# leave alone, and what is left when it fails or is killed.
 
 . "${0%/*}/../lib.sh"
 need root cgroup
 cgroups
 
-# FILES: those of the held payload, FILE=VALUE;FILE=VALUE, all of $ctrl, are so
-files_are()
+# All that it can change, of both versions: each update is held against the
+# whole list, so that it must not change anything else.
+files='cpu.shares cpu.weight cpu.max cpu.cfs_quota_us cpu.cfs_period_us
+cpu.cfs_burst_us cpu.max.burst cpu.idle cpu.rt_runtime_us cpu.rt_period_us
+cpuset.cpus cpuset.mems memory.limit_in_bytes memory.max
+memory.soft_limit_in_bytes memory.low memory.memsw.limit_in_bytes
+memory.swap.max memory.high pids.max blkio.weight blkio.bfq.weight io.weight
+io.bfq.weight'
+
+# The groups of the payload that waits, $dir_CONTROLLER
+groups()
 {
-	dir=$(directory $ctrl) wrong=
-	old_IFS=$IFS
-	IFS=';'
-	for file in $2; do
-		got=$(tr "\t\n" "  " 2>/dev/null <"$dir/${file%%=*}")
-		[ "${got% }" = "${file#*=}" ] ||
-			wrong="$wrong${file%%=*} is $got; "
+	for name in cpu cpuset memory pids blkio devices; do
+		eval "dir_$name=\$(directory $name)"
 	done
-	IFS=$old_IFS
-	check_is "$1" "$wrong" ""
+	dir_io=$dir_blkio
 }
 
-# OPTIONS..: update of the held payload. Its output goes elsewhere: $out tells
-# where the payload is.
+# [RESOURCES]: hold, and its groups
+held()
+{
+	hold "$@"
+	groups
+}
+
+# The files of the payload, FILE=VALUE
+limits()
+{
+	for file in $files; do
+		eval "file=\$dir_${file%%.*}/$file"
+		[ -e "$file" ] || continue
+		read -r value <"$file" || value=
+		echo "${file##*/}=$value"
+	done
+}
+
+before()
+{
+	limits >"$T/before"
+}
+
+# Those that are not as they were before, in one line
+changed()
+{
+	limits | grep -Fxvf "$T/before" | tr '\n' ';' | sed 's/;$//'
+}
+
 update()
 {
-	shown=$out
 	verb update "$@" $ID
-	said=$out$err
-	out=$shown
 }
 
-# CONTROLLER S OPTIONS V1FILES V2FILES: after it the files are so.
-changes()
+# JSON
+update_json()
 {
-	ctrl=$1
-	controller "$2" $ctrl || return 0
-	update $3
-	[ -n "$(v1_mount $ctrl)" ] && want=$4 || want=$5
-	check_is "$2: succeeds" "$status$said" 0
-	files_are "$2" "$want"
+	printf '%s' "$1" >"$T/json"
+	update -r - <"$T/json"
 }
 
-# CONTROLLER FILE: a new group has it
-knob()
+# By the table $T/table, CONTROLLER|OPTIONS|V1|V2 in each line: an update changes
+# that and nothing else. A ! in front: peers do it otherwise. A ? in front: a
+# kernel may lack the last of the files. A row with a - is not for that version.
+by_table()
 {
-	look=$(v1_mount $1)
-	look=${look:-$v2_mount}/$TAG-look
-	mkdir "$look"
-	[ -e "$look/$2" ]
-	set -- $?
-	rmdir "$look"
-	return $1
+	while IFS='|' read -r ctrl options v1 v2 <&3; do
+		what="update $options"
+		[ "$ctrl" = "${ctrl#!}" ] || ours "$what" || continue
+		ctrl=${ctrl#!}
+		controller "$what" $ctrl || continue
+		[ -n "$(v1_mount $ctrl)" ] && want=$v1 || want=$v2
+		case $want in
+		-)	continue ;;
+		\?*)	want=${want#\?} file=${want##*;}
+			file=${file%%=*}
+			eval "file=\$dir_${file%%.*}/$file"
+			[ -e "$file" ] || {
+				skip "$what" "this kernel has no ${file##*/}"
+				continue
+			} ;;
+		esac
+		before
+		update $options
+		check_is "$what" "$status$out$err $(changed)" "0 $want"
+	done 3<"$T/table"
 }
 
 # ---- the options ------------------------------------------------------------
 
-hold '"memory":{"limit":67108864},"cpu":{"quota":50000,"period":100000},
-	"pids":{"limit":50}'
+max=9223372036854771712		# no limit of memory to v1
+held '"memory":{"limit":67108864},"pids":{"limit":50},
+	"cpu":{"shares":2048,"quota":50000,"period":100000}'
 
-changes pids "--pids-limit" "--pids-limit 77" "pids.max=77" "pids.max=77"
-changes pids "--pids-limit -1" "--pids-limit -1" "pids.max=max" "pids.max=max"
-changes pids "--pids-limit=40" "--pids-limit=40" "pids.max=40" "pids.max=40"
-changes memory "--memory in bytes" "--memory 33554432" \
-	"memory.limit_in_bytes=33554432" "memory.max=33554432"
-changes memory "--memory 48m" "--memory 48m" \
-	"memory.limit_in_bytes=50331648" "memory.max=50331648"
-changes memory "--memory 1.5g" "--memory 1.5g" \
-	"memory.limit_in_bytes=1610612736" "memory.max=1610612736"
-changes memory "--memory 32MiB" "--memory 32MiB" \
-	"memory.limit_in_bytes=33554432" "memory.max=33554432"
-changes memory "--memory-reservation" "--memory-reservation 16m" \
-	"memory.soft_limit_in_bytes=16777216" "memory.low=16777216"
-changes cpu "--cpu-share" "--cpu-share 512" "cpu.shares=512" "cpu.weight=59"
-changes cpu "--cpu-quota keeps the period" "--cpu-quota 20000" \
-	"cpu.cfs_quota_us=20000;cpu.cfs_period_us=100000" \
-	"cpu.max=20000 100000"
-changes cpu "--cpu-period keeps the quota" "--cpu-period 50000" \
-	"cpu.cfs_quota_us=20000;cpu.cfs_period_us=50000" "cpu.max=20000 50000"
-changes cpu "--cpu-quota -1" "--cpu-quota -1" \
-	"cpu.cfs_quota_us=-1;cpu.cfs_period_us=50000" "cpu.max=max 50000"
-changes cpuset "--cpuset-cpus and --cpuset-mems" \
-	"--cpuset-cpus 0 --cpuset-mems 0" "cpuset.cpus=0;cpuset.mems=0" \
-	"cpuset.cpus=0;cpuset.mems=0"
-if knob cpu cpu.cfs_burst_us || knob cpu cpu.max.burst; then
-	changes cpu "--cpu-burst" "--cpu-quota 20000 --cpu-burst 5000" \
-		"cpu.cfs_burst_us=5000" "cpu.max.burst=5000"
-	changes cpu "--cpu-burst 0" "--cpu-burst 0" \
-		"cpu.cfs_burst_us=0" "cpu.max.burst=0"
-fi
-if knob cpu cpu.idle; then
-	changes cpu "--cpu-idle 1" "--cpu-idle 1" "cpu.idle=1" "cpu.idle=1"
-	changes cpu "--cpu-idle 0 gives the share back" "--cpu-idle 0" \
-		"cpu.idle=0;cpu.shares=512" "cpu.idle=0;cpu.weight=59"
-fi
-if knob blkio blkio.weight; then
-	changes blkio "--blkio-weight" "--blkio-weight 300" "blkio.weight=300" ""
-elif knob blkio io.weight; then
-	changes blkio "--blkio-weight" "--blkio-weight 300" "" \
-		"io.weight=default 2930"
-fi
-[ -z "$(v1_mount memory)" ] ||
-	changes pids "--kernel-memory is taken" "--kernel-memory 64m" \
-		"pids.max=40" ""
+one="cpuset.cpus=0"
+[ "$(cat /sys/devices/system/cpu/online)" != 0 ] || one=
+# A weight goes by the name of the scheduler that keeps it.
+bfq=blkio.bfq.weight
+[ ! -e "$dir_blkio/blkio.weight" ] || bfq=blkio.weight
+weight='io.weight=default 2930'
+[ ! -e "$dir_io/io.bfq.weight" ] || weight="io.bfq.weight=default 300"
 
-ctrl=pids
-update --memory abc
-check "a size that is none is refused" [ $status = 1 ]
-err=$said
-ours "and told" && check_err "and told" "resources\.memory\.limit: abc is no"
-update --pids-limit 3x
-check "a number that is none is refused" [ $status = 1 ]
-files_are "and nothing is changed" "pids.max=40"
+cat >"$T/table" <<END
+pids|--pids-limit 77|pids.max=77|pids.max=77
+pids|--pids-limit=40|pids.max=40|pids.max=40
+pids|--pids-limit -1|pids.max=max|pids.max=max
+pids|--pids-limit 60|pids.max=60|pids.max=60
+memory|--memory 33554432|memory.limit_in_bytes=33554432|memory.max=33554432
+memory|--memory 48m|memory.limit_in_bytes=50331648|memory.max=50331648
+memory|--memory 32M|memory.limit_in_bytes=33554432|memory.max=33554432
+memory|--memory 7.5m|memory.limit_in_bytes=7864320|memory.max=7864320
+memory|--memory 1g|memory.limit_in_bytes=1073741824|memory.max=1073741824
+memory|--memory 1.5g|memory.limit_in_bytes=1610612736|memory.max=1610612736
+memory|--memory 32MiB|memory.limit_in_bytes=33554432|memory.max=33554432
+memory|--memory -1|memory.limit_in_bytes=$max|memory.max=max
+memory|--memory 65536k|memory.limit_in_bytes=67108864|memory.max=67108864
+memory|--memory-reservation 16m|memory.soft_limit_in_bytes=16777216|memory.low=16777216
+cpu|--cpu-share 512|cpu.shares=512|cpu.weight=59
+cpu|--cpu-share 1024|cpu.shares=1024|cpu.weight=100
+cpu|--cpu-quota 20000|cpu.cfs_quota_us=20000|cpu.max=20000 100000
+cpu|--cpu-period 50000|cpu.cfs_period_us=50000|cpu.max=20000 50000
+!cpu|--cpu-burst 5000|?cpu.cfs_burst_us=5000|?cpu.max.burst=5000
+!cpu|--cpu-burst 0|?cpu.cfs_burst_us=0|?cpu.max.burst=0
+cpu|--cpu-quota -1|cpu.cfs_quota_us=-1|cpu.max=max 50000
+cpu|--cpu-quota 1000 --cpu-period 1000|cpu.cfs_quota_us=1000;cpu.cfs_period_us=1000|cpu.max=1000 1000
+cpu|--cpu-quota 1000000 --cpu-period 1000000|cpu.cfs_quota_us=1000000;cpu.cfs_period_us=1000000|cpu.max=1000000 1000000
+!cpu|--cpu-idle 1|?cpu.shares=3;cpu.idle=1|?cpu.weight=0;cpu.idle=1
+!cpu|--cpu-idle 0|?cpu.shares=1024;cpu.idle=0|?cpu.weight=100;cpu.idle=0
+cpu|--cpu-rt-runtime 1000 --cpu-rt-period 500000|?cpu.rt_runtime_us=1000;cpu.rt_period_us=500000|-
+cpuset|--cpuset-cpus 0|$one|cpuset.cpus=0
+cpuset|--cpuset-mems 0||cpuset.mems=0
+blkio|--blkio-weight 300|?$bfq=300|?$weight
+pids|--pids-limit 61 --cpu-share 2048|cpu.shares=2048;pids.max=61|cpu.weight=174;pids.max=61
+END
+by_table
+
+before
+while IFS='|' read -r option word key <&3; do
+	what=${option#!}
+	[ "$option" = "$what" ] || ours "$what $word" || continue
+	option=$what
+	update "$option" "$word"
+	declined "$option '$word' is refused" "resources\.$key" 1 \
+		"cannot update '$ID': "
+done 3<<END
+--memory|abc|memory\.limit: abc is no number of bytes
+!--memory||memory\.limit:
+!--memory|64 m|memory\.limit:
+--memory|64mm|memory\.limit:
+!--memory|-2|memory\.limit: -2 is out of range
+!--memory|1e6|memory\.limit:
+!--memory|0x10|memory\.limit:
+!--memory|99999999999g|memory\.limit:
+--memory-reservation|abc|memory\.reservation: abc
+--memory-swap|1..5g|memory\.swap: 1\.\.5g
+--kernel-memory|abc|memory\.kernel: abc
+--pids-limit|3x|pids\.limit: 3x is no number
+--pids-limit|1m|pids\.limit: 1m
+--pids-limit|99999999999999999999|pids\.limit:
+--cpu-share|x|cpu\.shares: x is no number
+!--cpu-share|-1|cpu\.shares: -1 is out of range
+--cpu-quota|x|cpu\.quota: x
+--cpu-period|x|cpu\.period: x
+--cpu-rt-runtime|x|cpu\.realtimeRuntime: x
+--cpu-rt-period|x|cpu\.realtimePeriod: x
+--cpu-idle|2|cpu\.idle: 2 is out of range
+--cpuset-cpus|a|cpu\.cpus:
+--cpuset-mems|1-|cpu\.mems:
+--blkio-weight|x|blockIO\.weight: x
+!--blkio-weight|5|blockIO: a weight is from 10 to 1000
+!--blkio-weight|1001|blockIO\.weight: 1001 is out of range
+END
+update --pids-limit
+check "an option without its value is refused" [ $status = 1 ]
+update --pid-limit 5
+check "an option that is none is refused" [ $status = 1 ]
+check_is "which changes nothing" "$(changed)" ""
+update --kernel-memory 64m --kernel-memory-tcp 64m
+check_is "--kernel-memory and --kernel-memory-tcp limit nothing" \
+	"$status $(changed)" "0 "
 release
+check_is "the payload notices nothing of all that" "$status" 0
 
 # ---- memory and swap ----------------------------------------------------------
 
-if able "swap is limited" cgroup1:memory && knob memory \
-	memory.memsw.limit_in_bytes; then
-	hold '"memory":{"limit":33554432,"swap":67108864}'
-	for pair in "128m 256m 134217728 268435456" \
-		"16m 16m 16777216 16777216" "64m 1g 67108864 1073741824" \
-		"64m -1 67108864 9223372036854771712" \
-		"32m 32m 33554432 33554432"; do
-		set -- $pair
-		changes memory "memory $1 and swap $2 at once" \
-			"--memory $1 --memory-swap $2" "memory.limit_in_bytes=$3;memory.memsw.limit_in_bytes=$4" ""
-	done
-	changes memory "without a limit of memory there is none of swap" \
-		"--memory -1" "memory.limit_in_bytes=9223372036854771712;memory.memsw.limit_in_bytes=9223372036854771712" ""
+# The option counts both together, the file of v2 swap alone.
+held '"memory":{"limit":33554432,"swap":67108864}'
+if [ -e "$dir_memory/memory.memsw.limit_in_bytes" ] ||
+   [ -e "$dir_memory/memory.swap.max" ]; then
+	l=memory.limit_in_bytes s=memory.memsw.limit_in_bytes
+	m=memory.max w=memory.swap.max
+	cat >"$T/table" <<-END
+	memory|--memory 128m --memory-swap 256m|$l=134217728;$s=268435456|$m=134217728;$w=134217728
+	memory|--memory 16m --memory-swap 16m|$l=16777216;$s=16777216|$m=16777216;$w=0
+	memory|--memory 64m --memory-swap 1g|$l=67108864;$s=1073741824|$m=67108864;$w=1006632960
+	memory|--memory-swap -1|$s=$max|$w=max
+	memory|--memory 32m|$l=33554432|$m=33554432
+	memory|--memory-swap 48m|$s=50331648|$w=16777216
+	memory|--memory 40m|$l=41943040|$m=41943040;$w=8388608
+	memory|--memory 30m --memory-swap 90m|$l=31457280;$s=94371840|$m=31457280;$w=62914560
+	memory|--memory 80m --memory-swap -1|$l=83886080;$s=$max|$m=83886080;$w=max
+	memory|--memory 32m --memory-swap 32m|$l=33554432;$s=33554432|$m=33554432;$w=0
+	END
+	by_table
+	update --memory 64m
+	ours "more memory than both together" && declined \
+		"more memory than both together is refused" \
+		"resources\.memory\.swap: 33554432 .*67108864" 1 "cannot update"
+	echo "!memory|--memory -1|$l=$max;$s=$max|$m=max;$w=max" >"$T/table"
+	by_table
+else
+	skip "memory and swap" "swap is not limited here"
+fi
+release
+
+# Less than what is in use
+big()
+{
+	config args="$(json_list show cgroup : alloc 24 : echo ready : \
+		read /tmp/go)" linux='"resources":{"memory":{"limit":67108864},
+		"pids":{"limit":50}}'
+	start
+	wait_for ready
+	outputs
+	groups
+	before
+}
+if ! controller "less memory than is in use" memory; then
+	:
+elif [ -n "$(v1_mount memory)" ] && [ "$(wc -l </proc/swaps)" -gt 1 ]; then
+	skip "less memory than is in use" "the kernel swaps it out"
+elif [ -n "$(v1_mount memory)" ]; then
+	big
+	update --pids-limit 51 --memory 8m
+	declined "less memory than is in use is refused, and how much that is" \
+		"memory\.limit.*busy \(2[0-9]{7} bytes are in use\)" 1 \
+		"cannot update"
+	ours "the limits after that" &&
+		check_is "the limits stay" "$(changed)" ""
 	release
+	check_is "and the payload" "$status" 0
+elif ours "less memory than is in use"; then
+	big
+	update_json '{"pids":{"limit":51},
+		"memory":{"limit":8388608,"checkBeforeUpdate":true}}'
+	declined "less memory than is in use can be refused" \
+		"memory\.limit.*8388608.*2[0-9]{7}" 1 "cannot update"
+	check_is "the limits stay" "$(changed)" ""
+	update_json '{"memory":{"limit":50331648,"checkBeforeUpdate":true}}'
+	check_is "what is enough is not" "$status$err $(changed)" \
+		"0 memory.max=50331648"
+	release
+	check_is "and the payload stays" "$status" 0
 fi
 
 # ---- JSON -----------------------------------------------------------------------
 
-hold '"memory":{"limit":67108864},"cpu":{"shares":2048},"pids":{"limit":50},
-	"devices":[{"allow":false,"access":"rwm"}]'
-ctrl=pids
-
-# JSON: update -r -
-update_json()
-{
-	shown=$out
-	printf '%s' "$1" >"$T/json"
-	verb update -r - $ID <"$T/json"
-	said=$out$err
-	out=$shown
-}
-
+held '"memory":{"limit":67108864},"cpu":{"shares":2048},"pids":{"limit":50}'
+before
 update_json '{"pids":{"limit":60},"unknown":{"a":[1]}}'
-check_is "-r - reads stdin" "$status$said" 0
-files_are "and applies it" "pids.max=60"
+check_is "-r - reads stdin" "$status$err $(changed)" "0 pids.max=60"
 printf '{"pids":{"limit":61}}' >"$T/resources"
 update --resources "$T/resources"
-check_is "--resources reads a file" "$status$said" 0
-files_are "and applies it, too" "pids.max=61"
-printf '{"pids":{"limit":62}}' >"$T/resources"
-update --resources "$T/resources" --pids-limit 63
-files_are "options come after it" "pids.max=63"
-update_json '{"memory":{"limit":0,"swap":0},"cpu":{"shares":0,"quota":0,
-	"cpus":""},"blockIO":{"weight":0},"pids":{"limit":64}}'
-check_is "zeros and empty strings ask for nothing" "$status$said" 0
-files_are "what else is asked is applied" "pids.max=64"
-ctrl=cpu
-controller "shares stay" cpu &&
-	if [ -n "$(v1_mount cpu)" ]; then
-		files_are "shares stay" "cpu.shares=2048"
-	else
-		files_are "shares stay" "cpu.weight=174"
-	fi
-ctrl=pids
-if able "devices are not touched" cgroup1:devices; then
-	before=$(cat "$(directory devices)/devices.list")
-	update_json '{"devices":[{"allow":true,"access":"rwm"}],
-		"pids":{"limit":65}}'
-	check_is "devices are not touched" "$before" \
-		"$(cat "$(directory devices)/devices.list")"
-fi
-update_json '{"memory":{"limit":"1g"}}'
-err=$said
-check "a wrong type is refused" [ $status = 1 ]
-ours "with its path" && check_err "with its path" \
-	"resources\.memory\.limit: a number is due"
-update_json '{"pids":'
-check "broken JSON is refused" [ $status = 1 ]
+check_is "--resources reads a file" "$status$err $(changed)" "0 pids.max=61"
+ours "options and --resources" && {
+	update -r "$T/resources" --pids-limit 63
+	check_is "options come after it" "$status$err $(changed)" "0 pids.max=63"
+}
+before
+update_json '{"memory":{"limit":0,"swap":0,"reservation":0},
+	"cpu":{"shares":0,"quota":0,"period":0,"cpus":"","mems":"",
+	"realtimeRuntime":0,"realtimePeriod":0},
+	"blockIO":{"weight":0},"pids":{"limit":64}}'
+check_is "zeros and empty strings ask for nothing" "$status$err $(changed)" \
+	"0 pids.max=64"
+
+before
+while IFS='|' read -r json regex <&3; do
+	what=${json#!}
+	[ "$json" = "$what" ] || ours "$what" || continue
+	json=$what
+	update_json "$json"
+	declined "$json is refused" "$regex" 1 "cannot update '$ID': "
+done 3<<END
+|resources:1:1: unexpected end
+{"pids":|resources:1:9: unexpected end
+!{} x|resources:1:4
+!null|resources: an object is due
+[]|resources: an object is due
+{"memory":[]}|resources\.memory: an object is due
+{"memory":{"limit":"1g"}}|resources\.memory\.limit: a number is due
+{"memory":{"limit":true}}|resources\.memory\.limit: a number is due
+{"memory":{"limit":1.5}}|resources\.memory\.limit: 1\.5 is no whole number
+{"pids":{"limit":"5"}}|resources\.pids\.limit: a number is due
+{"cpu":{"cpus":5}}|resources\.cpu\.cpus: a string is due
+{"cpu":{"shares":-5}}|resources\.cpu\.shares: -5 is out of range
+{"blockIO":{"weight":65536}}|resources\.blockIO\.weight: 65536 is out of range
+!{"blockIO":{"weightDevice":[{"major":8}]}}|resources\.blockIO\.weightDevice\[0\]\.minor: is missing
+!{"unified":{"a/b":"1"}}|resources\.unified\.a/b
+!{"unified":{"pids.max":5}}|resources\.unified\.pids\.max: a string is due
+!{"memory":{"limit":67108864,"swap":33554432}}|resources\.memory\.swap: 33554432
+END
 update --resources "$T/nothing"
 check "a file that is not there is refused" [ $status = 1 ]
+check_is "which changes nothing" "$(changed)" ""
 
-# A failure in the middle: pids is written before the quota is refused.
-if ours "after a failure the old limits are in force"; then
-	before=$(cat "$(directory pids)/pids.max")
-	update_json '{"pids":{"limit":99},"cpu":{"quota":1,"period":100000}}'
-	check "what the kernel refuses is an error" [ $status = 1 ]
-	update_json '{"unified":{"nonsense.max":"1"},"pids":{"limit":98}}'
-	check "what no file is there for is an error" [ $status = 1 ]
-	files_are "the old limits are in force" "pids.max=$before"
+# What the kernel keeps was changed by somebody else: what is remembered comes
+# back with the next update.
+ours "what is remembered" && {
+	before
+	echo 7 >"$dir_pids/pids.max"
 	update_json '{}'
-	check_is "and the next update does not know of it" "$status$said" 0
-	files_are "so nothing changes" "pids.max=$before"
+	check_is "updates are remembered" "$status$err $(changed)" "0 "
+}
+if [ "$hierarchies" = "$v2_mount" ] && able "unified" cgroup2:memory &&
+   ours "unified"; then
+	before
+	update_json '{"unified":{"memory.high":"33554432"}}'
+	check_is "unified" "$status$err $(changed)" "0 memory.high=33554432"
 fi
 
-# Two at once: both are applied.
-if ours "two at once"; then
-	update --pids-limit 70 &
-	other=$!
-	update --cpu-share 4096
-	wait $other
-	files_are "two at once: the first" "pids.max=70"
-	ctrl=cpu
-	if [ -n "$(v1_mount cpu)" ]; then
-		files_are "two at once: the second" "cpu.shares=4096"
-	elif has cgroup2:cpu; then
-		files_are "two at once: the second" "cpu.weight=303"
-	fi
-	ctrl=pids
-	update_json '{}'
-	files_are "and both are remembered" "pids.max=70"
+# Several at once: all are applied, and remembered.
+if ours "updates at once"; then
+	wrong=
+	for round in 1 2 3 4 5 6; do
+		others=
+		for option in "--pids-limit 100$round" \
+			"--cpu-quota 2000$round" "--memory-reservation ${round}m"; do
+			"$NSRUN" --root "$STATE" update $option $ID \
+				>>"$T/others" 2>&1 &
+			others="$others $!"
+		done
+		wait $others || wrong="$wrong $?"
+		echo 7 >"$dir_pids/pids.max"
+		update_json '{}'
+		wrong="$wrong$status$err$(limits | grep -Ec -e "=100$round" \
+			-e "=2000$round" -e "=$((round * 1048576))")"
+	done
+	check_is "updates at once are applied and remembered" \
+		"$wrong$(cat "$T/others")" 030303030303
 fi
+release
+
+# ---- failures -------------------------------------------------------------------
+
+# Each fails when other files have been written. The config knows of no limit,
+# and then of all.
+cat >"$T/late" <<END
+{"memory":{"limit":99000000},"pids":{"limit":99},\
+"cpu":{"shares":77,"quota":1,"period":100000}}
+{"pids":{"limit":98},"cpu":{"shares":99,"cpus":"99999"}}
+{"pids":{"limit":97},"unified":{"nonsense.max":"1"}}
+END
+if ours "after a failure"; then
+	for had in "" '"memory":{"limit":67108864,"swap":134217728},
+		"cpu":{"shares":512,"quota":50000,"period":50000,"cpus":"0",
+		"mems":"0"},"pids":{"limit":50}'; do
+		held "$had"
+		before
+		while read -r json <&3; do
+			update_json "$json"
+			declined "$json fails" "resources\.(cpu|unified)" 1 \
+				"cannot update"
+			check_is "and ${had:+with limits }all is as before" \
+				"$(changed)" ""
+		done 3<"$T/late"
+		update_json '{}'
+		check_is "the next update does not know of it" \
+			"$status$err $(changed)" "0 "
+		release
+	done
+fi
+
+# Killed before one of its system calls: what was remembered is, or what it was
+# told, and nothing is in the way of others.
+killer=$test_dir/build/killer
+if [ ! -x "$killer" ]; then
+	skip "kill -9 in the middle" "test/build/killer is not built"
+elif ours "kill -9 in the middle"; then
+	held '"memory":{"limit":67108864},"pids":{"limit":50}'
+	update --memory-reservation 16m
+	n=$(($$ % 3 + 1)) step=3 was=50 wrong=
+	before
+	while :; do
+		"$killer" $n "$NSRUN" --root "$STATE" update --pids-limit \
+			$((1000 + n)) $ID >"$T/out" 2>&1
+		[ $? = 99 ] || break
+		echo 7 >"$dir_pids/pids.max"
+		update_json '{}'
+		now=$(cat "$dir_pids/pids.max")
+		case $status$err$(changed) in
+		0 | "0pids.max=$((1000 + n))" | 0pids.max=$was) ;;
+		*)	wrong="$wrong$n: $err$(changed) " ;;
+		esac
+		was=$now
+		n=$((n + step))
+	done
+	check_is "kill -9 in the middle loses nothing" "$wrong" ""
+	check "in more than 20 places ($((n / step)))" [ $((n / step)) -gt 20 ]
+	check_is "and leaves nothing" "$(ls -A "$STATE/$ID" | grep tmp)" ""
+	release
+fi
+
+# ---- devices --------------------------------------------------------------------
+
+# The node is in the image. Anybody may open it to write, if the rules allow it.
+mknod "$B/rootfs/data/kmsg" c 1 11
+made data/kmsg data/pid
+deny='{"allow":false,"access":"rwm"}'
+config args="$(json_list open /data/kmsg w)" linux="\"resources\":{\"devices\":
+	[$deny,{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":11,
+	\"access\":\"w\"}]}"
+run
+check_is "a device that is allowed opens" "$status$out$err" 0
+held "\"devices\":[$deny],\"pids\":{\"limit\":50}"
+verb exec -d --pid-file "$B/rootfs/data/pid" $ID /bin/probe copy /dev/zero \
+	/dev/null
+copier=$(cat "$B/rootfs/data/pid")
+check "a process copies /dev/zero to /dev/null" [ "$status${copier:+ok}" = 0ok ]
+[ -z "$(v1_mount devices)" ] || cp "$dir_devices/devices.list" "$T/list"
+wrong=
+for n in 1 2 3 4 5 6 7 8; do
+	update --pids-limit $((50 + n))
+	wrong="$wrong$status$err"
+	update_json '{"devices":[{"allow":true,"access":"rwm"}]}'
+	wrong="$wrong$status$err"
+done
+check_is "updates, also with devices, are taken" "$wrong" 0000000000000000
+check "it still copies" alive "$copier"
+[ -z "$(v1_mount devices)" ] || check "the list of devices is as it was" \
+	cmp "$T/list" "$dir_devices/devices.list"
+verb exec $ID /bin/probe open /data/kmsg w
+check "what was not allowed is not" [ "$status" = 1 ]
+check "by the rules" grep -q "Operation not permitted" "$T/out"
+[ -z "$copier" ] || kill "$copier"
 release
 
 # ---- who is updated -----------------------------------------------------------
 
 config linux='"resources":{"pids":{"limit":50}}' args='"signal-wait","15"'
 create
-group=$(sed -n 's/^[0-9]*:\(.*,\)*pids\(,.*\)*://p' "/proc/$pid/cgroup")
-[ -n "$group" ] || group=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
-mount_point=$(v1_mount pids)
-group=${mount_point:-$v2_mount}$group
+out=$(sed 's/^/cgroup /' "/proc/$pid/cgroup")	# as `show cgroup`
+groups
 verb update --pids-limit 51 $ID
-check_is "a created one is updated" "$status $(cat "$group/pids.max")" "0 51"
+check_is "a created one is updated" "$status $(cat "$dir_pids/pids.max")" "0 51"
 verb start $ID
+check_is "and is started with that" "$status $(cat "$dir_pids/pids.max")" "0 51"
 verb update --pids-limit 52 $ID
-check_is "a running one is" "$status $(cat "$group/pids.max")" "0 52"
-if has cgroup1:freezer || [ -e "$group/cgroup.freeze" ]; then
+check_is "a running one is" "$status $(cat "$dir_pids/pids.max")" "0 52"
+if has cgroup1:freezer || [ -e "$dir_pids/cgroup.freeze" ]; then
 	verb pause $ID
 	verb update --pids-limit 53 $ID
-	check_is "a paused one is" "$status $(cat "$group/pids.max")" "0 53"
+	check_is "a paused one is" "$status $(cat "$dir_pids/pids.max")" "0 53"
+	check "and stays paused" in_state paused
 	verb resume $ID
+else
+	skip "a paused one" "no freezer here"
 fi
 verb kill $ID KILL
 wait_for in_state stopped
@@ -248,5 +472,7 @@ declined "a stopped one is not" "container not running" 1 "cannot update"
 verb delete $ID
 verb update --pids-limit 54 $ID
 declined "nor one that is not there" "does not exist" 1 "cannot update"
+verb update --pids-limit 54
+check "nor none" [ $status = 1 ]
 
 done_testing
