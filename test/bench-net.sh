@@ -7,7 +7,7 @@
 # a pair that `ip` made.
 #
 #	ROUNDS=100	runs of each program, interleaved
-#	SECONDS_EACH=2	of a throughput, which is measured STREAMS=5 times
+#	SECONDS_EACH=1	of a throughput, which is measured STREAMS=7 times
 #	NSRUN CNI	nsrun, and the directory of CNI's plug-ins; those and
 #			iperf3 and ip are left out if they are missing
 #
@@ -20,7 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || die "needs root"
 [ -n "${NET_HOST:-}" ] || NET_HOST=1 exec unshare -n -m "$0"
 
-ROUNDS=${ROUNDS:-100} SECONDS_EACH=${SECONDS_EACH:-2} STREAMS=${STREAMS:-5}
+ROUNDS=${ROUNDS:-100} SECONDS_EACH=${SECONDS_EACH:-1} STREAMS=${STREAMS:-7}
 NSRUN=${NSRUN:-$here/../nsrun} CNI=${CNI:-/usr/lib/cni}
 NSRUN=$(readlink -f "$(command -v "$NSRUN")") || die "no nsrun: run make first"
 command -v ip >/dev/null || die "no ip: install iproute2"
@@ -150,8 +150,9 @@ through() {
 	wait "$server"
 	server=
 }
-median() {
-	sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+# What others do on this machine is in the least of the best.
+best() {
+	sort -n "$1" | tail -n 1
 }
 
 if command -v iperf3 >/dev/null; then
@@ -174,8 +175,8 @@ if command -v iperf3 >/dev/null; then
 		through "$holder" 10.203.0.2 >> "$tmp/ip.mbit"
 		i=$((i + 1))
 	done
-	ours=$(median "$tmp/nsrun.mbit") theirs=$(median "$tmp/ip.mbit")
-	echo "through the pair, Mbit/s: nsrun $ours, ip $theirs, nsrun / ip" \
+	ours=$(best "$tmp/nsrun.mbit") theirs=$(best "$tmp/ip.mbit")
+	echo "through the pair, Mbit/s, best of $STREAMS: nsrun $ours, ip $theirs, nsrun / ip" \
 		"$(awk "BEGIN { printf \"%.3f\", $ours / $theirs }")"
 else
 	echo "iperf3: not installed"

@@ -60,7 +60,8 @@ static void nest_end(unsigned at)
 	memcpy(message + at, (uint16_t[]){ length - at }, 2);
 }
 
-static void send_parts(int fd)
+/* gone: it does not matter if there is no such device. */
+static void send_parts(int fd, int gone)
 {
 	struct { uint32_t head[4]; int32_t error; uint32_t rest[64]; } r;
 
@@ -69,7 +70,7 @@ static void send_parts(int fd)
 	DO(send(fd, message, length, 0));
 	DO(recv(fd, &r, sizeof(r), 0));
 	errno = -r.error;
-	DO(r.error);
+	DO(gone && errno == ENODEV ? 0 : r.error);
 	memset(message, 0, length);
 	length = 0;
 }
@@ -120,7 +121,7 @@ static void net_inside(void)
 	     sizeof(struct link));
 	attribute(3, host_end, sizeof(host_end));
 	attribute(10, &bridge, 4);
-	send_parts(host);
+	send_parts(host, 0);
 
 	DO(own = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0));
 	part(SET_LINK, 0, &(struct link){ .index = 1, .flags = 1, .change = 1 },
@@ -141,7 +142,7 @@ static void net_inside(void)
 	part(NEW_ROUTE, MAKE, &(struct route){ .family = AF_INET, .table = 254,
 	     .protocol = 3, .type = 1 }, sizeof(struct route));
 	attribute(5, gateway, 4);
-	send_parts(own);
+	send_parts(own, 0);
 	close(own);
 }
 
@@ -149,5 +150,5 @@ static void net_close(void)
 {
 	part(DEL_LINK, 0, &(struct link){ 0 }, sizeof(struct link));
 	attribute(3, host_end, sizeof(host_end));
-	send_parts(host);
+	send_parts(host, 1);	/* its namespace may have been faster */
 }
