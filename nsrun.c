@@ -26,14 +26,15 @@
  *	claim <root>/<id>, locked; state	verb_claim()
  *	clone ------------------------------------------------> close fds
  *	id maps			spawn_map()			new mount ns
- *	make cgroups		cg_make()			lo up, mounts
+ *	links			net_make()			lo up, mounts
+ *	make cgroups		cg_make()			/dev
  *	GO ---------------------------------------------------> cgroup ns, its
- *	limits, place I		cg_limit(), cg_join()		mount, /dev,
+ *	limits, place I		cg_limit(), cg_join()		mount, addresses,
  *		(a SOURCE or TTY message may come)		pivot, names,
  *								masks, cwd,
  *								look up
  *	<------------------------------------------------ READY argv[0], ro
- *	memory cgroup		(if there is a limit)
+ *	memory cgroup, resctrl	(if there is something of them)
  *	GO ---------------------------------------------------> rlimits, labels,
  *								ids, caps
  *	<------------------------------------- EXEC, then the end of the socket
