@@ -29,7 +29,7 @@
  *	links			net_make()			lo up, mounts
  *	make cgroups		cg_make()			/dev
  *	GO ---------------------------------------------------> cgroup ns, its
- *	limits, place I		cg_limit(), cg_join()		mount, addresses,
+ *	limits, place I		cg_limit(), cg_join()		mount, routes,
  *		(a SOURCE or TTY message may come)		pivot, names,
  *								masks, cwd,
  *								look up
@@ -13876,7 +13876,7 @@ static bool update_check(const struct cg_plan *p, struct err *e)
 	return true;
 }
 
-/* What the files hold that are about to be written, as a plan to put it back. */
+/* What the files hold that will be written, as a plan to put it back. */
 static bool update_remember(struct ctr *c, const struct cg_plan *p,
 			    struct cg_plan *old, struct err *e)
 {
