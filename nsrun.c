@@ -7733,22 +7733,27 @@ static void net_sync(int s, int index)
 	nl_call(s, &m, net_see_link, &l, &ignored);
 }
 
+/* The address that IPv6 gives itself is not to be doubted for a second or two,
+ * in which nobody is asked or answered. To be told before it is up. */
+static void net_no_doubt(int proc, const char *name)
+{
+	char path[64];
+
+	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/accept_dad", name);
+	io_put(proc, path, "0");
+}
+
 /* In the container: addresses, up, routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
 {
 	struct net_link l;
-	char path[64];
 	size_t k;
 
 	if (!net_get(s, f->s->name, &l, e))
 		return false;
-	/* the address that IPv6 gives itself shall not be doubted for a second
-	 * either: nobody is answered meanwhile */
-	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/accept_dad",
-		f->s->name);
 	if (f->addr[1].family)
-		io_put(proc, path, "0");
+		net_no_doubt(proc, f->s->name);
 	for (k = 0; k < 2; k++)
 		if (!net_add_address(s, l.index, &f->addr[k], e))
 			return false;
@@ -7790,7 +7795,7 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 }
 
 /* The bridge, made if it is missing and may be. */
-static bool net_bridge(int s, const struct net_if *f, int *index,
+static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		       struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
@@ -7822,6 +7827,8 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
 		*index = l.index;
+		if (f->bridge[1].family)
+			net_no_doubt(proc, name);
 	}
 	return (net_add_address(s, l.index, &f->bridge[0], e) &&
 		net_add_address(s, l.index, &f->bridge[1], e) &&
@@ -7910,14 +7917,14 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 
 /* A pair whose host end has the name asked for, or one that is free. */
 static bool net_veth(int s, struct net_if *f, const char *id,
-		     size_t index, int pid, struct err *e)
+		     size_t index, int pid, int proc, struct err *e)
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
 	char host[16], alias[ID_MAX + 8];
 	int bridge = 0;
 
 	text_to(alias, sizeof alias, "nsrun %s", id);
-	if (f->s->bridge && !net_bridge(s, f, &bridge, e))
+	if (f->s->bridge && !net_bridge(s, f, proc, &bridge, e))
 		return false;
 	for (i = 0; i < 64; i++) {
 		if (f->s->host_name)
@@ -7925,8 +7932,11 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 		else
 			text_to(host, sizeof host, "veth%x",
 				hash + i * 2654435761U);
-		if (net_make_pair(s, f, host, net_group(id), pid, e))
+		if (net_make_pair(s, f, host, net_group(id), pid, e)) {
+			if (f->host[1].family)
+				net_no_doubt(proc, host);
 			return net_host_end(s, f, host, bridge, alias, e);
+		}
 		if (e->num != EEXIST || f->s->host_name)
 			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
 				"no veth: CONFIG_VETH") : false;
@@ -8356,7 +8366,7 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 		int type = (int)f->s->type.v;
 
 		if (!(type == NET_LOOPBACK ? true :
-		      type == NET_VETH ? net_veth(s, f, id, i, pid, e) :
+		      type == NET_VETH ? net_veth(s, f, id, i, pid, proc, e) :
 		      type == NET_PHYS ? net_phys(s, f, pid, e) :
 		      net_on_link(s, f, net_group(id), pid, e)))
 			return wrap(e, "networks[%u]", (unsigned)i);

@@ -827,27 +827,30 @@ static int do_fork(char **a)
 	return 0;
 }
 
-/* Processes that fork, and end, as fast as they can; for so many seconds. */
+/* As many processes as can be, for so many seconds: each but the first is soon
+ * replaced by its child, so that none of them has the same pid for long. */
 static int do_bomb(char **a)
 {
-	struct timespec now, nap = { 0, 2000000 };
+	struct timespec now, nap = { 0, 40000000 };
+	bool first = true;
 	time_t end;
-	pid_t first = getpid();
+	pid_t pid;
 
 	printf("bomb\n");
 	fflush(stdout);
 	signal(SIGCHLD, SIG_IGN);
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	end = now.tv_sec + atoi(a[0]);
-	while (now.tv_sec < end) {
-		if (fork() < 0) {
+	for (end = now.tv_sec + atoi(a[0]); now.tv_sec < end; ) {
+		pid = fork();
+		if (!pid)
+			first = false;
+		else if (pid > 0 && !first)
+			_exit(0);
+		if (pid < 0 || !first)
 			nanosleep(&nap, NULL);
-			if (getpid() != first && nap.tv_nsec++ % 4 == 3)
-				break;
-		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
-	if (getpid() != first)
+	if (!first)
 		_exit(0);
 	return 0;
 }

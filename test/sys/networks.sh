@@ -584,8 +584,8 @@ nothing_left "the rules go with the container"
 
 up a "$(on_bridge 2 '"publish":["8080:80","8080:80/udp","10.203.0.1:8081:80/tcp",
 	"[fd03::1]:8082:80/tcp"],"hairpin_mode":true,"masquerade":true')"
-says "a published port is reached from outside, over IPv4 at once" "a from fd03::2
-a from 10.203.0.2" outside ask fd03::1 8080 5 : ask 10.203.0.1 8080 1
+says "a published port is reached from outside at once" "a from fd03::2
+a from 10.203.0.2" outside ask fd03::1 8080 1 : ask 10.203.0.1 8080 1
 says "over TCP too" \
 	"a from 10.203.0.2
 a from fd03::2" outside connect 10.203.0.1 8080 : connect fd03::1 8080
