@@ -21,6 +21,8 @@ export CC CFLAGS LDFLAGS WARN BUILD LINK
 nsrun: nsrun.c nsrun.h Makefile	## the program, static (default)
 	$(CC) $(BUILD) $(WARN) $(WERROR) $(CFLAGS) -o $@ nsrun.c $(LINK) $(LDFLAGS)
 
+test/build/netfloor: test/floor.c
+
 test/build/%: test/%.c Makefile
 	@mkdir -p test/build
 	$(CC) $(BUILD) -Wall -Wextra $(WERROR) $(CFLAGS) -o $@ $< $(LINK) $(LDFLAGS)
@@ -40,6 +42,10 @@ bench: tools	## nsrun beside the kernel's own price, crun, runc and bwrap
 	@$(MAKE) -s nsrun test/build/probe test/build/floor test/build/rounds
 	@test/bench.sh
 
+bench-net: tools	## a container with a network beside the kernel, ip and CNI
+	@$(MAKE) -s nsrun test/build/probe test/build/floor test/build/netfloor test/build/rounds
+	@test/bench-net.sh
+
 cross:	## nsrun for $(ARCHS)
 	@CFLAGS="$(BUILD) $(CFLAGS)" LDFLAGS="$(LINK)" test/cross.sh $(ARCHS)
 
@@ -56,6 +62,6 @@ clean:	## remove what was built
 	rm -rf nsrun test/build
 
 help:	## this
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: tools demo check bench cross size install clean help
+.PHONY: tools demo check bench bench-net cross size install clean help

@@ -26,14 +26,15 @@
  *	claim <root>/<id>, locked; state	verb_claim()
  *	clone ------------------------------------------------> close fds
  *	id maps			spawn_map()			new mount ns
- *	make cgroups		cg_make()			lo up, mounts
+ *	links			net_make()			lo up, mounts
+ *	make cgroups		cg_make()			/dev
  *	GO ---------------------------------------------------> cgroup ns, its
- *	limits, place I		cg_limit(), cg_join()		mount, /dev,
+ *	limits, place I		cg_limit(), cg_join()		mount, routes,
  *		(a SOURCE or TTY message may come)		pivot, names,
  *								masks, cwd,
  *								look up
  *	<------------------------------------------------ READY argv[0], ro
- *	memory cgroup		(if there is a limit)
+ *	memory cgroup, resctrl	(if there is something of them)
  *	GO ---------------------------------------------------> rlimits, labels,
  *								ids, caps
  *	<------------------------------------- EXEC, then the end of the socket
@@ -2808,9 +2809,9 @@ enum field_kind {
 
 /* The ranges of integers, as numbers for the tables. */
 enum range { R_ANY, R_ID, R_POSITIVE, R_BURST, R_BYTES, R_RUNTIME, R_UMASK,
-	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR,
-	     R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_WEIGHT,
-	     R_SWITCH, R_OOM, R_PATH, R_PID };
+	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR,
+	     R_MINOR, R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT,
+	     R_WEIGHT, R_SWITCH, R_OOM, R_PATH, R_PID };
 
 static const struct {
 	long long min, max;
@@ -5273,14 +5274,32 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	return true;
 }
 
+/* Is something to be written to a file of the controller? */
+static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
+		     const char *ctrl)
+{
+	const char *rest;
+	size_t i;
+
+	for (i = 0; i < p->nw; i++) {
+		rest = str_after(p->w[i].file, ctrl);
+		if (&p->d[p->w[i].dir] == d && rest && *rest == '.')
+			return true;
+	}
+	return false;
+}
+
 /* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. A group with processes
- * takes none but threaded ones, and is another group then: only if asked. */
-static void cg_enable(const char *path, bool asked)
+ * that cannot be had is missed where its file is written. A group with
+ * processes takes only threaded ones, and is another kind of group from then
+ * on: it gets none but those that are needed. */
+static void cg_enable(const char *path, const struct cg_plan *plan,
+		      const struct cg_dir *d)
 {
 	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
 	char *save;
+	bool busy;
 
 	*buf = 0;
 	text_to(name, sizeof name, "%s/cgroup.controllers", path);
@@ -5292,10 +5311,12 @@ static void cg_enable(const char *path, bool asked)
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf) || (errno == EBUSY && !asked))
+	if (io_put(AT_FDCWD, name, buf))
 		return;
+	busy = errno == EBUSY;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
-		io_put(AT_FDCWD, name, p);
+		if (!busy || cg_wants(plan, d, p + 1))
+			io_put(AT_FDCWD, name, p);
 }
 
 /* Below a threaded group only threaded ones can be used. */
@@ -5311,7 +5332,8 @@ static void cg_thread(const char *path)
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
  * between two of our steps, so a missing one is made again. */
-static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
+static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
+			struct err *e)
 {
 	char path[PATH_MAX];
 	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
@@ -5323,7 +5345,7 @@ static bool cg_make_dir(struct cg_dir *d, bool asked, struct err *e)
 		next = n + 1 + strcspn(d->path + n + 1, "/");
 		if (d->h->v2) {
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
-			cg_enable(path, asked);
+			cg_enable(path, p, d);
 		}
 		if (n < there)
 			continue;
@@ -5829,15 +5851,13 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < p->n; i++) {
 		struct cg_dir *d = &p->d[i];
 
-		for (k = 0; k < p->nw && p->w[k].dir != i; k++)
-			;
-		d->ours = cg_make_dir(d, k < p->nw, e) &&
-			  cg_check_empty(d, e) && cg_delegate(p, d, e);
+		d->ours = cg_make_dir(p, d, e) && cg_check_empty(d, e) &&
+			  cg_delegate(p, d, e);
 		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
@@ -6442,10 +6462,10 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 	return fd_take(&event);
 }
 
-/* Did it happen since the last call? v1 tells of an event before it counts it,
- * and of the end of the group too. */
+/* Did it happen since the last call? told: the watch says so. v1 does before it
+ * counts, and at the end of the group too; v2 may do so late. */
 static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
-		       unsigned long long *seen)
+		       bool told, unsigned long long *seen)
 {
 	int h = cg_find(host, "memory");
 	unsigned long long now;
@@ -6453,7 +6473,7 @@ static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
 	const char *n;
 
 	if (!host->h[h].v2)
-		return access(p->d[h].path, F_OK) == 0;
+		return told && access(p->d[h].path, F_OK) == 0;
 	text_to(path, sizeof path, "%s/memory.events", p->d[h].path);
 	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
 		return false;
@@ -7251,6 +7271,8 @@ struct net_if {
 	unsigned char	mac[6];
 	bool		has_mac;
 	unsigned	mode;
+	int		end, master;	/* indices, of the host's end and of its
+					   bridge, once made */
 	struct net_port	*ports;
 	size_t		nports;
 };
@@ -7393,6 +7415,19 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
 		    l->n ? "publish" : "masquerade");
 }
 
+/* A hardware address that is made of one of the two: who remembers the last who
+ * had it is right about the next, too. False: there is none. */
+static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
+{
+	const struct net_addr *of = a[0].family ? &a[0] : &a[1];
+
+	if (!of->family)
+		return false;
+	memcpy(mac, "\2n", 2);		/* "locally administered" */
+	memcpy(mac + 2, of->b + net_size(of) - 4, 4);
+	return true;
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			 struct arena *mem, struct err *e)
 {
@@ -7466,7 +7501,7 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 				    s->mac);
 		f->mac[i] = (unsigned char)v;
 	}
-	f->has_mac = s->mac != NULL;
+	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
 	mode = !s->mode ? NULL : s->type.v == NET_MACVLAN ?
 	       name_find(macvlan_modes, COUNT(macvlan_modes), s->mode) :
 	       s->type.v == NET_IPVLAN ?
@@ -7685,27 +7720,46 @@ static bool net_add_route(int s, int index, const struct net_addr *to,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
+/* Asked for a link the kernel first tells itself that it is up (6.6), which it
+ * may put off for a second: a bridge and IPv6 wait for that. */
+static void net_sync(int s, int index)
+{
+	struct net_link l;
+	struct err ignored;
+	struct nl_msg m;
+
+	nl_init(&m, K_RTM_GETLINK, 0, &(struct k_ifinfo){ .index = index },
+		sizeof(struct k_ifinfo));
+	nl_call(s, &m, net_see_link, &l, &ignored);
+}
+
+/* The address that IPv6 gives itself is not to be doubted for a second or two,
+ * in which nobody is asked or answered. To be told before it is up. */
+static void net_no_doubt(int proc, const char *name)
+{
+	char path[64];
+
+	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/accept_dad", name);
+	io_put(proc, path, "0");
+}
+
 /* In the container: addresses, up, routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
 {
 	struct net_link l;
-	char path[64];
 	size_t k;
 
 	if (!net_get(s, f->s->name, &l, e))
 		return false;
-	/* the address that IPv6 gives itself shall not be doubted for a second
-	 * either: nobody is answered meanwhile */
-	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/accept_dad",
-		f->s->name);
 	if (f->addr[1].family)
-		io_put(proc, path, "0");
+		net_no_doubt(proc, f->s->name);
 	for (k = 0; k < 2; k++)
 		if (!net_add_address(s, l.index, &f->addr[k], e))
 			return false;
 	if (!net_up(s, l.index, e))
 		return false;
+	net_sync(s, l.index);
 	for (k = 0; k < 2; k++)
 		if (f->via[k].family &&
 		    !net_add_route(s, l.index, NULL, NULL, &f->via[k], e))
@@ -7741,12 +7795,13 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 }
 
 /* The bridge, made if it is missing and may be. */
-static bool net_bridge(int s, const struct net_if *f, int *index,
+static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		       struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	bool make = f->bridge[0].family || f->bridge[1].family;
 	const char *name = f->s->bridge;
+	unsigned char mac[6];
 	struct net_link l;
 	struct nl_msg m;
 	size_t info;
@@ -7762,6 +7817,9 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 			sizeof none);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
+		/* else it has that of a port, and changes with them */
+		if (net_mac(f->bridge, mac))
+			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 		info = nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m, info);
@@ -7769,6 +7827,8 @@ static bool net_bridge(int s, const struct net_if *f, int *index,
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
 		*index = l.index;
+		if (f->bridge[1].family)
+			net_no_doubt(proc, name);
 	}
 	return (net_add_address(s, l.index, &f->bridge[0], e) &&
 		net_add_address(s, l.index, &f->bridge[1], e) &&
@@ -7795,12 +7855,15 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	size_t info, data, peer;
+	unsigned char mac[6];
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	nl_str(&m, K_IFLA_IFNAME, host);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
+	if (net_mac(f->host, mac))
+		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 	if (f->s->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
 	if (f->s->txqlen.set)
@@ -7819,7 +7882,7 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 }
 
 /* The host's end: whose it is, its bridge or its addresses, and up. */
-static bool net_host_end(int s, const struct net_if *f, const char *host,
+static bool net_host_end(int s, struct net_if *f, const char *host,
 			 int bridge, const char *alias, struct err *e)
 {
 	struct net_link l;
@@ -7828,9 +7891,12 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 
 	if (!net_get(s, host, &l, e))
 		return false;
+	f->end = l.index;
+	f->master = bridge;
 	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index,
 		.flags = IFF_UP, .change = IFF_UP }, sizeof(struct k_ifinfo));
 	nl_str(&m, K_IFLA_IFALIAS, alias);
+	nl_u32(&m, K_IFLA_GROUP, 0);		/* it has served */
 	if (bridge)
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);
 	if (!nl_call(s, &m, NULL, NULL, e))
@@ -7850,15 +7916,15 @@ static bool net_host_end(int s, const struct net_if *f, const char *host,
 }
 
 /* A pair whose host end has the name asked for, or one that is free. */
-static bool net_veth(int s, const struct net_if *f, const char *id,
-		     size_t index, int pid, struct err *e)
+static bool net_veth(int s, struct net_if *f, const char *id,
+		     size_t index, int pid, int proc, struct err *e)
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
 	char host[16], alias[ID_MAX + 8];
 	int bridge = 0;
 
 	text_to(alias, sizeof alias, "nsrun %s", id);
-	if (f->s->bridge && !net_bridge(s, f, &bridge, e))
+	if (f->s->bridge && !net_bridge(s, f, proc, &bridge, e))
 		return false;
 	for (i = 0; i < 64; i++) {
 		if (f->s->host_name)
@@ -7866,8 +7932,11 @@ static bool net_veth(int s, const struct net_if *f, const char *id,
 		else
 			text_to(host, sizeof host, "veth%x",
 				hash + i * 2654435761U);
-		if (net_make_pair(s, f, host, net_group(id), pid, e))
+		if (net_make_pair(s, f, host, net_group(id), pid, e)) {
+			if (f->host[1].family)
+				net_no_doubt(proc, host);
 			return net_host_end(s, f, host, bridge, alias, e);
+		}
 		if (e->num != EEXIST || f->s->host_name)
 			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
 				"no veth: CONFIG_VETH") : false;
@@ -7876,7 +7945,8 @@ static bool net_veth(int s, const struct net_if *f, const char *id,
 }
 
 /* macvlan and ipvlan: a link of the container's on one of the host's. */
-static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
+static bool net_on_link(int s, const struct net_if *f, int group, int pid,
+			struct err *e)
 {
 	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
@@ -7890,6 +7960,7 @@ static bool net_on_link(int s, const struct net_if *f, int pid, struct err *e)
 	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
 		sizeof none);
 	net_put_link(&m, f, pid);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
 	info = nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, kind);
@@ -8291,16 +8362,35 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 	if (s < 0)
 		return false;
 	for (i = 0; i < p->n; i++) {
-		const struct net_if *f = &p->v[i];
+		struct net_if *f = &p->v[i];
 		int type = (int)f->s->type.v;
 
 		if (!(type == NET_LOOPBACK ? true :
-		      type == NET_VETH ? net_veth(s, f, id, i, pid, e) :
+		      type == NET_VETH ? net_veth(s, f, id, i, pid, proc, e) :
 		      type == NET_PHYS ? net_phys(s, f, pid, e) :
-		      net_on_link(s, f, pid, e)))
+		      net_on_link(s, f, net_group(id), pid, e)))
 			return wrap(e, "networks[%u]", (unsigned)i);
 	}
 	return net_nat(p, id, proc, o, e);
+}
+
+/* P, when the other ends are up. */
+static void net_settle(const struct net_plan *p)
+{
+	autofd s = -1;
+	struct err ignored;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		if (!p->v[i].end)
+			continue;
+		if (s < 0)
+			s = nl_socket(K_NETLINK_ROUTE, &ignored);
+		if (s >= 0)
+			net_sync(s, p->v[i].end);
+		if (s >= 0 && p->v[i].master)	/* it had no port before */
+			net_sync(s, p->v[i].master);
+	}
 }
 
 /* Looks for a link of that alias, and counts the ports of a bridge. */
@@ -8363,6 +8453,8 @@ static bool net_drop_links(const struct spec *spec, const char *id,
 	bool ok = s >= 0;
 	size_t i;
 
+	if (s < 0)		/* without it nothing was made */
+		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
 	text_to(alias, sizeof alias, "nsrun %s", id);
 	while (ok) {
 		struct net_search f = { .alias = alias,
@@ -8401,6 +8493,46 @@ static bool net_drop_tables(const char *id, struct err *e)
 	return ok;
 }
 
+/* In a child: the links that are all in a namespace which others made, and
+ * which does not go. */
+static _Noreturn void net_drop_joined(const struct spec *spec, const char *path,
+				      const char *id)
+{
+	int ns = io_open(path, O_RDONLY), s;
+	struct net_link l;
+	struct err e;
+	size_t i;
+
+	s = ns >= 0 && setns(ns, CLONE_NEWNET) == 0 ?
+	    nl_socket(K_NETLINK_ROUTE, &e) : -1;
+	for (i = 0; s >= 0 && i < spec->networks.n; i++) {
+		const char *name = spec->networks.v[i].name;
+
+		if (name && net_get(s, name, &l, &e) &&
+		    l.group == net_group(id))
+			net_remove(s, l.index, &e);
+	}
+	_exit(0);
+}
+
+static void net_drop_inside(const struct spec *spec, const char *id)
+{
+	const char *path = NULL;
+	size_t i;
+	int pid;
+
+	for (i = 0; i < spec->linux.namespaces.n; i++)
+		if (spec->linux.namespaces.v[i].type.v == CLONE_NEWNET)
+			path = spec->linux.namespaces.v[i].path;
+	if (!path || !*path)		/* it goes with the container */
+		return;
+	pid = io_clone(0, -1, NULL);
+	if (pid == 0)
+		net_drop_joined(spec, path, id);
+	if (pid > 0)
+		io_reap(pid);
+}
+
 /* What net_make() left on the host, also if its nsrun was killed. */
 static bool net_drop(const struct spec *spec, const char *id, int root,
 		     struct err *e)
@@ -8410,6 +8542,7 @@ static bool net_drop(const struct spec *spec, const char *id, int root,
 	size_t i;
 
 	lock = net_lock(root);
+	net_drop_inside(spec, id);
 	for (i = 0; i < spec->networks.n; i++)
 		nat |= spec->networks.v[i].masquerade ||
 		       spec->networks.v[i].publish.n;
@@ -11802,7 +11935,8 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
-extern char __executable_start[], etext[];	/* by the linker, end(3) */
+/* By the linker: where code and constants begin, and what is written to. */
+extern char __executable_start[], __init_array_start[];
 
 /* A created container waits for `start`, whose connection takes P's place.
  * Pid 1 ignores what it has no handler for, so signals are read instead. */
@@ -11822,7 +11956,8 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	/* it may be long: the code that was needed so far comes back, if it is
 	 * needed again, from the file */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
-		(size_t)(etext - __executable_start), MADV_DONTNEED);
+		((uintptr_t)__init_array_start & ~4095UL) -
+		((uintptr_t)__executable_start & ~4095UL), MADV_DONTNEED);
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0 || getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED,
 				      &creator, &size) < 0)
@@ -12290,6 +12425,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 
 	/* the size of a terminal is set before the process can ask for it */
 	c->hold = cg_is_late(&c->plan.cg) || c->plan.rdt.group ||
+		  c->plan.net.n ||
 		  c->plan.proc.terminal ||
 		  c->mode != MODE_RUN || c->exec;
 	c->made |= c->exec ? 0 : MADE_CGROUP;
@@ -12374,14 +12510,17 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	      (sync_send(c->sock, MSG_HOOKED, 0, -1) ||
 	       sysfail(e, "let init go on"))))
 		return false;
+	if (!c->hold)
+		return true;
+	if (!spawn_wait(c, MSG_READY, e))
+		return false;
+	net_settle(&c->plan.net);
 	/* the memory cgroup comes last, the setup is not charged to it */
-	return !c->hold ||
-	       (spawn_wait(c, MSG_READY, e) &&
-		(c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
-					(int)c->state.pid.v, e) :
-			   cg_join(&c->plan.cg, c->pid, true, e) &&
-			   rdt_make(&c->plan.rdt, e)) &&
-		rdt_join(&c->plan.rdt, c->pid, e));
+	return (c->exec ? cg_join_init(&c->plan.cg, c->pid, c->host.proc,
+				       (int)c->state.pid.v, e) :
+			  cg_join(&c->plan.cg, c->pid, true, e) &&
+			  rdt_make(&c->plan.rdt, e)) &&
+	       rdt_join(&c->plan.rdt, c->pid, e);
 }
 
 /* To its execve. */
@@ -13726,13 +13865,12 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 	       (!c->spec->linux.rdt || spec_check_rdt(c->spec->linux.rdt, e));
 }
 
-static bool update_plan(struct ctr *c, struct cg_plan *p,
-			const struct nsrun_options *o, struct err *e)
+static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 {
 	bool nodev;
 
 	cg_recorded(p, &c->host.cg, &c->state);
-	return cg_plan(p, &c->host.cg, c->spec, o, &nodev, &c->mem, e);
+	return cg_plan(p, &c->host.cg, c->spec, c->o, &nodev, &c->mem, e);
 }
 
 /* All that is asked for has a group of the container's to be written to. */
@@ -13748,11 +13886,37 @@ static bool update_check(const struct cg_plan *p, struct err *e)
 	return true;
 }
 
+/* What the files hold that will be written, as a plan to put it back. */
+static bool update_remember(struct ctr *c, const struct cg_plan *p,
+			    struct cg_plan *old, struct err *e)
+{
+	char path[PATH_MAX], value[CG_VALUE_MAX];
+	size_t i;
+
+	*old = *p;
+	old->check_memory = false;
+	old->w = mem_new(&c->mem, (p->nw + 1) * sizeof *old->w);
+	if (!old->w)
+		return no_memory(e);
+	for (i = 0; i < p->nw; i++) {
+		struct cg_write *w = &old->w[i];
+
+		*w = p->w[i];
+		text_to(path, sizeof path, "%s/%s", p->d[w->dir].path, w->file);
+		if (io_get(AT_FDCWD, path, value, sizeof value) <= 0)
+			*value = 0;		/* there is none: no write */
+		w->value = mem_text(&c->mem, "%s", value);
+		if (!w->value)
+			return no_memory(e);
+	}
+	return true;
+}
+
 static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 			struct err *e)
 {
 	struct nsrun_options quiet = *c->o;
-	struct cg_plan old = { .n = 0 }, *new = &c->plan.cg;
+	struct cg_plan old, *new = &c->plan.cg;
 	struct err ignored;
 
 	if (!verb_find_locked(c, e))
@@ -13763,8 +13927,8 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
 	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
-	    !update_plan(c, &old, &quiet, e) || !update_merge(c, u, e) ||
-	    !update_plan(c, new, c->o, e) || !update_check(new, e) ||
+	    !update_merge(c, u, e) || !update_plan(c, new, e) ||
+	    !update_check(new, e) || !update_remember(c, new, &old, e) ||
 	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
 		return false;
 	if (cg_limit(new, c->o, e) &&
@@ -13857,11 +14021,12 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 	long long next = now_ms() + interval, wait;
 	unsigned long long seen = 0;
 	char drain[4096];
+	bool told, ended;
 
 	if (*e->text)
 		return false;
 	if (oom >= 0)
-		cg_had_oom(&c->plan.cg, &c->host.cg, &seen);
+		cg_had_oom(&c->plan.cg, &c->host.cg, false, &seen);
 	for (;;) {
 		wait = next - now_ms();
 		wait = wait < 0 ? 0 : wait > interval ? interval : wait;
@@ -13870,12 +14035,14 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 			wait = 100;
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
 			return sysfail(e, "wait for an event");
-		if (p[0].revents && read(oom, drain, sizeof drain) > 0 &&
-		    cg_had_oom(&c->plan.cg, &c->host.cg, &seen) &&
+		told = p[0].revents && read(oom, drain, sizeof drain) > 0;
+		ended = p[1].revents || !state_alive(c->host.proc,
+					c->state.pid, c->state.start);
+		if ((told || (ended && oom >= 0)) &&
+		    cg_had_oom(&c->plan.cg, &c->host.cg, told, &seen) &&
 		    !event_put(c, fd, true, e))
 			return false;
-		if (p[1].revents || p[2].revents ||
-		    !state_alive(c->host.proc, c->state.pid, c->state.start))
+		if (ended || p[2].revents)
 			return true;
 		if (now_ms() < next)
 			continue;

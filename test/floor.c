@@ -33,6 +33,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef NET_OPEN		/* netfloor.c has more than lo */
+#define NET_OPEN()	((void)0)
+#define NET_INSIDE()	lo_up()
+#define NET_CLOSE()	((void)0)
+#endif
+
 #define DO(call) ((call) < 0 ? fail(__LINE__) : (void)0)
 #define MAX_HIERARCHIES 24
 
@@ -268,23 +274,29 @@ static void mask(void)
 				 MS_RDONLY | FLAGS, 0));
 }
 
+static inline void lo_up(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd;
+
+	DO(fd = socket(AF_INET, SOCK_DGRAM, 0));
+	DO(ioctl(fd, SIOCSIFFLAGS, &lo));
+	close(fd);
+}
+
 static void inside(char **argv)
 {
 	static char *env[] = { "PATH=/usr/local/sbin:/usr/local/bin:"
 		"/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", 0 };
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	struct rlimit files = { 1024, 1024 };
 	uint32_t head[2] = { 0x20080522, 0 };
 	uint32_t caps[6] = { KEEP, KEEP };
-	int fd;
 
 	for (int i = 0; i < v1s; i++)
 		put(group(v1[i], "/cgroup.procs"), "0", 1);
 	if (!v1s && v2)
 		DO(unshare(CLONE_NEWCGROUP));
-	DO(fd = socket(AF_INET, SOCK_DGRAM, 0));
-	DO(ioctl(fd, SIOCSIFFLAGS, &lo));
-	close(fd);
+	NET_INSIDE();
 
 	DO(mount(0, "/", 0, MS_REC | MS_PRIVATE, 0));
 	DO(mount(argv[1], argv[1], 0, MS_BIND | MS_REC, 0));
@@ -351,12 +363,14 @@ int main(int argc, char **argv)
 		inherit("cpuset/cpuset.mems");
 	}
 	limit_devices(dir);
+	NET_OPEN();
 	DO(pid = syscall(SYS_clone3, &clone, sizeof(clone)));
 	if (pid == 0) {
 		close(dir);
 		inside(argv);
 	}
 	DO(waitpid(pid, &status, 0));
+	NET_CLOSE();
 	for (int i = 0; i < v1s; i++)
 		DO(rmdir(group(v1[i], "")));
 	if (v2)

@@ -679,6 +679,12 @@ list_links()
 	sed -n 's/^ *\([^ ]*\):.*/\1/p' /proc/net/dev | mine
 }
 
+# Tables of nf_tables, where there is a program that shows them.
+list_tables()
+{
+	! has nft || nft list tables 2>/dev/null | mine
+}
+
 # Processes that bear the mark in their environment, run a probe of ours, or
 # have a bundle of ours as root. No program that bears the mark may run here,
 # or it would be found itself.
@@ -765,6 +771,7 @@ leak_check()
 	leak_new list_mounts mount
 	leak_new list_cgroups "cgroup directory"
 	leak_new list_links "network link"
+	leak_new list_tables "table of nf_tables"
 	l_new=$(find "$STATE" -mindepth 1 2>/dev/null)
 	[ -z "$l_new" ] || leak "state" "$l_new"
 	if [ -z "$leaks" ]; then
@@ -824,7 +831,7 @@ leaks=
 completed=
 trap clean EXIT
 trap 'exit 1' HUP INT TERM
-for l_list in list_mounts list_cgroups list_links; do
+for l_list in list_mounts list_cgroups list_links list_tables; do
 	"$l_list" >"$T/$l_list"
 done
 bundle

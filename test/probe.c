@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -884,8 +885,12 @@ static int do_socket(char **a)
 	return fd < 0 ? -1 : close(fd);
 }
 
-static int address(char **a, struct sockaddr_storage *to, socklen_t *len)
+static int address(char **a, int type, struct sockaddr_storage *to,
+		   socklen_t *len)
 {
+	const struct timeval patience = { 5, 0 };
+	int fd;
+
 	struct sockaddr_in *v4 = (void *)to;
 	struct sockaddr_in6 *v6 = (void *)to;
 
@@ -902,7 +907,9 @@ static int address(char **a, struct sockaddr_storage *to, socklen_t *len)
 		errno = EINVAL;
 		return -1;
 	}
-	return socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(to->ss_family, type | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return fd;
 }
 
 /* connect ADDRESS PORT: prints what the other side sends. */
@@ -910,7 +917,7 @@ static int do_connect(char **a)
 {
 	struct sockaddr_storage to;
 	socklen_t len;
-	int fd = address(a, &to, &len), r;
+	int fd = address(a, SOCK_STREAM, &to, &len), r;
 
 	if (fd < 0)
 		return -1;
@@ -926,7 +933,7 @@ static int do_listen(char **a)
 {
 	struct sockaddr_storage to;
 	socklen_t len;
-	int fd = address(a, &to, &len), one = 1, c;
+	int fd = address(a, SOCK_STREAM, &to, &len), one = 1, c;
 
 	if (fd < 0)
 		return -1;
@@ -940,6 +947,105 @@ static int do_listen(char **a)
 		return -1;
 	close(c);
 	return close(fd);
+}
+
+/* ask ADDRESS PORT [TIMES]: sends a datagram, prints the answer; again if there
+ * is none within a second. */
+static int do_ask(char **a)
+{
+	struct sockaddr_storage to;
+	const struct timeval patience = { 1, 0 };
+	socklen_t len;
+	int fd = address(a, SOCK_DGRAM, &to, &len), i;
+	char text[256];
+	ssize_t n = -1;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (fd < 0 || connect(fd, (void *)&to, len))
+		return -1;
+	for (i = a[2] ? atoi(a[2]) : 3; n < 0 && i; i--) {
+		if (send(fd, "?", 1, 0) < 0)
+			break;
+		n = recv(fd, text, sizeof(text), 0);
+	}
+	close(fd);
+	if (n > 0)
+		fwrite(text, 1, n, stdout);
+	return n < 0 ? -1 : 0;
+}
+
+/* serve PORT TEXT: answers everyone who comes, over TCP or UDP, IPv4 or IPv6,
+ * with TEXT and the address that they come from. */
+static int do_serve(char **a)
+{
+	struct sockaddr_in6 self = { .sin6_family = AF_INET6,
+				     .sin6_port = htons(atoi(a[0])) };
+	struct pollfd p[2];
+
+	for (int i = 0; i < 2; i++) {
+		int off = 0, on = 1, fd = socket(AF_INET6, SOCK_CLOEXEC |
+			(i ? SOCK_DGRAM : SOCK_STREAM), 0);
+
+		p[i] = (struct pollfd){ fd, POLLIN, 0 };
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (bind(fd, (void *)&self, sizeof(self)) ||
+		    (!i && listen(fd, 100)))
+			return -1;
+	}
+	printf("serving\n");
+	fflush(stdout);
+	while (poll(p, 2, -1) > 0) {
+		for (int i = 0; i < 2; i++) {
+			struct sockaddr_in6 from;
+			socklen_t len = sizeof(from);
+			char text[256], who[INET6_ADDRSTRLEN], *s = who;
+			int fd = p[i].fd;
+
+			if (!p[i].revents)
+				continue;
+			if (i)
+				recvfrom(fd, text, sizeof(text), 0,
+					 (void *)&from, &len);
+			else if ((fd = accept(fd, (void *)&from, &len)) < 0)
+				continue;
+			inet_ntop(AF_INET6, &from.sin6_addr, who, sizeof(who));
+			if (IN6_IS_ADDR_V4MAPPED(&from.sin6_addr))
+				s = strrchr(who, ':') + 1;
+			snprintf(text, sizeof(text), "%s from %s\n", a[1], s);
+			sendto(fd, text, strlen(text), MSG_NOSIGNAL,
+			       i ? (void *)&from : NULL, i ? len : 0);
+			if (!i)
+				close(fd);
+		}
+	}
+	return -1;
+}
+
+/* lack FAMILY PROTOCOL: from now on the kernel seems to have no such sockets;
+ * for what is executed next too. */
+static int do_lack(char **a)
+{
+	/* of the second halves of numbers where the first are zero */
+	const unsigned low = htons(1) == 1 ? 4 : 0;
+	struct step {
+		uint16_t	code;
+		uint8_t		yes, no;
+		uint32_t	k;
+	} steps[] = {
+		{ 0x20, 0, 0, 0 },		/* load the call's number */
+		{ 0x15, 0, 5, SYS_socket },
+		{ 0x20, 0, 0, 16 + low },
+		{ 0x15, 0, 3, word_find(families, COUNT(families), a[0]) },
+		{ 0x20, 0, 0, 32 + low },
+		{ 0x15, 0, 1, atoi(a[1]) },
+		{ 0x06, 0, 0, 0x00050000 | EPROTONOSUPPORT },
+		{ 0x06, 0, 0, 0x7fff0000 },
+	};
+	struct { unsigned short n; struct step *v; } program = {
+		COUNT(steps), steps };
+
+	return prctl(PR_SET_SECCOMP, 2, &program, 0, 0);
 }
 
 /* unix PATH: connects; a leading @ is an abstract name. */
@@ -1299,6 +1405,7 @@ static const struct command {
 } commands[] = {
 	{ "alloc",		1, do_alloc },
 	{ "append",		2, do_append },
+	{ "ask",		2, do_ask },
 	{ "block",		1, do_block },
 	{ "bomb",		1, do_bomb },
 	{ "cat",		0, do_cat },
@@ -1318,6 +1425,7 @@ static const struct command {
 	{ "ignore",		1, do_ignore },
 	{ "into",		1, do_into },
 	{ "kill",		1, do_kill },
+	{ "lack",		2, do_lack },
 	{ "listen",		3, do_listen },
 	{ "ls",			1, do_ls },
 	{ "lstat",		1, do_lstat },
@@ -1333,6 +1441,7 @@ static const struct command {
 	{ "rm",			1, do_rm },
 	{ "save",		1, do_save },
 	{ "seq",		1, do_seq },
+	{ "serve",		2, do_serve },
 	{ "setgid",		1, do_setgid },
 	{ "sethostname",	1, do_sethostname },
 	{ "setns",		1, do_setns },

@@ -399,4 +399,45 @@ able "subordinate ids" newuidmap newgidmap && {
 	done
 }
 
+# ---- a subtree of v2 that is the user's ------------------------------------
+
+top=/sys/fs/cgroup
+if ! grep -q " $top [^-]*- cgroup2 " /proc/self/mountinfo; then
+	skip "a delegated subtree" "no cgroup2 on $top"
+	done_testing
+fi
+deleg=$top/$TAG-deleg
+mkdir "$deleg" "$deleg/shell" "$deleg-top"
+chown $me "$deleg" "$deleg/cgroup.procs" "$deleg/cgroup.subtree_control" \
+	"$deleg/shell" "$deleg/shell/cgroup.procs" "$deleg-top" \
+	"$deleg-top/cgroup.procs" "$deleg-top/cgroup.subtree_control"
+user=$NSRUN
+cat >"$T/bin/deleg-${NSRUN##*/}" <<-END
+#!/bin/sh
+echo \$\$ >"\$DELEG/cgroup.procs"
+exec "$user" "\$@"
+END
+chmod 755 "$T/bin/deleg-${NSRUN##*/}"
+NSRUN=$T/bin/deleg-${NSRUN##*/}
+export DELEG
+
+DELEG=$deleg/shell
+config ns="$all" linux="$own,\"resources\":{\"pids\":{\"limit\":20}}" \
+	args='"show","cgroup"'
+run
+check_is "a delegated subtree takes limits" "$status$err" 0
+check_out "in a group beside that of the caller" "^cgroup 0::/$TAG-deleg/$ID\$"
+DELEG=$deleg-top
+config ns="$all" linux="$own" args='"show","cgroup"'
+run
+check_is "its top can be all that there is" "$status$err" 0
+check_out "then the group is below it" "^cgroup 0::/$TAG-deleg-top/$ID\$"
+config ns="$all" linux="$own,\"resources\":{\"memory\":{\"limit\":67108864}}" \
+	args='"show","cgroup"'
+run
+refused "and has no limits, by name and with the reason" \
+	"memory\.limit: .*while processes are in that group"
+NSRUN=$user
+rmdir "$deleg/shell" "$deleg" "$deleg-top"
+
 done_testing

@@ -19,8 +19,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=debian.sh
 . "$here/debian.sh"
 
-modules="crc32c_generic veth bridge dummy macvlan tun overlay loop squashfs
-	nf_tables nft_chain_nat nft_masq nft_nat nft_fib_ipv4 nft_fib_ipv6"
+modules="crc32c_generic veth bridge dummy macvlan ipvlan tun overlay loop
+	squashfs nf_tables nft_chain_nat nft_masq nft_nat nft_fib_ipv4
+	nft_fib_ipv6"
 
 [ $# -ge 2 ] || die "usage: vm.sh fetch|run TARGET [PAYLOAD [ARGUMENT...]]"
 verb=$1 target=$2 dir=$cache/vm/$2
@@ -78,8 +79,9 @@ archive() {
 
 fetch() {
 	deb_need "${qemu%% *}=$pkg" cpio=cpio timeout=coreutils xz=xz-utils
-	# one of other modules is made again
-	[ "$(cat "$dir/modules" 2>/dev/null)" != "$modules" ] || return 0
+	[ ! -e "$dir/initramfs" ] ||
+		[ "$(cat "$dir/modules" 2>/dev/null)" != "$modules" ] ||
+		return 0
 	new=$dir.new root=$dir.new/root
 	rm -rf "$new"
 	# The first package only names the kernel of the day.
@@ -114,8 +116,8 @@ fetch() {
 	EOF
 	chmod 755 "$root/init"
 	archive "$root" > "$new/initramfs"
-	find "$new/debs" -path '*/boot/vmlinu*' -exec mv {} "$new/kernel" \;
 	echo "$modules" > "$new/modules"
+	find "$new/debs" -path '*/boot/vmlinu*' -exec mv {} "$new/kernel" \;
 	rm -rf "$new/debs" "$root" "$dir"
 	mv "$new" "$dir"
 }
