@@ -392,6 +392,7 @@ if controller "an oom kill" memory; then
 fi
 
 # Whoever reads has enough: it does not go on for nobody.
+config args='"signal-wait","15"'
 go
 mkfifo "$T/pipe"
 "$NSRUN" --root "$STATE" events --interval 50ms $ID >"$T/pipe" \
