@@ -1282,6 +1282,19 @@ static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
+/* The same of a file in a directory, by the directory's path. */
+static ssize_t io_get_in(const char *dir, const char *file, char *buf,
+			 size_t size)
+{
+	char path[PATH_MAX];
+
+	if (!text_to(path, sizeof path, "%s/%s", dir, file)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return io_get(AT_FDCWD, path, buf, size);
+}
+
 /* A whole file of unknown length into the arena, terminated. fd stays open. */
 static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 			size_t *len, struct err *e)
@@ -1400,9 +1413,9 @@ static bool io_put_new(struct text *t, int dir, const char *name,
 
 	text_flush(t);
 	/* exchanged, where it exists: over a rename ext4 waits for the disk */
-	swapped = !t->bad && S_ISREG(fstatat(dir, name, &st,
-			AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mode : 0) &&
-		  sys_exchange(dir, tmp, name) == 0;
+	swapped = !t->bad &&
+		  fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		  S_ISREG(st.st_mode) && sys_exchange(dir, tmp, name) == 0;
 	ok = swapped || (!t->bad && renameat(dir, tmp, dir, name) == 0);
 	if (swapped || !ok) {
 		int keep = errno;
@@ -4988,10 +5001,6 @@ static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
 			      const struct nsrun_options *o,
 			      struct arena *mem, struct err *e)
 {
-	static const char *const names[2][2] = {
-		{ "hugetlb.%s.limit_in_bytes",
-		  "?hugetlb.%s.rsvd.limit_in_bytes" },
-		{ "hugetlb.%s.max", "?hugetlb.%s.rsvd.max" } };
 	size_t i, k;
 	int h;
 
@@ -5004,13 +5013,13 @@ static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
 			return false;
 		text_to(buf, sizeof buf, "%llu", g->limit);
 		for (k = 0; h >= 0 && k < 2; k++) {
-			const char *name = names[host->h[h].v2][k];
 			struct text t = { mem_new(mem, 64), 0, 64, -1, false };
 
 			if (!t.p)
 				return no_memory(e);
-			text_add(&t, "%.*s%s%s", (int)strcspn(name, "%"), name,
-				 g->size, strchr(name, '%') + 2);
+			text_add(&t, "%shugetlb.%s%s.%s", k ? "?" : "", g->size,
+				 k ? ".rsvd" : "",
+				 host->h[h].v2 ? "max" : "limit_in_bytes");
 			if (t.bad)
 				return fail(e, "linux.resources.hugepageLimits"
 					    "[%u].pageSize: is too long",
@@ -5253,6 +5262,12 @@ static void cg_probe(struct cg_plan *p)
 	}
 }
 
+/* The end of the component behind the one that ends at n. */
+static size_t cg_next(const char *path, size_t n)
+{
+	return n + 1 + strcspn(path + n + 1, "/");
+}
+
 /* A v1 cpuset is born empty, and an empty one takes no process. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
@@ -5302,12 +5317,11 @@ static void cg_enable(const char *path, const struct cg_plan *plan,
 	bool busy;
 
 	*buf = 0;
-	text_to(name, sizeof name, "%s/cgroup.controllers", path);
-	if (io_get(AT_FDCWD, name, have, sizeof have) <= 0)
+	if (io_get_in(path, "cgroup.controllers", have, sizeof have) <= 0 ||
+	    io_get_in(path, "cgroup.subtree_control", on, sizeof on) < 0 ||
+	    str_eq(have, on))
 		return;
 	text_to(name, sizeof name, "%s/cgroup.subtree_control", path);
-	if (io_get(AT_FDCWD, name, on, sizeof on) < 0 || str_eq(have, on))
-		return;
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
@@ -5324,9 +5338,9 @@ static void cg_thread(const char *path)
 {
 	char name[PATH_MAX], buf[32];
 
-	text_to(name, sizeof name, "%s/cgroup.type", path);
-	if (io_get(AT_FDCWD, name, buf, sizeof buf) > 0 &&
-	    str_eq(buf, "domain invalid\n"))
+	if (io_get_in(path, "cgroup.type", buf, sizeof buf) > 0 &&
+	    str_eq(buf, "domain invalid\n") &&
+	    text_to(name, sizeof name, "%s/cgroup.type", path))
 		io_put(AT_FDCWD, name, "threaded");
 }
 
@@ -5342,7 +5356,7 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 	int tries = 0;
 
 	for (; n < len; n = next) {
-		next = n + 1 + strcspn(d->path + n + 1, "/");
+		next = cg_next(d->path, n);
 		if (d->h->v2) {
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
 			cg_enable(path, p, d);
@@ -5369,14 +5383,13 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 /* A group that was there before must be empty. */
 static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 {
-	char name[PATH_MAX], buf[1024], *p;
+	char buf[1024], *p;
 	unsigned n = 0;
 
 	if (d->keep < strlen(d->path) || strlen(d->path) ==
 	    strlen(d->h->mount))
 		return true;
-	text_to(name, sizeof name, "%s/cgroup.procs", d->path);
-	if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0)
+	if (io_get_in(d->path, "cgroup.procs", buf, sizeof buf) < 0)
 		return true;		/* threaded: cannot be read */
 	for (p = buf; *p; p++)
 		n += *p == '\n';
@@ -5389,35 +5402,30 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 {
 	size_t n = strlen(d->h->mount), len = strlen(d->path);
-	char path[PATH_MAX], name[PATH_MAX], list[1024], ctrl[32];
+	char path[PATH_MAX], list[1024], ctrl[32];
 
 	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(file, "."), file);
-	text_to(name, sizeof name, "%s/cgroup.type", d->path);
-	if (io_get(AT_FDCWD, name, list, sizeof list) > 0 &&
+	if (io_get_in(d->path, "cgroup.type", list, sizeof list) > 0 &&
 	    str_after(list, "threaded") &&
 	    !cg_has("cpu,cpuset,perf_event,pids", ctrl))
 		return hint(e, "the group is threaded, as the one above it is, "
 			    "and such have cpu, cpuset, perf_event and pids "
 			    "only");
-	for (; n < len; n += 1 + strcspn(d->path + n + 1, "/")) {
+	for (; n < len; n = cg_next(d->path, n)) {
 		text_to(path, sizeof path, "%.*s", (int)n, d->path);
-		text_to(name, sizeof name, "%s/cgroup.controllers", path);
-		if (io_get(AT_FDCWD, name, list, sizeof list) >= 0 &&
-		    !cg_has(list, ctrl))
-			return hint(e, "%s does not have the controller \"%s\"",
-				    name, ctrl);
-		text_to(name, sizeof name, "%s/cgroup.subtree_control", path);
-		if (io_get(AT_FDCWD, name, list, sizeof list) < 0 ||
-		    cg_has(list, ctrl))
+		if (io_get_in(path, "cgroup.controllers", list, sizeof list) >=
+		    0 && !cg_has(list, ctrl))
+			return hint(e, "%s/cgroup.controllers does not have "
+				    "the controller \"%s\"", path, ctrl);
+		if (io_get_in(path, "cgroup.subtree_control", list,
+			      sizeof list) < 0 || cg_has(list, ctrl))
 			continue;
-		text_to(path, sizeof path, "%.*s/cgroup.procs", (int)n,
-			d->path);
-		return io_get(AT_FDCWD, path, list, sizeof list) > 0 ?
-		       hint(e, "%s does not have the controller \"%s\", and "
-			    "cannot while processes are in that group: move "
-			    "them to one below it", name, ctrl) :
-		       hint(e, "%s does not have the controller \"%s\"", name,
-			    ctrl);
+		return hint(e, "%s/cgroup.subtree_control does not have the "
+			    "controller \"%s\"%s", path, ctrl,
+			    io_get_in(path, "cgroup.procs", list,
+				      sizeof list) > 0 ?
+			    ", and cannot while processes are in that group: "
+			    "move them to one below it" : "");
 	}
 	return hint(e, "this kernel does not have it");
 }
@@ -5425,7 +5433,7 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 			    const char *line, struct err *e)
 {
-	char name[PATH_MAX], used[32];
+	char used[32];
 
 	sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s", w->key, line,
 		d->path, w->file);
@@ -5434,8 +5442,7 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 		       hint(e, "this kernel does not have it");
 	if (e->num != EBUSY || !str_after(w->file, "memory.limit"))
 		return false;
-	text_to(name, sizeof name, "%s/memory.usage_in_bytes", d->path);
-	if (io_get(AT_FDCWD, name, used, sizeof used) <= 0)
+	if (io_get_in(d->path, "memory.usage_in_bytes", used, sizeof used) <= 0)
 		return false;
 	used[strcspn(used, "\n")] = 0;
 	return hint(e, "%s bytes are in use", used);
@@ -5445,11 +5452,10 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 static bool cg_check_memory(const struct cg_dir *d, const char *value,
 			    struct err *e)
 {
-	char name[PATH_MAX], used[32];
+	char used[32];
 	unsigned long long now, max;
 
-	text_to(name, sizeof name, "%s/memory.current", d->path);
-	if (io_get(AT_FDCWD, name, used, sizeof used) <= 0 ||
+	if (io_get_in(d->path, "memory.current", used, sizeof used) <= 0 ||
 	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
 	    !num_unsigned(value, strlen(value), &max) || now <= max)
 		return true;
@@ -5485,7 +5491,7 @@ static bool cg_put_realtime(const struct cg_dir *d, const struct cg_write *w,
 	char path[PATH_MAX];
 
 	do {
-		n = n < len ? n + 1 + strcspn(d->path + n + 1, "/") : len;
+		n = n < len ? cg_next(d->path, n) : len;
 		text_to(path, sizeof path, "%.*s/%s", (int)n, d->path, w->file);
 		if (!io_put(AT_FDCWD, path, w->value))
 			return cg_limit_failed(d, w, w->value, e);
@@ -5775,10 +5781,10 @@ static void cg_drop_path(const char *full, size_t keep)
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
-				/* all at once where it can be, 5.14 */
-				io_put(dir, "cgroup.kill", "1");
-				if (dir >= 0)
+				if (dir >= 0) {	/* at once since 5.14 */
+					io_put(dir, "cgroup.kill", "1");
 					cg_each(dir, 0, true, cg_signal, &sig);
+				}
 				if (tries > 1)
 					poll(NULL, 0, 1);
 				continue;
@@ -6400,7 +6406,7 @@ static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 			 const struct cg_host *host)
 {
-	const char *at = "";
+	const char *at = "", *held = "";	/* the file in text */
 	char text[16384];
 	autofd dir = -1;
 	int last = -1, h;
@@ -6418,15 +6424,25 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 			fd_close(&dir);
 			dir = io_open(p->d[h].path, O_RDONLY | O_DIRECTORY);
 			last = h;
+			held = "";
 		}
 		stat_move(o, at, pages ? "hugetlb" : s->object);
 		at = pages ? "hugetlb" : s->object;
 		if (dir < 0)
 			continue;
-		if (pages)
+		if (pages) {
 			stat_hugetlb(o, dir, host->h[h].v2);
-		else if (io_get(dir, s->file, text, sizeof text) > 0)
-			stat_put(o, s, dir, text);
+			continue;
+		}
+		if (!str_eq(held, s->file) &&
+		    io_get(dir, s->file, text, sizeof text) <= 0)
+			*text = 0;
+		held = s->file;
+		if (!*text)
+			continue;
+		stat_put(o, s, dir, text);
+		if (s->kind > STAT_SUM)		/* it was taken apart */
+			held = "";
 	}
 	stat_move(o, at, "");
 }
@@ -6469,13 +6485,12 @@ static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
 {
 	int h = cg_find(host, "memory");
 	unsigned long long now;
-	char path[PATH_MAX], text[512];
+	char text[512];
 	const char *n;
 
 	if (!host->h[h].v2)
 		return told && access(p->d[h].path, F_OK) == 0;
-	text_to(path, sizeof path, "%s/memory.events", p->d[h].path);
-	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
+	if (io_get_in(p->d[h].path, "memory.events", text, sizeof text) <= 0)
 		return false;
 	n = stat_field(text, "oom_kill");
 	now = n ? stat_number(n, 0) : 0;
@@ -6581,13 +6596,12 @@ static bool rdt_has(const char *list, const char *one, size_t n)
 /* A group that others use too is not changed: it must be as it was asked. */
 static bool rdt_compare(const struct rdt_plan *p, struct err *e)
 {
-	char path[PATH_MAX], have[CG_VALUE_MAX];
+	char have[CG_VALUE_MAX];
 	const char *s = p->schemata, *at;
 	size_t n;
 
-	text_to(path, sizeof path, "%s/schemata", p->group);
-	if (io_get(AT_FDCWD, path, have, sizeof have) < 0)
-		return sysfail(e, "linux.intelRdt: read %s", path);
+	if (io_get_in(p->group, "schemata", have, sizeof have) < 0)
+		return sysfail(e, "linux.intelRdt: read %s/schemata", p->group);
 	for (; *s; s += *s == '\n') {
 		char name[32];
 
@@ -6598,9 +6612,9 @@ static bool rdt_compare(const struct rdt_plan *p, struct err *e)
 			n = strcspn(s, ";\n");
 			if (!at || !memchr(s, '=', n) ||
 			    !rdt_has(at + strlen(name), s, n))
-				return fail(e, "linux.intelRdt: %s does not "
-					    "have %s%.*s", path, name, (int)n,
-					    s);
+				return fail(e, "linux.intelRdt: %s/schemata "
+					    "does not have %s%.*s", p->group,
+					    name, (int)n, s);
 			n += s[n] == ';';
 		}
 	}
@@ -6653,12 +6667,11 @@ static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 			  const char *const *files, size_t n)
 {
-	char path[PATH_MAX], text[64];
+	char text[64];
 	bool open = false;
 
 	for (; n--; files++) {
-		text_to(path, sizeof path, "%s/%s", dir, *files);
-		if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
+		if (io_get_in(dir, *files, text, sizeof text) <= 0)
 			continue;
 		text[strcspn(text, "\n")] = 0;
 		if (!open)
@@ -6677,10 +6690,9 @@ static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 			   const char *name)
 {
-	char path[PATH_MAX], text[CG_VALUE_MAX], *s;
+	char text[CG_VALUE_MAX], *s;
 
-	text_to(path, sizeof path, "%s/schemata", dir);
-	if (io_get(AT_FDCWD, path, text, sizeof text) <= 0)
+	if (io_get_in(dir, "schemata", text, sizeof text) <= 0)
 		return;
 	s = str_find(text, name);
 	if (!s)
@@ -6695,12 +6707,12 @@ static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
 			     size_t n)
 {
 	_Alignas(struct k_dirent) char buf[1024];
+	const char *group = p->monitor ? p->monitor : p->group;
 	char path[PATH_MAX];
 	autofd dir = -1;
 	long k, off;
 
-	text_to(path, sizeof path, "%s/mon_data",
-		p->monitor ? p->monitor : p->group);
+	text_to(path, sizeof path, "%s/mon_data", group);
 	dir = io_open(path, O_RDONLY | O_DIRECTORY);
 	if (dir < 0)
 		return;
@@ -6712,8 +6724,8 @@ static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
 			off += d->len;
 			if (!str_after(d->name, "mon_L3_"))
 				continue;
-			text_to(path, sizeof path, "%s/mon_data/%s",
-				p->monitor ? p->monitor : p->group, d->name);
+			text_to(path, sizeof path, "%s/mon_data/%s", group,
+				d->name);
 			rdt_put_files(o, NULL, path, files, n);
 		}
 	json_put_close(o, ']');
@@ -7076,12 +7088,27 @@ static void nl_end(struct nl_msg *m)
 			(uint32_t)(m->len - m->head);
 }
 
-static void nl_init(struct nl_msg *m, unsigned type, unsigned flags,
-		    const void *data, size_t size)
+static void nl_begin(struct nl_msg *m)
 {
 	m->len = m->seq = 0;
 	m->bad = false;
+}
+
+static void nl_init(struct nl_msg *m, unsigned type, unsigned flags,
+		    const void *data, size_t size)
+{
+	nl_begin(m);
 	nl_add(m, type, flags | K_NLM_ACK, data, size);
+}
+
+/* One about a link: by its index, or 0 and a name to follow. up: the flags that
+ * are to be set. */
+static void nl_link(struct nl_msg *m, unsigned type, unsigned flags, int index,
+		    unsigned up)
+{
+	const struct k_ifinfo h = { .index = index, .flags = up, .change = up };
+
+	nl_init(m, type, flags, &h, sizeof h);
 }
 
 static void nl_put(struct nl_msg *m, unsigned type, const void *data, size_t n)
@@ -7241,13 +7268,12 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 
 static bool net_lo_up(struct err *e)
 {
-	const struct k_ifinfo lo = { AF_UNSPEC, 0, 0, 1, IFF_UP, IFF_UP };
 	autofd s = nl_socket(K_NETLINK_ROUTE, e);
 	struct nl_msg m;
 
 	if (s < 0)
 		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
-	nl_init(&m, K_RTM_NEWLINK, 0, &lo, sizeof lo);
+	nl_link(&m, K_RTM_NEWLINK, 0, 1, IFF_UP);
 	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
 	       wrap(e, "bring up lo");
 }
@@ -7656,11 +7682,10 @@ static void net_see_link(void *data, const char *body, size_t n)
 /* A link of the namespace of the socket by its name. */
 static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
 {
-	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	struct nl_msg m;
 
 	*l = (struct net_link){ 0 };
-	nl_init(&m, K_RTM_GETLINK, 0, &none, sizeof none);
+	nl_link(&m, K_RTM_GETLINK, 0, 0, 0);
 	nl_str(&m, K_IFLA_IFNAME, name);
 	return nl_call(s, &m, net_see_link, l, e) ||
 	       wrap(e, "find the interface %s", name);
@@ -7687,12 +7712,18 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	       wrap(e, "add the address %s/%u", text, a->prefix);
 }
 
+static bool net_add_both(int s, int index, const struct net_addr a[2],
+			 struct err *e)
+{
+	return net_add_address(s, index, &a[0], e) &&
+	       net_add_address(s, index, &a[1], e);
+}
+
 static bool net_up(int s, int index, struct err *e)
 {
-	const struct k_ifinfo h = { 0, 0, 0, index, IFF_UP, IFF_UP };
 	struct nl_msg m;
 
-	nl_init(&m, K_RTM_NEWLINK, 0, &h, sizeof h);
+	nl_link(&m, K_RTM_NEWLINK, 0, index, IFF_UP);
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "bring it up");
 }
 
@@ -7728,8 +7759,7 @@ static void net_sync(int s, int index)
 	struct err ignored;
 	struct nl_msg m;
 
-	nl_init(&m, K_RTM_GETLINK, 0, &(struct k_ifinfo){ .index = index },
-		sizeof(struct k_ifinfo));
+	nl_link(&m, K_RTM_GETLINK, 0, index, 0);
 	nl_call(s, &m, net_see_link, &l, &ignored);
 }
 
@@ -7754,10 +7784,7 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 		return false;
 	if (f->addr[1].family)
 		net_no_doubt(proc, f->s->name);
-	for (k = 0; k < 2; k++)
-		if (!net_add_address(s, l.index, &f->addr[k], e))
-			return false;
-	if (!net_up(s, l.index, e))
+	if (!net_add_both(s, l.index, f->addr, e) || !net_up(s, l.index, e))
 		return false;
 	net_sync(s, l.index);
 	for (k = 0; k < 2; k++)
@@ -7798,7 +7825,6 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		       struct err *e)
 {
-	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	bool make = f->bridge[0].family || f->bridge[1].family;
 	const char *name = f->s->bridge;
 	unsigned char mac[6];
@@ -7813,8 +7839,7 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 	if (l.index && l.group != NET_GROUP)
 		return true;		/* somebody else's, and well so */
 	if (!l.index) {
-		nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
-			sizeof none);
+		nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
 		/* else it has that of a port, and changes with them */
@@ -7830,50 +7855,48 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		if (f->bridge[1].family)
 			net_no_doubt(proc, name);
 	}
-	return (net_add_address(s, l.index, &f->bridge[0], e) &&
-		net_add_address(s, l.index, &f->bridge[1], e) &&
+	return (net_add_both(s, l.index, f->bridge, e) &&
 		net_up(s, l.index, e)) || wrap(e, "bridge %s", name);
 }
 
-/* What a link is born with, on the container's side. */
-static void net_put_link(struct nl_msg *m, const struct net_if *f, int pid)
+/* What a link is born with; mac may be NULL. */
+static void net_put_link(struct nl_msg *m, const struct net_if *f,
+			 const char *name, const unsigned char *mac)
 {
 	const struct spec_network_if *s = f->s;
 
-	nl_str(m, K_IFLA_IFNAME, s->name);
-	nl_u32(m, K_IFLA_NET_NS_PID, (uint32_t)pid);
+	nl_str(m, K_IFLA_IFNAME, name);
 	if (s->mtu.v)
 		nl_u32(m, K_IFLA_MTU, (uint32_t)s->mtu.v);
 	if (s->txqlen.set)
 		nl_u32(m, K_IFLA_TXQLEN, (uint32_t)s->txqlen.v);
-	if (f->has_mac)
-		nl_put(m, K_IFLA_ADDRESS, f->mac, sizeof f->mac);
+	if (mac)
+		nl_put(m, K_IFLA_ADDRESS, mac, sizeof f->mac);
+}
+
+/* The same on the container's side, in the namespace of the process pid. */
+static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
+{
+	net_put_link(m, f, f->s->name, f->has_mac ? f->mac : NULL);
+	nl_u32(m, K_IFLA_NET_NS_PID, (uint32_t)pid);
 }
 
 static bool net_make_pair(int s, const struct net_if *f, const char *host,
 			  int group, int pid, struct err *e)
 {
-	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	size_t info, data, peer;
 	unsigned char mac[6];
 	struct nl_msg m;
 
-	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
-		sizeof none);
-	nl_str(&m, K_IFLA_IFNAME, host);
+	nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
+	net_put_link(&m, f, host, net_mac(f->host, mac) ? mac : NULL);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
-	if (net_mac(f->host, mac))
-		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
-	if (f->s->mtu.v)
-		nl_u32(&m, K_IFLA_MTU, (uint32_t)f->s->mtu.v);
-	if (f->s->txqlen.set)
-		nl_u32(&m, K_IFLA_TXQLEN, (uint32_t)f->s->txqlen.v);
 	info = nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, "veth");
 	    data = nl_open(&m, K_IFLA_INFO_DATA);
 		peer = nl_open(&m, K_VETH_INFO_PEER);
-		    nl_grow(&m, sizeof none);
-		    net_put_link(&m, f, pid);
+		    nl_grow(&m, sizeof(struct k_ifinfo));
+		    net_put_inside(&m, f, pid);
 		nl_close(&m, peer);
 	    nl_close(&m, data);
 	nl_close(&m, info);
@@ -7893,8 +7916,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 		return false;
 	f->end = l.index;
 	f->master = bridge;
-	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index,
-		.flags = IFF_UP, .change = IFF_UP }, sizeof(struct k_ifinfo));
+	nl_link(&m, K_RTM_NEWLINK, 0, l.index, IFF_UP);
 	nl_str(&m, K_IFLA_IFALIAS, alias);
 	nl_u32(&m, K_IFLA_GROUP, 0);		/* it has served */
 	if (bridge)
@@ -7902,8 +7924,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	if (!nl_call(s, &m, NULL, NULL, e))
 		return wrap(e, "attach %s%s%s", host, bridge ? " to " : "",
 			    bridge ? f->s->bridge : "");
-	if (!net_add_address(s, l.index, &f->host[0], e) ||
-	    !net_add_address(s, l.index, &f->host[1], e))
+	if (!net_add_both(s, l.index, f->host, e))
 		return wrap(e, "host_address");
 	if (!f->s->hairpin || !bridge)
 		return true;
@@ -7948,7 +7969,6 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 			struct err *e)
 {
-	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
 				   (int)f->s->type.v);
 	size_t info, data;
@@ -7957,9 +7977,8 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 
 	if (!net_get(s, f->s->host_name, &l, e))
 		return false;
-	nl_init(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, &none,
-		sizeof none);
-	net_put_link(&m, f, pid);
+	nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
+	net_put_inside(&m, f, pid);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
 	info = nl_open(&m, K_IFLA_LINKINFO);
@@ -7985,9 +8004,8 @@ static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 
 	if (!net_get(s, f->s->host_name, &l, e))
 		return false;
-	nl_init(&m, K_RTM_NEWLINK, 0, &(struct k_ifinfo){ .index = l.index },
-		sizeof(struct k_ifinfo));
-	net_put_link(&m, f, pid);
+	nl_link(&m, K_RTM_NEWLINK, 0, l.index, 0);
+	net_put_inside(&m, f, pid);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
 }
@@ -8006,8 +8024,7 @@ static void nft_begin(struct nl_msg *m)
 {
 	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
 
-	m->len = m->seq = 0;
-	m->bad = false;
+	nl_begin(m);
 	nl_add(m, K_NFNL_BATCH_BEGIN, 0, &h, sizeof h);
 }
 
@@ -8413,10 +8430,9 @@ static void net_see_all(void *data, const char *body, size_t n)
 
 static bool net_dump(int s, struct net_search *f, struct err *e)
 {
-	const struct k_ifinfo none = { 0, 0, 0, 0, 0, 0 };
 	struct nl_msg m;
 
-	nl_init(&m, K_RTM_GETLINK, K_NLM_DUMP, &none, sizeof none);
+	nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
 	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
 }
 
@@ -8425,8 +8441,7 @@ static bool net_remove(int s, int index, struct err *e)
 {
 	struct nl_msg m;
 
-	nl_init(&m, K_RTM_DELLINK, 0, &(struct k_ifinfo){ .index = index },
-		sizeof(struct k_ifinfo));
+	nl_link(&m, K_RTM_DELLINK, 0, index, 0);
 	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
 	       wrap(e, "remove a link");
 }
@@ -8613,7 +8628,6 @@ static void net_see_address(void *data, const char *body, size_t n)
 
 static bool net_list(struct net_tell *t, struct err *e)
 {
-	const struct k_ifinfo links = { 0, 0, 0, 0, 0, 0 };
 	const struct k_ifaddr addresses = { 0, 0, 0, 0, 0 };
 	autofd s = nl_socket(K_NETLINK_ROUTE, e);
 	struct nl_msg m;
@@ -8621,7 +8635,7 @@ static bool net_list(struct net_tell *t, struct err *e)
 	t->n = 0;
 	if (s < 0)
 		return false;
-	nl_init(&m, K_RTM_GETLINK, K_NLM_DUMP, &links, sizeof links);
+	nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
 	if (!nl_call(s, &m, net_see_stats, t, e))
 		return false;
 	nl_init(&m, K_RTM_GETADDR, K_NLM_DUMP, &addresses, sizeof addresses);
@@ -12549,14 +12563,16 @@ static _Noreturn void spawn_links_main(struct ctr *c, int sock)
 	_exit(0);
 }
 
-/* How many there are in v; none of a container that has no networks. */
+/* How many there are in v; none of a container that has no networks, or that
+ * has ended. */
 static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 {
 	int pair[2], pid, fd;
 	size_t n = 0;
 
-	if (!c->state.networks || socketpair(AF_UNIX, SOCK_SEQPACKET |
-					     SOCK_CLOEXEC, 0, pair) < 0)
+	if (!c->state.networks ||
+	    !state_alive(c->host.proc, c->state.pid, c->state.start) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return 0;
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
@@ -12829,14 +12845,13 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	if (sys_capget(set) < 0)
 		return sysfail(e, "capget");
 	h->caps = set[0].permitted | (uint64_t)set[1].permitted << 32;
-	h->proc = host_proc();
+	if (h->proc < 0)
+		h->proc = host_proc();
 	if (h->proc < 0)
 		return fail(e, "there is no proc file system on /proc: mount "
 			    "one");
-	if (cgroups && !cg_discover(&h->cg, h->proc, mem))
-		return sysfail(e, "find the cgroups of this machine");
-	cg_try(&h->cg);
-	return true;
+	return !cgroups || cg_discover(&h->cg, h->proc, mem) ||
+	       sysfail(e, "find the cgroups of this machine");
 }
 
 /* More strings at the end of a list. */
@@ -12968,6 +12983,7 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 	if (!host_gather(&c->host, !(c->o->flags & NSRUN_NO_CGROUPS), &c->mem,
 			 e))
 		return false;
+	cg_try(&c->host.cg);
 	dir = io_open(name, O_RDONLY | O_DIRECTORY);
 	text_to(path, sizeof path, "self/fd/%d", dir);
 	n = dir < 0 ? -1 : readlinkat(c->host.proc, path, bundle, PATH_MAX - 1);
@@ -13204,9 +13220,8 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	if (!verb_claim_dir(c, e)) {
 		if (c->mode != MODE_RUN ||
 		    c->o->flags & NSRUN_KEEP_ON_EXIT ||
-		    (*e->text && e->num != EROFS &&
-					    e->num != EACCES &&
-					    e->num != ENOSPC))
+		    (*e->text && e->num != EROFS && e->num != EACCES &&
+		     e->num != ENOSPC))
 			return false;
 		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
 		*e->text = 0;
@@ -13449,11 +13464,22 @@ static bool verb_is_not(struct err *e)
 	return e->num = ENOENT, false;
 }
 
+/* What state.json says, if there is one yet. */
+static bool verb_read_state(struct ctr *c, struct err *e)
+{
+	struct state *s = state_load(c->state_dir, "state.json", &c->mem, c->o,
+				     e);
+
+	if (s)
+		c->state = *s;
+	c->pid = (int)c->state.pid.v;
+	return s || !*e->text;
+}
+
 /* Opens the state of an id that is there. */
 static bool verb_find(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
-	struct state *s;
 
 	if (!state_check_id(c->o->id, e) || !state_root(c->o, path, e))
 		return false;
@@ -13468,21 +13494,12 @@ static bool verb_find(struct ctr *c, struct err *e)
 	if (c->state_dir < 0)
 		return errno == ENOENT ? verb_is_not(e) :
 		       sysfail(e, "open %s", c->dir);
-	s = state_load(c->state_dir, "state.json", &c->mem, c->o,
-		       e);
-	if (s)
-		c->state = *s;
-	else if (*e->text)
-		return false;
-	c->pid = (int)c->state.pid.v;
-	return true;
+	return verb_read_state(c, e);
 }
 
 /* The same, and nobody else changes it meanwhile. */
 static bool verb_find_locked(struct ctr *c, struct err *e)
 {
-	struct state *s;
-
 	if (!verb_find(c, e))
 		return false;
 	while (flock(c->state_dir, LOCK_EX) < 0)
@@ -13490,12 +13507,7 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 			return sysfail(e, "lock %s", c->dir);
 	if (state_is_gone(c->state_root, c->o->id, c->state_dir))
 		return verb_is_not(e);
-	s = state_load(c->state_dir, "state.json", &c->mem, c->o,
-		       e);
-	if (s)
-		c->state = *s;
-	c->pid = (int)c->state.pid.v;
-	return s || !*e->text;
+	return verb_read_state(c, e);
 }
 
 /* A hold on init that no reuse of its pid can deceive. */
@@ -13540,6 +13552,17 @@ static bool verb_is_frozen(const struct ctr *c, bool want)
 		       file) &&
 	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
 	       str_find(buf, want ? "frozen 1" : "frozen 0");
+}
+
+/* Waits for it, so many milliseconds at most. */
+static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
+{
+	for (; !verb_is_frozen(c, want); ms -= 5) {
+		if (ms <= 0)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
 }
 
 /* Ends init, which is not our child, and waits for it. */
@@ -13664,7 +13687,6 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 	bool hold = freezer && !state_is_paused(&c->state), ok;
 	char path[PATH_MAX];
 	size_t i;
-	int tries;
 
 	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
 		if (text_to(path, sizeof path, "%s/cgroup.kill",
@@ -13672,9 +13694,7 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 		    io_put(AT_FDCWD, path, "1"))
 			return true;
 	if (hold && verb_put_freezer(c, true))
-		for (tries = 0; tries < 200 && !verb_is_frozen(c, true);
-		     tries++)
-			poll(NULL, 0, 5);
+		verb_await_freezer(c, true, 1000);
 	ok = verb_each(c, cg_signal, &sig, e);
 	if ((hold || (freezer && sig == SIGKILL)) &&
 	    !verb_put_freezer(c, false))	/* what is frozen gets none */
@@ -13719,7 +13739,6 @@ int nsrun_kill(const struct nsrun_options *o, int sig, int all,
 static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 {
 	const char *status;
-	int tries;
 
 	if (!verb_find_locked(c, e))
 		return false;
@@ -13735,13 +13754,9 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		return fail(e, "no cgroup here has a freezer");
 	if (!verb_put_freezer(c, want))
 		return sysfail(e, "write %s", c->state.freezer);
-	for (tries = 0; !verb_is_frozen(c, want); tries++) {
-		if (tries == 1000)
-			return fail(e, "%s did not come to it in ten seconds",
-				    c->state.freezer);
-		poll(NULL, 0, 10);
-	}
-	return true;
+	return verb_await_freezer(c, want, 10000) ||
+	       fail(e, "%s did not come to it in ten seconds",
+		    c->state.freezer);
 }
 
 int nsrun_pause(const struct nsrun_options *o, struct nsrun_error *out)
@@ -13890,7 +13905,7 @@ static bool update_check(const struct cg_plan *p, struct err *e)
 static bool update_remember(struct ctr *c, const struct cg_plan *p,
 			    struct cg_plan *old, struct err *e)
 {
-	char path[PATH_MAX], value[CG_VALUE_MAX];
+	char value[CG_VALUE_MAX];
 	size_t i;
 
 	*old = *p;
@@ -13902,8 +13917,8 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 		struct cg_write *w = &old->w[i];
 
 		*w = p->w[i];
-		text_to(path, sizeof path, "%s/%s", p->d[w->dir].path, w->file);
-		if (io_get(AT_FDCWD, path, value, sizeof value) <= 0)
+		if (io_get_in(p->d[w->dir].path, w->file, value,
+			      sizeof value) <= 0)
 			*value = 0;		/* there is none: no write */
 		w->value = mem_text(&c->mem, "%s", value);
 		if (!w->value)
@@ -13923,7 +13938,6 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 		return false;
 	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
 		return fail(e, "container not running");
-	fd_close(&c->host.proc);
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
 	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
@@ -13959,7 +13973,6 @@ static bool verb_find_groups(struct ctr *c, struct err *e)
 		return false;
 	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
 		return fail(e, "container with id %s is not running", c->o->id);
-	fd_close(&c->host.proc);
 	if (!host_gather(&c->host, true, &c->mem, e) || !verb_load_kept(c, e) ||
 	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
 		return false;
@@ -14140,9 +14153,8 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	ok = verb_find(&c, &e);
 	if (ok) {
 		c.state.id = o->id;
-		verb_tell(&c, &c.state, links, str_eq(state_status(&c.state,
-			  c.host.proc), "stopped") ? 0 :
-			  spawn_links(&c, links), each, data);
+		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,
+			  data);
 	}
 	return verb_end(&c, ok, "show the state of", &e, out);
 }
@@ -14405,7 +14417,6 @@ static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
 	    !(x->flags & NSRUN_EXEC_IGNORE_PAUSED))
 		return fail(e, "cannot exec in a paused container (use "
 			    "--ignore-paused to override)");
-	fd_close(&c->host.proc);
 	c->exec = true;
 	c->mode = c->o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
 	return exec_plan(c, x, e) && verb_console(c, e) &&
