@@ -114,17 +114,10 @@ else
 	ip netns del nsbench || :
 fi
 "$here/build/rounds" "$ROUNDS" 0 "$@" > "$tmp/times"
-awk -F '\t' -v rounds="$ROUNDS" '
-	{ name[NR] = $1; median[NR] = $2; least[NR] = $3; bad[NR] = $4
-	  by[$1] = $2 }
+awk -v rounds="$ROUNDS" -v floor=netfloor -f "$here/rounds.awk" "$tmp/times"
+awk -F '\t' '
+	{ by[$1] = $2 }
 	END {
-		printf "%-20s%12s%10s%12s\n", rounds " rounds", "median ms",
-			"least", "/ netfloor"
-		for (i = 1; i <= NR; i++)
-			printf "%-20s%12.2f%10.2f%12.2f%s\n", name[i],
-				median[i] / 1000, least[i] / 1000,
-				median[i] / by["netfloor"],
-				bad[i] ? "  FAILED " bad[i] " times" : ""
 		floor = by["netfloor"] - by["floor, no network"]
 		ours = by["nsrun"] - by["nsrun, no network"]
 		if (floor > 0)

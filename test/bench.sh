@@ -157,21 +157,13 @@ if command -v "$BWRAP" >/dev/null; then
 fi
 
 "$tmp/rounds" "$ROUNDS" "$PAUSE" "$@" > "$tmp/times"
-awk -F '\t' -v rounds="$ROUNDS" '
-	{ name[NR] = $1; median[NR] = $2; least[NR] = $3; bad[NR] = $4 }
-	$1 == "floor" { floor = $2 }
-	$1 == "nsrun run" { nsrun = $2 }
-	$1 == "crun run" { crun = $2 }
+awk -v rounds="$ROUNDS" -v floor=floor -f "$here/rounds.awk" "$tmp/times"
+awk -F '\t' '
+	{ by[$1] = $2 }
 	END {
-		printf "%-18s%12s%10s%10s\n", rounds " rounds", "median ms",
-			"least", "/ floor"
-		for (i = 1; i <= NR; i++)
-			printf "%-18s%12.2f%10.2f%10.2f%s\n", name[i],
-				median[i] / 1000, least[i] / 1000,
-				median[i] / floor,
-				bad[i] ? "  FAILED " bad[i] " times" : ""
-		if (nsrun && crun)
-			printf "nsrun / crun: %.2f\n", nsrun / crun
+		if (by["nsrun run"] && by["crun run"])
+			printf "nsrun / crun: %.2f\n",
+				by["nsrun run"] / by["crun run"]
 	}' "$tmp/times"
 
 echo

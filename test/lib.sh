@@ -782,6 +782,14 @@ leak_check()
 }
 
 # What was found is taken away: it must not disturb the scripts to come.
+# TEXT: rmdir the groups of ours with it in their path, the leaves first
+drop_cgroups()
+{
+	list_cgroups | grep "$1" | sort -r | while read -r l_dir; do
+		rmdir "$l_dir"
+	done
+}
+
 clean_up()
 {
 	no_processes || sweep
@@ -789,9 +797,7 @@ clean_up()
 		/proc/self/mountinfo | sort -r | while read -r l_dir; do
 		umount -l "$l_dir"
 	done
-	list_cgroups | grep "$TAG" | sort -r | while read -r l_dir; do
-		rmdir "$l_dir"
-	done
+	drop_cgroups "$TAG"
 }
 
 totals()

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 #
 # JSON to lines "process/user/uid<TAB>0"; an object or list is a line too, with
-# nothing behind the tab.
+# nothing behind the tab, or its bracket if brackets is set. sep: in place of /.
 
 function unquote(s)
 {
 	s = substr(s, 2, length(s) - 2)
 	gsub(/\\"/, "\"", s)
 	return s
+}
+BEGIN {
+	if (sep == "")
+		sep = "/"
 }
 {
 	s = $0
@@ -23,10 +27,11 @@ function unquote(s)
 			continue
 		}
 		path = base[depth] (list[depth] ? at[depth]++ : name)
-		print path "\t" (t ~ /^"/ ? unquote(t) : t ~ /^[[{]/ ? "" : t)
+		print path "\t" (t ~ /^"/ ? unquote(t) : \
+				 t ~ /^[[{]/ && !brackets ? "" : t)
 		if (t ~ /^[[{]/) {
 			depth++
-			base[depth] = (path == "" ? "" : path "/")
+			base[depth] = (path == "" ? "" : path sep)
 			list[depth] = t == "["
 			at[depth] = 0
 		}

@@ -427,7 +427,5 @@ $(printf '%s\n' "$err" | grep -c '^nsrun: linux\..*is not applied$')" "3 2"
 fi
 
 # A peer leaves the parents that it made.
-[ -z "$peer" ] || list_cgroups | grep "$TAG-" | sort -r | while read -r dir; do
-	rmdir "$dir"
-done
+[ -z "$peer" ] || drop_cgroups "$TAG-"
 done_testing

@@ -365,8 +365,5 @@ fi
 exec 9>&-
 wait "$holder"
 # A peer leaves the parents of a cgroupsPath.
-[ -z "$peer" ] || list_cgroups | grep "/$TAG" | sort -r |
-while read -r dir; do
-	rmdir "$dir"
-done
+[ -z "$peer" ] || drop_cgroups "/$TAG"
 done_testing

@@ -12,29 +12,8 @@ cgroups
 # an object or a list has the bracket as its value, an element its number.
 flat()
 {
-	printf '%s\n' "$out" | awk '
-	{
-		while (match($0, /"([^"\\]|\\.)*"|[][{}]|[^][{}",: \t]+/)) {
-			word = substr($0, RSTART, RLENGTH)
-			$0 = substr($0, RSTART + RLENGTH)
-			if ($0 ~ /^:/) {
-				name = substr(word, 2, length(word) - 2)
-				continue
-			}
-			if (word ~ /^[]}]/) {
-				depth--
-				continue
-			}
-			path = base[depth] (list[depth] ? at[depth]++ : name)
-			gsub(/"/, "", word)
-			print path, word
-			if (word ~ /^[[{]/) {
-				base[++depth] = path (path == "" ? "" : ".")
-				list[depth] = word == "["
-				at[depth] = 0
-			}
-		}
-	}' >"$T/flat"
+	printf '%s\n' "$out" | awk -v sep=. -v brackets=1 \
+		-f "$test_dir/configs/flat.awk" | tr '\t' ' ' >"$T/flat"
 }
 
 # PATH: its value; of a list with .* in the end all, in a line

@@ -520,7 +520,5 @@ nosuch|unified|"unified":{"nosuch.max":"1"}
 END
 
 # A peer leaves the parents that it made.
-[ -z "$peer" ] || list_cgroups | grep "$TAG-" | sort -r | while read -r dir; do
-	rmdir "$dir"
-done
+[ -z "$peer" ] || drop_cgroups "$TAG-"
 done_testing

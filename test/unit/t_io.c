@@ -7,7 +7,6 @@
 #include "unit.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <unistd.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -38,13 +37,6 @@ static long unit_syscall(long n, ...)
 static char top[128];
 static int root = -1, outside = -1;
 
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 /* top/outside is what nobody may reach from top/root. */
 static void make_top(void)
 {
@@ -65,7 +57,7 @@ static void drop_top(void)
 {
 	close(root);
 	close(outside);
-	nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(top);
 }
 
 static const char *const names[] = { "a", "b", "c", "d", "l1", "l2", "l3" };

@@ -8,7 +8,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <unistd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -647,13 +646,6 @@ static void t_homes(void)
 	free(big);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 int main(void)
 {
 	temp_dir(dir, sizeof dir);
@@ -665,7 +657,7 @@ int main(void)
 	t_users();
 	t_lookup();
 	t_homes();
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(dir);
 	mem_free(&mem);
 	return done();
 }

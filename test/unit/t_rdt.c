@@ -5,12 +5,11 @@
  * files that the kernel makes; a write appends, so that all are seen.
  */
 #include "unit.h"
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static int group_mkdir(const char *path, mode_t mode);
-static const char *tree;	/* an absolute path; the cwd of this test */
+static char tree[128];	/* absolute; the cwd of this test */
 
 #define NSRUN_RESCTRL "resctrl"
 #define mkdir(path, mode) group_mkdir(path, mode)
@@ -61,16 +60,9 @@ static int group_mkdir(const char *path, mode_t mode)
 	return 0;
 }
 
-static int drop(const char *path, const struct stat *st, int type,
-		struct FTW *f)
-{
-	(void)st, (void)type, (void)f;
-	return remove(path);
-}
-
 static void fresh(void)
 {
-	nftw("resctrl", drop, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree("resctrl");
 	mkdir("resctrl", 0755);
 	mkdir("resctrl/info", 0755);
 	fill("resctrl", "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
@@ -234,7 +226,7 @@ static void t_monitoring(void)
 static void t_errors(void)
 {
 	it("refuses where there is no resctrl file system");
-	nftw("resctrl", drop, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree("resctrl");
 	mkdir("resctrl", 0755);
 	want(!make("{}"), "made");
 	says("linux.intelRdt: no resctrl file system is mounted on resctrl");
@@ -262,15 +254,13 @@ static void t_errors(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/nstxrdt.XXXXXX";
-
-	tree = mkdtemp(dir);
-	if (!tree || chdir(tree) < 0)
+	temp_dir(tree, sizeof tree);
+	if (chdir(tree) < 0)
 		return 1;
 	t_groups();
 	t_compare();
 	t_monitoring();
 	t_errors();
-	nftw(tree, drop, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree(tree);
 	return done();
 }

@@ -7,7 +7,6 @@
 #include "unit.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -447,13 +446,6 @@ static void t_root(void)
 	want(fd < 0 && errno == ENOTDIR, "below a file: %s", strerror(errno));
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 int main(void)
 {
 	temp_dir(top, sizeof top);
@@ -465,6 +457,6 @@ int main(void)
 	t_processes();
 	t_stale();
 	t_root();
-	nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(top);
 	return done();
 }

@@ -23,6 +23,7 @@
  * prints its line and its words.
  */
 #define _GNU_SOURCE
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -111,6 +112,18 @@ static void temp_dir(char *buf, size_t size)
 	snprintf(buf, size, "%s/nsrun-unit-XXXXXX", tmp ? tmp : "/tmp");
 	if (!mkdtemp(buf))
 		abort();
+}
+
+static int unit_remove(const char *path, const struct stat *st, int type,
+		       struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+	nftw(path, unit_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* The same numbers in every run: xorshift64*. */
