@@ -256,7 +256,7 @@ check_config()
 {
 	name=$1
 	file=$configs/$name.json
-	awk -f "$configs/flat.awk" "$file" >"$T/flat"
+	awk -f "$test_dir/flat.awk" "$file" >"$T/flat"
 	# shellcheck disable=SC2013 # words
 	for word in $(awk -f "$configs/needs.awk" "$T/flat"); do
 		fits "$word" && continue
@@ -272,7 +272,7 @@ check_config()
 		>"$B/config.json"
 	sources
 	give
-	awk -f "$configs/flat.awk" "$B/config.json" >"$T/flat"
+	awk -f "$test_dir/flat.awk" "$B/config.json" >"$T/flat"
 	rm -f "$T"/hook.*
 	: >"$T/seen"
 	realtime

@@ -13,7 +13,7 @@ cgroups
 flat()
 {
 	printf '%s\n' "$out" | awk -v sep=. -v brackets=1 \
-		-f "$test_dir/configs/flat.awk" | tr '\t' ' ' >"$T/flat"
+		-f "$test_dir/flat.awk" | tr '\t' ' ' >"$T/flat"
 }
 
 # PATH: its value; of a list with .* in the end all, in a line

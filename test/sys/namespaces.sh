@@ -150,6 +150,7 @@ able "processes without a pid namespace" cgroup && {
 # the new pid and time namespace.
 helper()
 {
+	: >"$T/helper"		# what it holds of the last one is no answer
 	"$PROBE" unshare "$@" : fork 1 : echo up : sleep 1000 >"$T/helper" &
 	helper=$!
 	wait_for grep -q up "$T/helper"

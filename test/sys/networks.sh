@@ -159,9 +159,21 @@ nothing_left()
 # A namespace, by a process that is $holder
 hold_net()
 {
+	: >"$T/holder"		# what it holds of the last one is no answer
 	"$PROBE" unshare net : echo up : sleep 1000 >"$T/holder" 2>&1 &
 	holder=$!
 	wait_for grep -q up "$T/holder"
+}
+
+# NAME [COMMAND..]: $server answers on port 90, where COMMAND leads to
+serve()
+{
+	who=$1
+	shift
+	: >"$T/serve"
+	"$@" "$PROBE" serve 90 "$who" >"$T/serve" &
+	server=$!
+	wait_for grep -q serving "$T/serve"
 }
 
 let_go()
@@ -232,9 +244,7 @@ check_is "the bridge has its addresses and is up" \
 
 says "the host reaches the container" "a from 10.201.0.1
 a from fd01::1" host connect 10.201.0.2 80 : connect fd01::2 80
-"$PROBE" serve 90 host >"$T/serve" &
-server=$!
-wait_for grep -q serving "$T/serve"
+serve host
 says "the container reaches the host" "host from 10.201.0.2
 host from fd01::2" a connect 10.201.0.1 90 : connect fd01::1 90
 within a /bin/busybox ping -c 1 -W 5 10.201.0.1
@@ -306,9 +316,7 @@ says "an address that another had a moment ago is reached at once" \
 b from fd01::2" a connect 10.201.0.3 80 : connect fd01::3 80
 # Who goes is the one whose link gave the bridge its address, if one did: what
 # the other remembers of the gateway must stay true.
-"$PROBE" serve 90 host >"$T/serve" &
-server=$!
-wait_for grep -q serving "$T/serve"
+serve host
 for net in a b; do
 	in_net $net ip neigh flush dev eth0 >"$T/out"
 	within $net /bin/probe ask 10.201.0.1 90 : ask fd01::1 90
@@ -514,9 +522,7 @@ in_net outside sh -c "echo 0 >$v6/out1/accept_dad
 	ip addr add 10.203.0.2/24 dev out1; ip addr add fd03::2/64 dev out1"
 ip addr add 10.203.0.1/24 dev out0
 ip addr add fd03::1/64 dev out0
-nsenter -t $outside -n "$PROBE" serve 90 outside >"$T/serve" &
-server=$!
-wait_for grep -q serving "$T/serve"
+serve outside nsenter -t $outside -n
 forwarding()
 {
 	cat /proc/sys/net/ipv4/ip_forward $v6/all/forwarding | xargs
@@ -932,8 +938,7 @@ check_is "they are deleted at once" "$(told)" ""
 nothing_left "and nothing is left of them"
 
 # The bridge comes and goes with each that is alone on it.
-"$PROBE" serve 90 host >"$T/serve" &
-server=$!
+serve host
 brief()
 {
 	"$NSRUN" --root "$STATE" run -b "$T/many/$1" "$TAG-m$1" \

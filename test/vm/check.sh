@@ -63,7 +63,7 @@ boot() {
 	chmod 755 "$in/test.sh"
 	cp "$built/nsrun" "$in/nsrun"
 	if [ "$what" = sys ]; then
-		cp -r "$here/../sys" "$here/../lib.sh" \
+		cp -r "$here/../sys" "$here/../lib.sh" "$here/../flat.awk" \
 			"$here/../run-sys.sh" "$in/nsrun/test"
 		cp "$built/probe" "$in/nsrun/test/build"
 		echo "$scripts" | tr , ' ' > "$in/nsrun/test/scripts"
