@@ -127,9 +127,13 @@ awk -F '\t' '
 
 # ---- the throughput -----------------------------------------------------------
 
-# through PID ADDRESS - Mbit/s from here into the namespace of PID
+# through PID ADDRESS - Mbit/s from here into the namespace of PID; each end
+# stays on a processor of its own, as where the scheduler puts them is most of
+# the difference between two runs
+last=$(($(nproc) - 1))
 through() {
-	nsenter -t "$1" -n iperf3 -s -1 > "$tmp/server" 2>&1 &
+	nsenter -t "$1" -n taskset -c "$last" \
+		iperf3 -s -1 > "$tmp/server" 2>&1 &
 	server=$!
 	tries=0
 	until nsenter -t "$1" -n ss -Hltn 2>/dev/null | grep -q 5201; do
@@ -137,7 +141,7 @@ through() {
 		[ $tries -lt 100 ] || die "no iperf3 server: $(cat "$tmp/server")"
 		sleep 0.05
 	done
-	iperf3 -c "$2" -t "$SECONDS_EACH" -f m |
+	taskset -c 0 iperf3 -c "$2" -t "$SECONDS_EACH" -f m |
 		awk '/receiver/ { for (i = 2; i <= NF; i++)
 			if ($i == "Mbits/sec") print $(i - 1) }'
 	wait "$server"
