@@ -332,6 +332,7 @@ enum {
 	K_NFT_DELTABLE		= 2,
 	K_NFT_NEWCHAIN		= 3,
 	K_NFT_NEWRULE		= 6,
+	K_NFT_GETRULE		= 7,
 	K_NFTA_TABLE_NAME	= 1,
 	K_NFTA_CHAIN_TABLE	= 1,
 	K_NFTA_CHAIN_NAME	= 3,
@@ -342,6 +343,7 @@ enum {
 	K_NFTA_RULE_TABLE	= 1,
 	K_NFTA_RULE_CHAIN	= 2,
 	K_NFTA_RULE_EXPRESSIONS	= 4,
+	K_NFTA_RULE_USERDATA	= 7,
 	K_NFTA_LIST_ELEM	= 1,
 	K_NFTA_EXPR_NAME	= 1,
 	K_NFTA_EXPR_DATA	= 2,
@@ -7410,17 +7412,42 @@ static bool net_read_port(const char *s, struct net_port *p)
 	return true;
 }
 
+static bool net_port_is_of(const struct net_port *p, int family)
+{
+	return !p->host.family || p->host.family == family;
+}
+
+/* One of the network's that takes what the port wants: of two that publish the
+ * same the second would get nothing. NULL: none. */
+static const char *net_find_port(const struct net_if *f,
+				 const struct net_port *port, int family)
+{
+	size_t i;
+
+	for (i = 0; f->addr[family == AF_INET6].family && i < f->nports; i++) {
+		const struct net_port *p = &f->ports[i];
+
+		if (p->from == port->from && p->udp == port->udp &&
+		    net_port_is_of(p, family) && net_port_is_of(port, family) &&
+		    (!p->host.family || !port->host.family ||
+		     memcmp(p->host.b, port->host.b, net_size(&p->host)) == 0))
+			return f->s->publish.v[i];
+	}
+	return NULL;
+}
+
 static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
 			   struct arena *mem, struct err *e)
 {
 	const struct strs *l = &f->s->publish;
+	const char *twin = NULL;
 	size_t i, k;
 
 	f->ports = mem_new(mem, (l->n + 1) * sizeof *f->ports);
 	if (!f->ports)
 		return no_memory(e);
 	for (i = 0; i < l->n; i++) {
-		struct net_port *port = &f->ports[f->nports++];
+		struct net_port *port = &f->ports[i];
 
 		if (!net_read_port(l->v[i], port))
 			return fail(e, "networks[%u].publish[%u]: \"%s\" is "
@@ -7432,6 +7459,16 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
 				    "container has no address of the kind of "
 				    "%s", (unsigned)index, (unsigned)i,
 				    l->v[i]);
+		for (k = 0; !twin && k <= index; k++) {
+			twin = net_find_port(&p->v[k], port, AF_INET);
+			if (!twin)
+				twin = net_find_port(&p->v[k], port, AF_INET6);
+		}
+		if (twin)
+			return fail(e, "networks[%u].publish[%u]: %s has that "
+				    "port already", (unsigned)index,
+				    (unsigned)i, twin);
+		f->nports++;
 	}
 	for (k = 0; k < 2; k++)
 		p->nat[k] |= (l->n || f->s->masquerade) && f->addr[k].family;
@@ -8028,10 +8065,14 @@ static void nft_begin(struct nl_msg *m)
 	nl_add(m, K_NFNL_BATCH_BEGIN, 0, &h, sizeof h);
 }
 
+static uint8_t nft_family(int family)
+{
+	return family == AF_INET ? K_NFPROTO_IPV4 : K_NFPROTO_IPV6;
+}
+
 static void nft_add(struct nl_msg *m, unsigned what, unsigned flags, int family)
 {
-	const struct k_nfgen h = { family == AF_INET ? K_NFPROTO_IPV4 :
-				   K_NFPROTO_IPV6, 0, 0 };
+	const struct k_nfgen h = { nft_family(family), 0, 0 };
 
 	nl_end(m);
 	nl_add(m, K_NFNL_NFTABLES << 8 | what, flags | K_NLM_ACK, &h,
@@ -8047,6 +8088,9 @@ static bool nft_commit(int s, struct nl_msg *m, struct err *e)
 	nl_add(m, K_NFNL_BATCH_END, 0, &h, sizeof h);
 	return nl_call(s, m, NULL, NULL, e);
 }
+
+#define NFT_TABLE "nsrun-"		/* and the id */
+enum { NFT_COMMENT_MAX = 100 };
 
 /* The offsets of an expression's two nests. */
 struct nft_expr {
@@ -8235,7 +8279,19 @@ static bool nft_masquerade(int s, const struct net_if *f,
 	return nft_commit(s, &m, e);
 }
 
-static bool nft_publish(int s, const struct net_port *p,
+/* A comment, which nft shows. */
+static void nft_comment(struct nl_msg *m, const char *s)
+{
+	char data[2 + NFT_COMMENT_MAX];
+
+	if (!text_to(data + 2, sizeof data - 2, "%s", s))
+		return;			/* it has a hundred zeros */
+	data[0] = 0;			/* its kind */
+	data[1] = (char)(strlen(data + 2) + 1);
+	nl_put(m, K_NFTA_RULE_USERDATA, data, 2 + (size_t)data[1]);
+}
+
+static bool nft_publish(int s, const struct net_port *p, const char *text,
 			const struct net_addr *a, const char *table,
 			const struct nft_chain *chain, struct err *e)
 {
@@ -8262,12 +8318,12 @@ static bool nft_publish(int s, const struct net_port *p,
 	nft_immediate(&m, K_NFT_REG_2, &to, sizeof to);
 	x = nft_open(&m, "nat");
 	    nft_u32(&m, K_NFTA_NAT_TYPE, 1);	/* destination */
-	    nft_u32(&m, K_NFTA_NAT_FAMILY, a->family == AF_INET ?
-		    K_NFPROTO_IPV4 : K_NFPROTO_IPV6);
+	    nft_u32(&m, K_NFTA_NAT_FAMILY, nft_family(a->family));
 	    nft_u32(&m, K_NFTA_NAT_REG_ADDR_MIN, K_NFT_REG_1);
 	    nft_u32(&m, K_NFTA_NAT_REG_PROTO_MIN, K_NFT_REG_2);
 	nft_close(&m, x);
 	nl_close(&m, list);
+	nft_comment(&m, text);
 	return nft_commit(s, &m, e);
 }
 
@@ -8284,10 +8340,11 @@ static bool nft_network(int s, const struct net_if *f, const struct net_addr *a,
 	for (i = 0; i < f->nports; i++) {
 		const struct net_port *p = &f->ports[i];
 
-		if (p->host.family && p->host.family != a->family)
+		if (!net_port_is_of(p, a->family))
 			continue;
 		for (k = 0; k < 2; k++)
-			if (!nft_publish(s, p, a, table, &nft_chains[k], e))
+			if (!nft_publish(s, p, f->s->publish.v[i], a, table,
+					 &nft_chains[k], e))
 				return wrap(e, "publish[%u]", (unsigned)i);
 	}
 	return !f->nports || nft_masquerade(s, f, a, table, true, e) ||
@@ -8313,7 +8370,57 @@ static bool net_forward(bool v6, int proc, const struct nsrun_options *o,
 
 static void net_table_name(char buf[ID_MAX + 8], const char *id)
 {
-	text_to(buf, ID_MAX + 8, "nsrun-%.*s", 240, id);
+	text_to(buf, ID_MAX + 8, NFT_TABLE "%.*s", 240, id);
+}
+
+/* Looks for somebody else's rule that has a port of ours. */
+struct nft_search {
+	const struct net_plan *p;
+	int		family;
+	const char	*port;			/* ours; NULL: none */
+	char		by[ID_MAX + 8];
+};
+
+static void nft_see_rule(void *data, const char *body, size_t n)
+{
+	struct nft_search *f = data;
+	struct net_port port = { 0 };
+	const char *by, *comment;
+	size_t len, i;
+
+	if (n < sizeof(struct k_nfgen) || f->port)
+		return;
+	body += sizeof(struct k_nfgen);
+	n -= sizeof(struct k_nfgen);
+	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
+	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
+	if (!by || !comment || len < 3 || comment[len - 1] ||
+	    !net_read_port(comment + 2, &port))
+		return;
+	for (i = 0; !f->port && i < f->p->n; i++)
+		f->port = net_find_port(&f->p->v[i], &port, f->family);
+	text_to(f->by, sizeof f->by, "%s", by);
+}
+
+/* The ports are free. To be asked before there are rules of ours. */
+static bool nft_ports_free(int s, const struct net_plan *p, int family,
+			   struct err *e)
+{
+	const struct k_nfgen h = { nft_family(family), 0, 0 };
+	struct nft_search f = { .p = p, .family = family };
+	struct nl_msg m;
+	size_t i;
+
+	for (i = 0; i < p->n && !p->v[i].nports; i++)
+		;
+	if (i == p->n)
+		return true;
+	nl_init(&m, K_NFNL_NFTABLES << 8 | K_NFT_GETRULE, K_NLM_DUMP, &h,
+		sizeof h);
+	if (!nl_call(s, &m, nft_see_rule, &f, e))
+		return wrap(e, "list the rules");
+	return !f.port || fail(e, "publish: \"%s\" takes a port that '%s' has "
+			       "already", f.port, f.by);
 }
 
 static bool net_nat(const struct net_plan *p, const char *id, int proc,
@@ -8338,6 +8445,8 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 			return hint(e, "masquerade and publish need nf_tables "
 				    "and its nat chains in the kernel");
 		}
+		if (!nft_ports_free(s, p, k ? AF_INET6 : AF_INET, e))
+			return false;
 		for (i = 0; i < p->n; i++)
 			if (!nft_network(s, &p->v[i], &p->v[i].addr[k], table,
 					 e)) {

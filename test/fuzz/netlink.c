@@ -17,6 +17,13 @@ static void must(bool holds)
 /* Each reader that there is. */
 static void see(void *data, const char *body, size_t n)
 {
+	static struct spec_network_if spec;
+	static char *publish[] = { "8080:80" };
+	static struct net_port port = { .from = 8080, .to = 80 };
+	struct net_if own = { .s = &spec, .addr[0].family = AF_INET,
+			      .ports = &port, .nports = 1 };
+	struct net_plan plan = { .v = &own, .n = 1 };
+	struct nft_search ports = { .p = &plan, .family = AF_INET };
 	struct net_search search = { .alias = "nsrun web", .bridge = 2 };
 	struct net_link l = { 0 };
 
@@ -25,6 +32,10 @@ static void see(void *data, const char *body, size_t n)
 	net_see_all(&search, body, n);
 	net_see_stats(data, body, n);
 	net_see_address(data, body, n);
+	spec.publish.v = publish;
+	spec.publish.n = 1;
+	nft_see_rule(&ports, body, n);
+	must(!ports.port || memchr(ports.by, 0, sizeof ports.by));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -602,6 +602,23 @@ a from fd01::1" host connect fd03::1 8080 : ask fd01::1 8080
 says "not from 127.0.0.1, as the manual says" \
 	"error connect 127.0.0.1: Connection refused" \
 	host connect 127.0.0.1 8080
+# SENTENCE PORT: another container cannot have it
+taken()
+{
+	config args='"exit","0"' caps="$caps" \
+		top="\"networks\":[$(on_bridge 3 "\"publish\":[\"$2\"]")]"
+	run
+	refused "$1" "publish: .*$(printf %s "${2#*]}").* '$TAG-a' has already"
+}
+taken "a port that is published is not published again" 8080:81
+taken "of no single address either" 10.201.0.1:8080:81
+taken "nor of IPv6" "[fd01::1]:8080:81"
+taken "and what one address has is not for all" 8081:80/tcp
+up b "$(on_bridge 3 '"publish":["8083:80","8081:80/udp","10.201.0.1:8081:80",
+	"[fd01::1]:8082:80","10.203.0.1:8082:80"]')"
+says "what overlaps with none is for another" "b from 10.201.0.1" \
+	host connect 10.201.0.1 8081
+down b
 up b "$(on_bridge 3)"
 says "from another container" "a from 10.201.0.1
 a from 10.201.0.1" b connect 10.203.0.1 8080 : ask 10.201.0.1 8080
@@ -632,15 +649,15 @@ if has nft; then
 	table ip twin {
 		chain prerouting {
 			type nat hook prerouting priority -100;
-			fib daddr type local tcp dport 8080 dnat to 10.201.0.2:80
-			fib daddr type local udp dport 8080 dnat to 10.201.0.2:80
-			ip daddr 10.203.0.1 tcp dport 8081 dnat to 10.201.0.2:80
+			fib daddr type local tcp dport 8080 dnat to 10.201.0.2:80 comment "8080:80"
+			fib daddr type local udp dport 8080 dnat to 10.201.0.2:80 comment "8080:80/udp"
+			ip daddr 10.203.0.1 tcp dport 8081 dnat to 10.201.0.2:80 comment "10.203.0.1:8081:80/tcp"
 		}
 		chain output {
 			type nat hook output priority -100;
-			fib daddr type local ip daddr & 255.0.0.0 != 127.0.0.0 tcp dport 8080 dnat to 10.201.0.2:80
-			fib daddr type local ip daddr & 255.0.0.0 != 127.0.0.0 udp dport 8080 dnat to 10.201.0.2:80
-			ip daddr 10.203.0.1 ip daddr & 255.0.0.0 != 127.0.0.0 tcp dport 8081 dnat to 10.201.0.2:80
+			fib daddr type local ip daddr & 255.0.0.0 != 127.0.0.0 tcp dport 8080 dnat to 10.201.0.2:80 comment "8080:80"
+			fib daddr type local ip daddr & 255.0.0.0 != 127.0.0.0 udp dport 8080 dnat to 10.201.0.2:80 comment "8080:80/udp"
+			ip daddr 10.203.0.1 ip daddr & 255.0.0.0 != 127.0.0.0 tcp dport 8081 dnat to 10.201.0.2:80 comment "10.203.0.1:8081:80/tcp"
 		}
 		chain postrouting {
 			type nat hook postrouting priority 100;
