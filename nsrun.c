@@ -558,6 +558,23 @@ static int sys_execveat(int fd, char **argv, char **env)
 	return (int)syscall(SYS_execveat, fd, "", argv, env, K_AT_EMPTY_PATH);
 }
 
+/* Raw, as the next two: musl's bring along a second way by /proc/self/fd, for
+ * what is never asked of them here. */
+static int sys_fchdir(int fd)
+{
+	return (int)syscall(SYS_fchdir, fd);
+}
+
+static int sys_fchmodat(int dir, const char *path, mode_t mode)
+{
+	return (int)syscall(SYS_fchmodat, dir, path, mode);
+}
+
+static int sys_fchown(int fd, uid_t uid, gid_t gid)
+{
+	return fchownat(fd, "", uid, gid, K_AT_EMPTY_PATH);
+}
+
 /* Swaps two files of a directory. */
 static int sys_exchange(int dir, const char *a, const char *b)
 {
@@ -9011,7 +9028,7 @@ static bool mnt_old(struct inside *in, int src, int target, const char *type,
 		errno = ENOSYS;
 		return false;
 	}
-	return fchdir(in->proc) == 0 &&
+	return sys_fchdir(in->proc) == 0 &&
 	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
 }
 
@@ -9172,7 +9189,7 @@ static bool mnt_fs(struct inside *in, const struct mnt *m, unsigned attr,
 	if (*p || t.bad)
 		return fail(e, "the options are longer than a page");
 	text_to(path, sizeof path, "self/fd/%d", target);
-	return (fchdir(in->proc) == 0 &&
+	return (sys_fchdir(in->proc) == 0 &&
 		mount(*m->src ? m->src : "none", path, m->type,
 		      mnt_flags(attr) | m->sb, data) == 0) ||
 	       mnt_fs_fail(m, data, e);
@@ -9229,7 +9246,7 @@ static bool copy_entry(int from, int to, const char *name,
 	return fchownat(to, name, st->st_uid, st->st_gid,
 			AT_SYMLINK_NOFOLLOW) == 0 &&
 	       (S_ISLNK(mode) ||
-		syscall(SYS_fchmodat, to, name, mode & 07777) == 0);
+		sys_fchmodat(to, name, mode & 07777) == 0);
 }
 
 /* Extended attributes of what is open at both, as far as they can be had. */
@@ -9297,7 +9314,7 @@ static bool mnt_copy_up(int fs, int target, struct err *e)
 		return sysfail(e, "tmpcopyup");
 	copy_xattrs(from, to);
 	return (copy_tree(from, to, 0) &&
-		fchown(to, st.st_uid, st.st_gid) == 0) ||
+		sys_fchown(to, st.st_uid, st.st_gid) == 0) ||
 	       sysfail(e, "tmpcopyup");
 }
 
@@ -10037,7 +10054,7 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 			fd_close(&fd);
 			return sysfail(e, "bind the root onto itself");
 		}
-	} else if (no_syscall(errno) && fchdir(in->root) == 0 &&
+	} else if (no_syscall(errno) && sys_fchdir(in->root) == 0 &&
 		   mount(".", ".", NULL, MS_BIND | (tree ? MS_REC : 0),
 			 NULL) == 0) {
 		fd = io_open(path, O_PATH | O_DIRECTORY);
@@ -10106,7 +10123,7 @@ static bool root_pivot(struct inside *in, struct err *e)
 {
 	autofd old = io_open("/", O_PATH | O_DIRECTORY);
 
-	if (old < 0 || fchdir(in->root) < 0)
+	if (old < 0 || sys_fchdir(in->root) < 0)
 		return sysfail(e, "enter the root");
 	if (sys_pivot_root(".", ".") < 0) {
 		autofd stone = -1;
@@ -10118,15 +10135,15 @@ static bool root_pivot(struct inside *in, struct err *e)
 			return wrap(e, "leave the initramfs");
 		if (in->proc >= 0)
 			root_strip(in->proc);
-		if (fchdir(stone) < 0 || chroot(".") < 0 ||
-		    fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
+		if (sys_fchdir(stone) < 0 || chroot(".") < 0 ||
+		    sys_fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
 			return sysfail(e, "pivot_root from a tmpfs");
 		fd_close(&old);
 		old = fd_take(&stone);
 	}
 	/* the old root now lies over the new one; unmounting its mounts must
 	 * not reach the host's */
-	if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
+	if (sys_fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
 				     NULL) < 0)
 		return sysfail(e, "cut off the host's root");
 	if (umount2(".", K_MNT_DETACH) < 0 || chdir("/") < 0)
@@ -10138,7 +10155,7 @@ static bool root_pivot(struct inside *in, struct err *e)
  * config asked for that. */
 static bool root_chroot(struct inside *in, struct err *e)
 {
-	return (fchdir(in->root) == 0 && chroot(".") == 0) ||
+	return (sys_fchdir(in->root) == 0 && chroot(".") == 0) ||
 	       sysfail(e, "chroot");
 }
 
@@ -10615,7 +10632,7 @@ static bool proc_cwd(const struct proc_plan *p, int root, bool make,
 
 	if (fd < 0)
 		return sysfail(e, "process.cwd: %s", p->cwd);
-	if (fchdir(fd) < 0)
+	if (sys_fchdir(fd) < 0)
 		return sysfail(e, "process.cwd: change to %s", p->cwd);
 	n = syscall(SYS_getcwd, buf, sizeof buf);
 	if (n < 0)
@@ -11040,7 +11057,7 @@ static void proc_own_stdio(uid_t uid, bool terminal)
 		if (fstat(fd, &st) == 0 && st.st_uid != uid &&
 		    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) &&
 		    (terminal || !isatty(fd)))
-			(void)!fchown(fd, uid, (gid_t)K_NO_ID);
+			sys_fchown(fd, uid, (gid_t)K_NO_ID);
 }
 
 /* The fds that the caller gave along lose their close-on-exec. */
@@ -11658,7 +11675,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		if (chdir(p->root) < 0)
 			return sysfail(e, "root.path: open %s in the joined "
 				       "mount namespace", p->root);
-	} else if (fchdir(c->root) < 0) {
+	} else if (sys_fchdir(c->root) < 0) {
 		return sysfail(e, "root.path: enter %s", p->root);
 	}
 	/* the cwd moves along into the new mount namespace */
@@ -12177,7 +12194,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		if (fd_keep_only(c->host.proc, NULL, 0, e))
 			for (;;)
-				pause();
+				poll(NULL, 0, -1);
 		_exit(1);
 	}
 	if (pid < 0)
@@ -12918,7 +12935,7 @@ static bool notify_open(struct ctr *c, struct err *e)
 	if (c->notify < 0 ||
 	    !text_to(path, sizeof path, "%s/notify/notify.sock", c->dir) ||
 	    !io_socket(c->notify, path, true) ||
-	    fchmodat(c->state_dir, "notify/notify.sock", 0777, 0) < 0)
+	    sys_fchmodat(c->state_dir, "notify/notify.sock", 0777) < 0)
 		return sysfail(e, "make the notify socket");
 	return true;
 }
@@ -13613,6 +13630,7 @@ static bool verb_knock(struct ctr *c, struct err *e)
 static bool verb_start(struct ctr *c, struct err *e)
 {
 	const char *status;
+	struct stat st;
 
 	if (!verb_find_locked(c, e))
 		return false;
@@ -13626,7 +13644,7 @@ static bool verb_start(struct ctr *c, struct err *e)
 	c->state.status = "running";
 	return verb_hold_init(c, e) && verb_load_kept(c, e) &&
 	       verb_knock(c, e) &&
-	       (faccessat(c->state_dir, "notify", F_OK, 0) < 0 ||
+	       (fstatat(c->state_dir, "notify", &st, 0) < 0 ||
 		notify_open(c, e)) &&
 	       state_save(c->state_dir, &c->state, e) &&
 	       spawn_start(c, e) &&
@@ -15649,7 +15667,7 @@ static void cli_own_process(void)
 
 	for (fd = 0; fd < 3; fd++)
 		while (sys_fcntl(fd, F_GETFD, 0) < 0 && errno == EBADF)
-			if (open("/dev/null", O_RDWR) < 0 &&
+			if (openat(AT_FDCWD, "/dev/null", O_RDWR) < 0 &&
 			    syscall(SYS_memfd_create, "null", 0) < 0)
 				return;		/* verb_check_fds() refuses */
 	sys_default_signal(SIGCHLD);
