@@ -920,7 +920,7 @@ static void text_add(struct text *t, const char *f, ...)
 	va_end(ap);
 }
 
-/* Into a buffer of the caller's; false if it does not fit. */
+/* Into a buffer of the caller's; false and ENAMETOOLONG if it does not fit. */
 __attribute__((format(printf, 3, 4)))
 static bool text_to(char *buf, size_t size, const char *f, ...)
 {
@@ -931,6 +931,8 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	va_start(ap, f);
 	text_vadd(&t, f, ap);
 	va_end(ap);
+	if (t.bad)
+		errno = ENAMETOOLONG;
 	return !t.bad;
 }
 
@@ -1305,11 +1307,8 @@ static ssize_t io_get_in(const char *dir, const char *file, char *buf,
 {
 	char path[PATH_MAX];
 
-	if (!text_to(path, sizeof path, "%s/%s", dir, file)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return io_get(AT_FDCWD, path, buf, size);
+	return text_to(path, sizeof path, "%s/%s", dir, file) ?
+	       io_get(AT_FDCWD, path, buf, size) : -1;
 }
 
 /* A whole file of unknown length into the arena, terminated. fd stays open. */
@@ -1413,10 +1412,8 @@ static char *io_line(struct lines *l)
 static bool io_new(struct text *t, int dir, const char *name, mode_t mode,
 		   char tmp[NAME_MAX + 1])
 {
-	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name)) {
-		errno = ENAMETOOLONG;
+	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name))
 		return false;
-	}
 	unlinkat(dir, tmp, 0);		/* of somebody who was killed */
 	t->fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	return t->fd >= 0;
@@ -1522,11 +1519,8 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	}
 	target[n] = 0;
 	text_to(tail, sizeof tail, "%s", rest);
-	if (!text_to(w->todo, sizeof w->todo, "%s%s", target, tail)) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	return *target != '/' || walk_again(w, 0);
+	return text_to(w->todo, sizeof w->todo, "%s%s", target, tail) &&
+	       (*target != '/' || walk_again(w, 0));
 }
 
 /* One component. *last: nothing but slashes follows it. 0, or -1 and errno;
@@ -1583,7 +1577,6 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 	}
 	if (!text_to(w->done + len, sizeof w->done - len, "/%s", name)) {
 		fd_close(&fd);
-		errno = ENAMETOOLONG;
 		return -1;
 	}
 	fd_close(&w->fd);
@@ -1597,11 +1590,7 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 	struct walk w = { root, -1, "", "" };
 	int links = 0;
 
-	if (!text_to(w.todo, sizeof w.todo, "%s", path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (!walk_again(&w, 0))
+	if (!text_to(w.todo, sizeof w.todo, "%s", path) || !walk_again(&w, 0))
 		return -1;
 	for (;;) {
 		char *name = w.todo + strspn(w.todo, "/"), *rest;
@@ -1611,12 +1600,8 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 
 		if (!n)
 			return w.fd;
-		if (n > NAME_MAX) {
-			errno = ENAMETOOLONG;
+		if (!text_to(one, sizeof one, "%.*s", (int)n, name))
 			break;
-		}
-		memcpy(one, name, n);
-		one[n] = 0;
 		rest = name + n;
 		r = walk_step(&w, one, rest, !rest[strspn(rest, "/")], flags,
 			      mode);
@@ -1671,10 +1656,8 @@ static int root_parent(int root, const char *path, char name[NAME_MAX + 1])
 
 	if (!text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 0,
 		     path) ||
-	    !text_to(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path)) {
-		errno = ENAMETOOLONG;
+	    !text_to(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path))
 		return -1;
-	}
 	return root_make(root, *dir ? dir : "/", WALK_DIR, 0755);
 }
 
@@ -1972,10 +1955,8 @@ static bool io_socket(int sock, const char *path, bool listens)
 			(sock, (struct sockaddr *)&a, sizeof a) == 0;
 	if (!slash || !text_to(dir, sizeof dir, "%.*s", (int)(slash - path) + 1,
 			       path) ||
-	    !text_to(a.sun_path, sizeof a.sun_path, "%s", slash + 1)) {
-		errno = ENAMETOOLONG;
+	    !text_to(a.sun_path, sizeof a.sun_path, "%s", slash + 1))
 		return false;
-	}
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
 		_exit(chdir(dir) == 0 && (listens ? bind : connect)
@@ -10724,14 +10705,10 @@ static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
 	int num = ENOENT;
 	struct stat st;
 
-	if (strchr(name, '/')) {
-		if (!text_to(path, PATH_MAX, "%s", name)) {
-			errno = ENAMETOOLONG;
-			return false;
-		}
-		return stat(path, &st) == 0 && access(path, X_OK) == 0 &&
+	if (strchr(name, '/'))
+		return text_to(path, PATH_MAX, "%s", name) &&
+		       stat(path, &st) == 0 && access(path, X_OK) == 0 &&
 		       (!S_ISDIR(st.st_mode) || (errno = EISDIR, false));
-	}
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; ; dirs++) {
 		size_t n = strcspn(dirs, ":");
 
