@@ -730,6 +730,21 @@ static char *str_find(const char *s, const char *needle)
 	return NULL;
 }
 
+/* The next of the strings in a row, "one\0two\0", "" at its end. */
+static const char *str_next(const char *s)
+{
+	return s + strlen(s) + 1;
+}
+
+/* Is it one of them? */
+static bool str_among(const char *row, const char *s)
+{
+	for (; *row; row = str_next(row))
+		if (str_eq(row, s))
+			return true;
+	return false;
+}
+
 static unsigned str_hash(const char *s, size_t n)
 {
 	unsigned h = 2166136261u;		/* FNV-1a */
@@ -2464,7 +2479,7 @@ static int cap_find(const char *name)
 	int n;
 
 	name = str_after(name, "CAP_");
-	for (n = 0; name && *p; n++, p += strlen(p) + 1)
+	for (n = 0; name && *p; n++, p = str_next(p))
 		if (str_eq(p, name))
 			return n;
 	return -1;
@@ -4425,22 +4440,19 @@ static const char *cg_own(const char *text, struct arena *mem,
 /* v1 super options name the controllers among flags. */
 static const char *cg_controllers(struct arena *mem, const char *options)
 {
-	static const char *const known[] = { "cpu", "cpuacct", "cpuset",
-		"memory", "devices", "freezer", "blkio", "pids", "hugetlb",
-		"net_cls", "net_prio", "perf_event", "rdma", "misc", "debug" };
-	char buf[256];
+	static const char known[] = "cpu\0cpuacct\0cpuset\0memory\0devices\0"
+		"freezer\0blkio\0pids\0hugetlb\0net_cls\0net_prio\0"
+		"perf_event\0rdma\0misc\0debug\0";
+	char buf[256], one[256];
 	struct text t = TEXT(buf);
 	const char *p = options;
 
 	while (*p) {
-		size_t n = strcspn(p, ","), i;
-		bool take = str_after(p, "name=") != NULL;
+		size_t n = strcspn(p, ",");
 
-		for (i = 0; i < COUNT(known); i++)
-			take |= strlen(known[i]) == n &&
-				strncmp(known[i], p, n) == 0;
-		if (take)
-			text_add(&t, "%s%.*s", t.len ? "," : "", (int)n, p);
+		text_to(one, sizeof one, "%.*s", (int)n, p);
+		if (str_after(one, "name=") || str_among(known, one))
+			text_add(&t, "%s%s", t.len ? "," : "", one);
 		p += n + (p[n] == ',');
 	}
 	return t.len ? mem_text(mem, "%s", buf) : NULL;
@@ -6661,24 +6673,25 @@ static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* The files of a directory as members, numbers or text: those it has. */
+/* The files of a directory, in a row as of str_among(), as members, numbers or
+ * text: those it has. */
 static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
-			  const char *const *files, size_t n)
+			  const char *files)
 {
 	char text[64];
 	bool open = false;
 
-	for (; n--; files++) {
-		if (io_get_in(dir, *files, text, sizeof text) <= 0)
+	for (; *files; files = str_next(files)) {
+		if (io_get_in(dir, files, text, sizeof text) <= 0)
 			continue;
 		text[strcspn(text, "\n")] = 0;
 		if (!open)
 			json_put_open(o, key, '{');
 		open = true;
-		if (str_eq(*files, "cbm_mask"))
-			json_put_str(o, *files, text);
+		if (str_eq(files, "cbm_mask"))
+			json_put_str(o, files, text);
 		else
-			json_put_u64(o, *files, stat_number(text, 0));
+			json_put_u64(o, files, stat_number(text, 0));
 	}
 	if (open)
 		json_put_close(o, '}');
@@ -6701,8 +6714,7 @@ static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 
 /* What the monitors of each cache say. */
 static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
-			     const char *key, const char *const *files,
-			     size_t n)
+			     const char *key, const char *files)
 {
 	_Alignas(struct k_dirent) char buf[1024];
 	const char *group = p->monitor ? p->monitor : p->group;
@@ -6724,32 +6736,27 @@ static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
 				continue;
 			text_to(path, sizeof path, "%s/mon_data/%s", group,
 				d->name);
-			rdt_put_files(o, NULL, path, files, n);
+			rdt_put_files(o, NULL, path, files);
 		}
 	json_put_close(o, ']');
 }
 
 static void rdt_put_stats(struct json_out *o, const struct rdt_plan *p)
 {
-	static const char *const cache[] = { "cbm_mask", "min_cbm_bits",
-		"num_closids" }, *const bandwidth[] = { "bandwidth_gran",
-		"delay_linear", "min_bandwidth", "num_closids" },
-		*const bytes[] = { "mbm_total_bytes", "mbm_local_bytes" },
-		*const occupancy[] = { "llc_occupancy" };
-
 	json_put_open(o, "intel_rdt", '{');
 	if (p->group) {
 		rdt_put_files(o, "l3_cache_info", NSRUN_RESCTRL "/info/L3",
-			      cache, COUNT(cache));
+			      "cbm_mask\0min_cbm_bits\0num_closids\0");
 		rdt_put_schema(o, "l3_cache_schema_root", NSRUN_RESCTRL, "L3:");
 		rdt_put_schema(o, "l3_cache_schema", p->group, "L3:");
 		rdt_put_files(o, "mem_bw_info", NSRUN_RESCTRL "/info/MB",
-			      bandwidth, COUNT(bandwidth));
+			      "bandwidth_gran\0delay_linear\0min_bandwidth\0"
+			      "num_closids\0");
 		rdt_put_schema(o, "mem_bw_schema_root", NSRUN_RESCTRL, "MB:");
 		rdt_put_schema(o, "mem_bw_schema", p->group, "MB:");
-		rdt_put_monitors(o, p, "mbm_stats", bytes, COUNT(bytes));
-		rdt_put_monitors(o, p, "cmt_stats", occupancy,
-				 COUNT(occupancy));
+		rdt_put_monitors(o, p, "mbm_stats",
+				 "mbm_total_bytes\0mbm_local_bytes\0");
+		rdt_put_monitors(o, p, "cmt_stats", "llc_occupancy\0");
 	}
 	json_put_close(o, '}');
 }
@@ -8820,28 +8827,16 @@ static bool mnt_word(struct mnt *m, const char *s)
 /* Kernel file systems: their superblock is shared or has no ro of its own. */
 static bool mnt_is_kernel(const char *type)
 {
-	static const char *const types[] = { "tmpfs", "proc", "sysfs",
-		"devpts", "mqueue", "cgroup", "cgroup2" };
-	size_t i;
-
-	for (i = 0; i < COUNT(types); i++)
-		if (str_eq(types[i], type))
-			return true;
-	return false;
+	return str_among("tmpfs\0proc\0sysfs\0devpts\0mqueue\0cgroup\0"
+			 "cgroup2\0", type);
 }
 
 /* What may be mounted over inside /proc: files that lxcfs and such provide. */
 static bool mnt_proc_allowed(const char *dest)
 {
-	static const char *const files[] = { "cpuinfo", "diskstats", "meminfo",
-		"stat", "swaps", "uptime", "loadavg", "slabinfo",
-		"sys/kernel/ns_last_pid", "sys/crypto/fips_enabled" };
-	size_t i;
-
-	for (i = 0; i < COUNT(files); i++)
-		if (str_eq(files[i], dest + 6))
-			return true;
-	return false;
+	return str_among("cpuinfo\0diskstats\0meminfo\0stat\0swaps\0uptime\0"
+			 "loadavg\0slabinfo\0sys/kernel/ns_last_pid\0"
+			 "sys/crypto/fips_enabled\0", dest + 6);
 }
 
 static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
@@ -10262,7 +10257,7 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		uint64_t all = c->bounding | c->effective | c->inheritable |
 			       c->permitted | c->ambient;
 
-		for (name = cap_names, i = 0; *name; name += strlen(name) + 1)
+		for (name = cap_names, i = 0; *name; name = str_next(name))
 			if (all & ~grant & 1ULL << i++)
 				log_note(o, NSRUN_WARNING, "CAP_%s cannot be "
 					 "granted here", name);
@@ -10423,15 +10418,12 @@ struct proc_plan {
 /* Which namespace a sysctl belongs to; 0: the whole machine. */
 static int proc_sysctl_ns(const char *path)
 {
-	static const char *const ipc[] = { "kernel/msgmax", "kernel/msgmnb",
-		"kernel/msgmni", "kernel/sem", "kernel/shmall",
-		"kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced" };
-	size_t i;
+	static const char ipc[] = "kernel/msgmax\0kernel/msgmnb\0"
+		"kernel/msgmni\0kernel/sem\0kernel/shmall\0kernel/shmmax\0"
+		"kernel/shmmni\0kernel/shm_rmid_forced\0";
 
-	for (i = 0; i < COUNT(ipc); i++)
-		if (str_eq(path, ipc[i]))
-			return CLONE_NEWIPC;
-	return str_after(path, "fs/mqueue/") ? CLONE_NEWIPC :
+	return str_among(ipc, path) || str_after(path, "fs/mqueue/") ?
+	       CLONE_NEWIPC :
 	       str_after(path, "net/") ? CLONE_NEWNET :
 	       str_after(path, "user/") ? CLONE_NEWUSER :
 	       str_eq(path, "kernel/domainname") ? CLONE_NEWUTS : 0;
@@ -11382,8 +11374,7 @@ static void plan_put_caps(struct text *t, const struct cred_plan *c)
 
 	for (i = 0; i < COUNT(sets); i++) {
 		text_add(t, "caps        %s", sets[i].name);
-		for (k = 0, name = cap_names; *name; k++,
-		     name += strlen(name) + 1)
+		for (k = 0, name = cap_names; *name; k++, name = str_next(name))
 			if (sets[i].set >> k & 1)
 				text_add(t, " %s", name);
 		text_add(t, "\n");
@@ -15260,8 +15251,8 @@ static int cli_list(struct cli *c)
 /* features.md: what nsrun knows, whatever this kernel can do. */
 static int cli_features(struct cli *c)
 {
-	static const char *const ns[] = { "cgroup", "ipc", "mount", "network",
-		"pid", "time", "user", "uts" };
+	static const char namespaces[] = "cgroup\0ipc\0mount\0network\0pid\0"
+		"time\0user\0uts\0";
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
 	struct json_out o = { &t, 0, true, false };
@@ -15288,11 +15279,11 @@ static int cli_features(struct cli *c)
 	json_put_close(&o, ']');
 	json_put_open(&o, "linux", '{');
 	json_put_open(&o, "namespaces", '[');
-	for (i = 0; i < COUNT(ns); i++)
-		json_put_str(&o, NULL, ns[i]);
+	for (name = namespaces; *name; name = str_next(name))
+		json_put_str(&o, NULL, name);
 	json_put_close(&o, ']');
 	json_put_open(&o, "capabilities", '[');
-	for (name = cap_names; *name; name += strlen(name) + 1) {
+	for (name = cap_names; *name; name = str_next(name)) {
 		text_to(word, sizeof word, "CAP_%s", name);
 		json_put_str(&o, NULL, word);
 	}
@@ -15541,11 +15532,8 @@ static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 }
 
 /* As Go's flags have them, and so runc's callers. */
-static const struct name cli_bools[] = {
-	{ "true", 1 },	{ "TRUE", 1 },	{ "True", 1 },	{ "t", 1 },
-	{ "T", 1 },	{ "1", 1 },	{ "false", 0 },	{ "FALSE", 0 },
-	{ "False", 0 },	{ "f", 0 },	{ "F", 0 },	{ "0", 0 },
-};
+static const char cli_yes[] = "1\0t\0T\0true\0True\0TRUE\0";
+static const char cli_no[] = "0\0f\0F\0false\0False\0FALSE\0";
 
 /* Options from argv[*at] on, up to the first word that is none. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
@@ -15567,15 +15555,14 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 			return false;
 		}
 		if (!o->arg) {
-			const struct name *n = !value ? &cli_bools[0] :
-				name_find(cli_bools, COUNT(cli_bools), value);
+			bool yes = !value || str_among(cli_yes, value);
 
-			if (!n) {
+			if (!yes && !str_among(cli_no, value)) {
 				cli_failf(c, "--%s is true or false, not %s",
 					  o->name, value);
 				return false;
 			}
-			*(bool *)((char *)c + o->off) = n->value;
+			*(bool *)((char *)c + o->off) = yes;
 			continue;
 		}
 		if (!value && *at + 1 < argc)
