@@ -2833,41 +2833,42 @@ enum field_kind {
 	T_LATER,	/* not applied: refused if it asks for anything */
 };
 
-/* The ranges of integers, as numbers for the tables. */
-enum range { R_ANY, R_ID, R_POSITIVE, R_BURST, R_BYTES, R_RUNTIME, R_UMASK,
-	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR,
-	     R_MINOR, R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT,
-	     R_WEIGHT, R_SWITCH, R_OOM, R_PATH, R_PID };
+/* The ranges of integers, as numbers for the tables. In an update 0 asks for
+ * nothing in the first of them. */
+enum range { R_ANY, R_POSITIVE, R_BYTES, R_RUNTIME, R_WEIGHT, R_LAST_NONE =
+	     R_WEIGHT, R_ID, R_BURST, R_UMASK, R_NICE, R_PRIORITY, R_IOPRIO,
+	     R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR, R_MAJOR_ANY,
+	     R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_SWITCH, R_OOM,
+	     R_PATH, R_PID };
 
 static const struct {
 	long long min, max;
-	bool none;	/* in an update 0 asks for nothing */
 } ranges[] = {
-	[R_ANY]		= { LLONG_MIN, LLONG_MAX, true },
-	[R_ID]		= { 0, 4294967294LL, false },
-	[R_POSITIVE]	= { 0, LLONG_MAX, true },
-	[R_BURST]	= { 0, LLONG_MAX, false },
-	[R_BYTES]	= { -1, LLONG_MAX, true }, /* `update` takes 64m, too */
-	[R_RUNTIME]	= { -1, LLONG_MAX, true },
-	[R_UMASK]	= { 0, 0777, false },
-	[R_NICE]	= { -20, 19, false },
-	[R_PRIORITY]	= { 0, 99, false },
-	[R_IOPRIO]	= { 0, 7, false },
-	[R_SIZE16]	= { 0, 65535, false },
-	[R_COUNT]	= { 1, 4294967295LL, false },
-	[R_U32]		= { 0, 4294967295LL, false },
-	[R_MAJOR]	= { 0, 4095, false },
-	[R_MINOR]	= { 0, 1048575, false },
-	[R_MAJOR_ANY]	= { -1, 4095, false },
-	[R_MINOR_ANY]	= { -1, 1048575, false },
-	[R_MODE]	= { 0, 0177777, false },
-	[R_NANOSECS]	= { 0, 999999999, false },
-	[R_PERCENT]	= { 0, 100, false },
-	[R_WEIGHT]	= { 0, 1000, true },
-	[R_SWITCH]	= { 0, 1, false },
-	[R_OOM]		= { -1000, 1000, false },
-	[R_PATH]	= { 0, PATH_MAX, false },
-	[R_PID]		= { 0, INT_MAX, false },
+	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
+	[R_POSITIVE]	= { 0, LLONG_MAX },
+	[R_BYTES]	= { -1, LLONG_MAX }, /* `update` takes 64m, too */
+	[R_RUNTIME]	= { -1, LLONG_MAX },
+	[R_WEIGHT]	= { 0, 1000 },
+	[R_ID]		= { 0, 4294967294LL },
+	[R_BURST]	= { 0, LLONG_MAX },
+	[R_UMASK]	= { 0, 0777 },
+	[R_NICE]	= { -20, 19 },
+	[R_PRIORITY]	= { 0, 99 },
+	[R_IOPRIO]	= { 0, 7 },
+	[R_SIZE16]	= { 0, 65535 },
+	[R_COUNT]	= { 1, 4294967295LL },
+	[R_U32]		= { 0, 4294967295LL },
+	[R_MAJOR]	= { 0, 4095 },
+	[R_MINOR]	= { 0, 1048575 },
+	[R_MAJOR_ANY]	= { -1, 4095 },
+	[R_MINOR_ANY]	= { -1, 1048575 },
+	[R_MODE]	= { 0, 0177777 },
+	[R_NANOSECS]	= { 0, 999999999 },
+	[R_PERCENT]	= { 0, 100 },
+	[R_SWITCH]	= { 0, 1 },
+	[R_OOM]		= { -1000, 1000 },
+	[R_PATH]	= { 0, PATH_MAX },
+	[R_PID]		= { 0, INT_MAX },
 };
 
 struct field {
@@ -3324,7 +3325,8 @@ static bool spec_int(struct walker *k, const struct where *w,
 {
 	if (!spec_due(k, w, j, JSON_NUM))
 		return false;
-	if (k->update && ranges[f->range].none && j->len == 1 && *j->str == '0')
+	if (k->update && f->range <= R_LAST_NONE && j->len == 1 &&
+	    *j->str == '0')
 		return true;
 	if (memchr(j->str, '.', j->len) || memchr(j->str, 'e', j->len) ||
 	    memchr(j->str, 'E', j->len))
@@ -8713,52 +8715,53 @@ struct mnt {
 	const char	*uid_map, *gid_map;	/* idmap; "": the container's */
 };
 
-enum word_act { W_ATTR, W_SB, W_SB_OFF, W_BIND, W_RBIND, W_COPYUP,
-		W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK, W_NONE };
+enum word_act { W_ATTR, W_ATTR_OFF, W_ATIME, W_SB, W_SB_OFF, W_BIND, W_RBIND,
+		W_COPYUP, W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK,
+		W_NONE };
 
 static const struct word {
 	const char	*name;
-	unsigned	act, set, clr;
-} words[] = {	/* an r before a W_ATTR word makes it recursive */
-	{ "defaults",	 W_NONE, 0, 0 },
-	{ "ro",		 W_ATTR, K_ATTR_RDONLY, 0 },
-	{ "rw",		 W_ATTR, 0, K_ATTR_RDONLY },
-	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID, 0 },
-	{ "suid",	 W_ATTR, 0, K_ATTR_NOSUID },
-	{ "nodev",	 W_ATTR, K_ATTR_NODEV, 0 },
-	{ "dev",	 W_ATTR, 0, K_ATTR_NODEV },
-	{ "noexec",	 W_ATTR, K_ATTR_NOEXEC, 0 },
-	{ "exec",	 W_ATTR, 0, K_ATTR_NOEXEC },
-	{ "noatime",	 W_ATTR, K_ATTR_NOATIME, K_ATTR__ATIME },
-	{ "atime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "relatime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "norelatime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "strictatime", W_ATTR, K_ATTR_STRICTATIME, K_ATTR__ATIME },
-	{ "nostrictatime", W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "nodiratime",	 W_ATTR, K_ATTR_NODIRATIME, 0 },
-	{ "diratime",	 W_ATTR, 0, K_ATTR_NODIRATIME },
-	{ "nosymfollow", W_ATTR, K_ATTR_NOSYMFOLLOW, 0 },
-	{ "symfollow",	 W_ATTR, 0, K_ATTR_NOSYMFOLLOW },
-	{ "sync",	 W_SB, K_MS_SYNCHRONOUS, 0 },
-	{ "async",	 W_SB_OFF, K_MS_SYNCHRONOUS, 0 },
-	{ "dirsync",	 W_SB, K_MS_DIRSYNC, 0 },
-	{ "mand",	 W_SB, K_MS_MANDLOCK, 0 },
-	{ "nomand",	 W_SB_OFF, K_MS_MANDLOCK, 0 },
-	{ "lazytime",	 W_SB, K_MS_LAZYTIME, 0 },
-	{ "nolazytime",	 W_SB_OFF, K_MS_LAZYTIME, 0 },
-	{ "iversion",	 W_SB, K_MS_I_VERSION, 0 },
-	{ "noiversion",	 W_SB_OFF, K_MS_I_VERSION, 0 },
-	{ "silent",	 W_SB, K_MS_SILENT, 0 },
-	{ "loud",	 W_SB_OFF, K_MS_SILENT, 0 },
-	{ "bind",	 W_BIND, 0, 0 },
-	{ "rbind",	 W_RBIND, 0, 0 },
-	{ "remount",	 W_REMOUNT, 0, 0 },
-	{ "tmpcopyup",	 W_COPYUP, 0, 0 },
-	{ "idmap",	 W_IDMAP, 0, 0 },
-	{ "ridmap",	 W_RIDMAP, 0, 0 },
-	{ "src-nofollow", W_SRC, 0, 0 },
-	{ "dest-nofollow", W_DEST, 0, 0 },
-	{ "copy-symlink", W_LINK, 0, 0 },
+	unsigned	act, bits;
+} words[] = {	/* an r before a word up to W_ATIME makes it recursive */
+	{ "defaults",	 W_NONE, 0 },
+	{ "ro",		 W_ATTR, K_ATTR_RDONLY },
+	{ "rw",		 W_ATTR_OFF, K_ATTR_RDONLY },
+	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID },
+	{ "suid",	 W_ATTR_OFF, K_ATTR_NOSUID },
+	{ "nodev",	 W_ATTR, K_ATTR_NODEV },
+	{ "dev",	 W_ATTR_OFF, K_ATTR_NODEV },
+	{ "noexec",	 W_ATTR, K_ATTR_NOEXEC },
+	{ "exec",	 W_ATTR_OFF, K_ATTR_NOEXEC },
+	{ "noatime",	 W_ATIME, K_ATTR_NOATIME },
+	{ "atime",	 W_ATIME, K_ATTR_RELATIME },
+	{ "relatime",	 W_ATIME, K_ATTR_RELATIME },
+	{ "norelatime",	 W_ATIME, K_ATTR_RELATIME },
+	{ "strictatime", W_ATIME, K_ATTR_STRICTATIME },
+	{ "nostrictatime", W_ATIME, K_ATTR_RELATIME },
+	{ "nodiratime",	 W_ATTR, K_ATTR_NODIRATIME },
+	{ "diratime",	 W_ATTR_OFF, K_ATTR_NODIRATIME },
+	{ "nosymfollow", W_ATTR, K_ATTR_NOSYMFOLLOW },
+	{ "symfollow",	 W_ATTR_OFF, K_ATTR_NOSYMFOLLOW },
+	{ "sync",	 W_SB, K_MS_SYNCHRONOUS },
+	{ "async",	 W_SB_OFF, K_MS_SYNCHRONOUS },
+	{ "dirsync",	 W_SB, K_MS_DIRSYNC },
+	{ "mand",	 W_SB, K_MS_MANDLOCK },
+	{ "nomand",	 W_SB_OFF, K_MS_MANDLOCK },
+	{ "lazytime",	 W_SB, K_MS_LAZYTIME },
+	{ "nolazytime",	 W_SB_OFF, K_MS_LAZYTIME },
+	{ "iversion",	 W_SB, K_MS_I_VERSION },
+	{ "noiversion",	 W_SB_OFF, K_MS_I_VERSION },
+	{ "silent",	 W_SB, K_MS_SILENT },
+	{ "loud",	 W_SB_OFF, K_MS_SILENT },
+	{ "bind",	 W_BIND, 0 },
+	{ "rbind",	 W_RBIND, 0 },
+	{ "remount",	 W_REMOUNT, 0 },
+	{ "tmpcopyup",	 W_COPYUP, 0 },
+	{ "idmap",	 W_IDMAP, 0 },
+	{ "ridmap",	 W_RIDMAP, 0 },
+	{ "src-nofollow", W_SRC, 0 },
+	{ "dest-nofollow", W_DEST, 0 },
+	{ "copy-symlink", W_LINK, 0 },
 };
 
 /* Attributes of mounts, as mount(2) says them. */
@@ -8797,7 +8800,7 @@ static bool mnt_word(struct mnt *m, const char *s)
 	w = word_find(s);
 	if (!w && *s == 'r') {
 		w = word_find(s + 1);
-		if (w && w->act != W_ATTR)
+		if (w && w->act > W_ATIME)
 			w = NULL;
 		set = &m->rset;
 		clr = &m->rclr;
@@ -8805,12 +8808,15 @@ static bool mnt_word(struct mnt *m, const char *s)
 	if (!w)
 		return false;
 	switch (w->act) {
-	case W_ATTR:	/* of two words about one thing the later counts */
-		*set = (*set & ~w->clr) | w->set;
-		*clr = (*clr & ~(w->set & ~(unsigned)K_ATTR__ATIME)) | w->clr;
+	/* of two words about one thing the later counts */
+	case W_ATTR:	 *set |= w->bits; *clr &= ~w->bits; break;
+	case W_ATTR_OFF: *clr |= w->bits; *set &= ~w->bits; break;
+	case W_ATIME:	/* a field, which is cleared before it is set */
+		*set = (*set & ~(unsigned)K_ATTR__ATIME) | w->bits;
+		*clr |= K_ATTR__ATIME;
 		break;
-	case W_SB:	 m->sb |= w->set; break;
-	case W_SB_OFF:	 m->sb &= ~w->set; break;
+	case W_SB:	 m->sb |= w->bits; break;
+	case W_SB_OFF:	 m->sb &= ~w->bits; break;
 	case W_RBIND:	 m->rec = true;	/* fall through */
 	case W_BIND:	 m->kind = MNT_BIND; break;
 	case W_COPYUP:	 m->copy_up = true; break;
@@ -15271,7 +15277,7 @@ static int cli_features(struct cli *c)
 	for (i = 0; i < COUNT(words); i++) {
 		json_put_str(&o, NULL, words[i].name);
 		text_to(word, sizeof word, "r%s", words[i].name);
-		if (words[i].act == W_ATTR && !word_find(word))
+		if (words[i].act <= W_ATIME && !word_find(word))
 			json_put_str(&o, NULL, word);
 	}
 	for (i = 0; i < COUNT(propagation_names); i++)
