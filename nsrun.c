@@ -4819,14 +4819,14 @@ static void put_rdma(struct text *t, const struct spec_resources *r,
 }
 
 /*
- * The knobs of v1 and of v2, in the order of writing. Controllers go by their
- * name of v1. A file with ? in front may be missing; one with | takes its place
- * then. What has no equal in v2 says what is made of it there.
+ * The knobs of v1 and of v2, in the order of writing. A file with ? in front
+ * may be missing; one with | takes its place then. What has no equal in v2 says
+ * what is made of it there.
  */
 enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
 
 struct cg_knob {
-	const char	*ctrl, *file;
+	const char	*file;
 	cg_put		*put;
 	unsigned short	off;		/* in struct spec_resources */
 	unsigned short	only;		/* enum cg_only */
@@ -4834,48 +4834,45 @@ struct cg_knob {
 };
 
 #define R(m) (unsigned short)offsetof(struct spec_resources, m)
-#define K(ctrl, file, put, m)	{ ctrl, file, put, R(m), CG_BOTH, #m }
-#define K_AS(ctrl, file, put, m, key, only) \
-				{ ctrl, file, put, R(m), only, key }
+#define K(file, put, m)		{ file, put, R(m), CG_BOTH, #m }
+#define K_AS(file, put, m, key, only) { file, put, R(m), only, key }
 
 static const struct cg_knob knobs1[] = {
-	K("cpu", "cpu.idle", put_plain, cpu.idle),
-	K("cpu", "cpu.shares", put_shares, cpu.shares),
-	K("cpu", "cpu.cfs_period_us", put_some, cpu.period),
-	K("cpu", "cpu.cfs_quota_us", put_some, cpu.quota),
-	K("cpu", "cpu.cfs_burst_us", put_plain, cpu.burst),
-	K_AS("cpu", "cpu.rt_period_us", put_some, cpu.rt_period,
-	     "cpu.realtimePeriod", CG_V1_FAIL),
-	K_AS("cpu", "cpu.rt_runtime_us", put_some, cpu.rt_runtime,
+	K("cpu.idle", put_plain, cpu.idle),
+	K("cpu.shares", put_shares, cpu.shares),
+	K("cpu.cfs_period_us", put_some, cpu.period),
+	K("cpu.cfs_quota_us", put_some, cpu.quota),
+	K("cpu.cfs_burst_us", put_plain, cpu.burst),
+	K_AS("cpu.rt_period_us", put_some, cpu.rt_period, "cpu.realtimePeriod",
+	     CG_V1_FAIL),
+	K_AS("cpu.rt_runtime_us", put_some, cpu.rt_runtime,
 	     "cpu.realtimeRuntime", CG_V1_FAIL),
-	K("cpuset", "cpuset.cpus", put_text, cpu.cpus),
-	K("cpuset", "cpuset.mems", put_text, cpu.mems),
-	K_AS("memory", "memory.use_hierarchy", put_true, memory.use_hierarchy,
+	K("cpuset.cpus", put_text, cpu.cpus),
+	K("cpuset.mems", put_text, cpu.mems),
+	K_AS("memory.use_hierarchy", put_true, memory.use_hierarchy,
 	     "memory.useHierarchy", CG_V1_WARN),
-	K("memory", "memory.limit_in_bytes", put_some, memory.limit),
-	K("memory", "memory.memsw.limit_in_bytes", put_some, memory.swap),
-	K("memory", "memory.soft_limit_in_bytes", put_some,
-	  memory.reservation),
-	K_AS("memory", "?memory.kmem.limit_in_bytes", put_some, memory.kernel,
+	K("memory.limit_in_bytes", put_some, memory.limit),
+	K("memory.memsw.limit_in_bytes", put_some, memory.swap),
+	K("memory.soft_limit_in_bytes", put_some, memory.reservation),
+	K_AS("?memory.kmem.limit_in_bytes", put_some, memory.kernel,
 	     "memory.kernel", CG_V1_WARN),
-	K_AS("memory", "?memory.kmem.tcp.limit_in_bytes", put_some,
-	     memory.kernel_tcp, "memory.kernelTCP", CG_V1_WARN),
-	K_AS("memory", "memory.swappiness", put_plain, memory.swappiness,
+	K_AS("?memory.kmem.tcp.limit_in_bytes", put_some, memory.kernel_tcp,
+	     "memory.kernelTCP", CG_V1_WARN),
+	K_AS("memory.swappiness", put_plain, memory.swappiness,
 	     "memory.swappiness", CG_V1_WARN),
-	K_AS("memory", "memory.oom_control", put_true, memory.no_oom_killer,
+	K_AS("memory.oom_control", put_true, memory.no_oom_killer,
 	     "memory.disableOOMKiller", CG_V1_WARN),
-	K_AS("pids", "pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 #define BLKIO(file, put, m, key) \
-	K_AS("blkio", file, put, blkio.m, "blockIO." key, CG_BOTH)
+	K_AS(file, put, blkio.m, "blockIO." key, CG_BOTH)
 	BLKIO("?blkio.bfq.weight", put_some, weight, "weight"),
 	BLKIO("|blkio.weight", put_some, weight, "weight"),
-	BLKIO("?blkio.bfq.weight_device", put_weights, weights,
-	      "weightDevice"),
+	BLKIO("?blkio.bfq.weight_device", put_weights, weights, "weightDevice"),
 	BLKIO("|blkio.weight_device", put_weights, weights, "weightDevice"),
-	K_AS("blkio", "blkio.leaf_weight", put_some, blkio.leaf_weight,
+	K_AS("blkio.leaf_weight", put_some, blkio.leaf_weight,
 	     "blockIO.leafWeight", CG_V1_WARN),
-	K_AS("blkio", "blkio.leaf_weight_device", put_leaf_weights,
-	     blkio.weights, "blockIO.weightDevice.leafWeight", CG_V1_WARN),
+	K_AS("blkio.leaf_weight_device", put_leaf_weights, blkio.weights,
+	     "blockIO.weightDevice.leafWeight", CG_V1_WARN),
 	BLKIO("blkio.throttle.read_bps_device", put_rates, read_bps,
 	      "throttleReadBpsDevice"),
 	BLKIO("blkio.throttle.write_bps_device", put_rates, write_bps,
@@ -4884,24 +4881,24 @@ static const struct cg_knob knobs1[] = {
 	      "throttleReadIOPSDevice"),
 	BLKIO("blkio.throttle.write_iops_device", put_rates, write_iops,
 	      "throttleWriteIOPSDevice"),
-	K_AS("net_cls", "net_cls.classid", put_some, network.class_id,
-	     "network.classID", CG_V1_FAIL),
-	K_AS("net_prio", "net_prio.ifpriomap", put_priorities,
-	     network.priorities, "network.priorities", CG_V1_FAIL),
-	K("rdma", "rdma.max", put_rdma, rdma),
+	K_AS("net_cls.classid", put_some, network.class_id, "network.classID",
+	     CG_V1_FAIL),
+	K_AS("net_prio.ifpriomap", put_priorities, network.priorities,
+	     "network.priorities", CG_V1_FAIL),
+	K("rdma.max", put_rdma, rdma),
 };
 
 static const struct cg_knob knobs2[] = {
-	K("cpu", "cpu.idle", put_plain, cpu.idle),
-	K("cpu", "cpu.weight", put_weight, cpu.shares),
-	K("cpu", "cpu.max", put_cpu_max, cpu.quota),
-	K("cpu", "cpu.max.burst", put_plain, cpu.burst),
-	K("cpuset", "cpuset.cpus", put_text, cpu.cpus),
-	K("cpuset", "cpuset.mems", put_text, cpu.mems),
-	K("memory", "memory.swap.max", put_swap, memory.swap),
-	K("memory", "memory.max", put_max, memory.limit),
-	K("memory", "memory.low", put_max, memory.reservation),
-	K_AS("pids", "pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	K("cpu.idle", put_plain, cpu.idle),
+	K("cpu.weight", put_weight, cpu.shares),
+	K("cpu.max", put_cpu_max, cpu.quota),
+	K("cpu.max.burst", put_plain, cpu.burst),
+	K("cpuset.cpus", put_text, cpu.cpus),
+	K("cpuset.mems", put_text, cpu.mems),
+	K("memory.swap.max", put_swap, memory.swap),
+	K("memory.max", put_max, memory.limit),
+	K("memory.low", put_max, memory.reservation),
+	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 	BLKIO("?io.bfq.weight", put_some, weight, "weight"),
 	BLKIO("|io.weight", put_io_weight, weight, "weight"),
 	BLKIO("?io.bfq.weight", put_weights, weights, "weightDevice"),
@@ -4910,16 +4907,20 @@ static const struct cg_knob knobs2[] = {
 	BLKIO("io.max", put_io_max, write_bps, "throttleWriteBpsDevice"),
 	BLKIO("io.max", put_io_max, read_iops, "throttleReadIOPSDevice"),
 	BLKIO("io.max", put_io_max, write_iops, "throttleWriteIOPSDevice"),
-	K("rdma", "rdma.max", put_rdma, rdma),
+	K("rdma.max", put_rdma, rdma),
 #undef BLKIO
 };
 
-/* The hierarchy with the controller: v1, else the v2 one; -1: none. */
-static int cg_find(const struct cg_host *host, const char *ctrl)
+/* The hierarchy with a controller, or with that of a file, whose name begins
+ * with it: v1, else the v2 one; -1: none. */
+static int cg_find(const struct cg_host *host, const char *file)
 {
+	const char *name = str_after(file, "io.") ? "blkio" : file;
+	char ctrl[16];
 	int found = -1;
 	size_t i;
 
+	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(name, "."), name);
 	for (i = 0; i < host->n; i++) {
 		if (!host->h[i].v2 && cg_has(host->h[i].ctrls, ctrl))
 			return (int)i;
@@ -4949,11 +4950,11 @@ static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
 }
 
 /* Is there a place for a limit that was asked? *h < 0: no. */
-static bool cg_plan_place(const struct cg_host *host, const char *ctrl,
+static bool cg_plan_place(const struct cg_host *host, const char *file,
 			  const char *key, enum cg_only only, int *h,
 			  const struct nsrun_options *o, struct err *e)
 {
-	*h = cg_find(host, ctrl);
+	*h = cg_find(host, file);
 	if (*h >= 0 && host->h[*h].v2 && only == CG_V1_WARN) {
 		log_note(o, NSRUN_WARNING, "linux.resources.%s: cgroup v2 has "
 			 "no such limit: it is not applied", key);
@@ -4963,8 +4964,8 @@ static bool cg_plan_place(const struct cg_host *host, const char *ctrl,
 	if (*h < 0 || (host->h[*h].v2 && only)) {
 		*h = -1;
 		fail(e, "linux.resources.%s: no cgroup %sfile system with the "
-		     "controller \"%s\" is mounted here", key,
-		     only == CG_V1_FAIL ? "v1 " : "", ctrl);
+		     "controller \"%.*s\" is mounted here", key, only ==
+		     CG_V1_FAIL ? "v1 " : "", (int)strcspn(file, "."), file);
 		return cg_plan_lack(o, e);
 	}
 	return true;
@@ -4979,20 +4980,21 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
 
 	for (; n--; k++) {
-		char buf[CG_VALUE_MAX] = "";
+		const char *file = k->file + strspn(k->file, "?|");
+		char buf[CG_VALUE_MAX];
 		struct text t = TEXT(buf);
-		int h = cg_find(host, k->ctrl);
+		int h;
 
-		/* the table of v1 also says what is missing */
-		if ((h >= 0 && host->h[h].v2 && !k->only) != v2)
-			continue;
 		k->put(&t, r, (const char *)r + k->off);
+		h = t.len ? cg_find(host, file) : -1;
+		/* the table of v1 also says what is missing */
+		if (!t.len || (h < 0 && *k->file == '|') ||
+		    (h >= 0 && host->h[h].v2 && !k->only) != v2)
+			continue;
 		if (t.bad)
 			return fail(e, "linux.resources.%s: is longer than %d "
 				    "bytes", k->key, CG_VALUE_MAX - 1);
-		if (!t.len || (h < 0 && *k->file == '|'))
-			continue;
-		if (!cg_plan_place(host, k->ctrl, k->key, k->only, &h, o, e))
+		if (!cg_plan_place(host, file, k->key, k->only, &h, o, e))
 			return false;
 		if (h < 0)
 			continue;
@@ -6083,98 +6085,80 @@ enum stat_kind {
 };
 
 static const struct cg_stat {
-	const char	*object, *key;
-	int		version;
-	const char	*ctrl, *file, *field;
-	enum stat_kind	kind;
+	const char	*object, *key, *file, *field;
+	unsigned char	version, kind;
 	unsigned	scale;
 } cg_stats[] = {
-#define S(object, key, v, ctrl, file, field, kind) \
-	{ object, key, v, ctrl, file, field, kind, 1 }
-#define S_BY(object, key, v, ctrl, file, field, kind, scale) \
-	{ object, key, v, ctrl, file, field, kind, scale }
-	S("cpu.usage", "total", 1, "cpuacct", "cpuacct.usage", NULL, STAT_NUM),
-	S("cpu.usage", "percpu", 1, "cpuacct", "cpuacct.usage_percpu", NULL,
-	  STAT_LIST),
-	S_BY("cpu.usage", "percpu_kernel", 1, "cpuacct", "cpuacct.usage_all",
-	     NULL, STAT_COLUMN, 2),
-	S_BY("cpu.usage", "percpu_user", 1, "cpuacct", "cpuacct.usage_all",
-	     NULL, STAT_COLUMN, 1),
+#define S(object, key, v, file, field, kind) \
+	{ object, key, file, field, v, kind, 1 }
+#define S_BY(object, key, v, file, field, kind, scale) \
+	{ object, key, file, field, v, kind, scale }
+	S("cpu.usage", "total", 1, "cpuacct.usage", NULL, STAT_NUM),
+	S("cpu.usage", "percpu", 1, "cpuacct.usage_percpu", NULL, STAT_LIST),
+	S_BY("cpu.usage", "percpu_kernel", 1, "cpuacct.usage_all", NULL,
+	     STAT_COLUMN, 2),
+	S_BY("cpu.usage", "percpu_user", 1, "cpuacct.usage_all", NULL,
+	     STAT_COLUMN, 1),
 	/* in hundredths of a second, on every architecture */
-	S_BY("cpu.usage", "kernel", 1, "cpuacct", "cpuacct.stat", "system",
-	     STAT_NUM, 10000000),
-	S_BY("cpu.usage", "user", 1, "cpuacct", "cpuacct.stat", "user",
-	     STAT_NUM, 10000000),
-	S_BY("cpu.usage", "total", 2, "cpu", "cpu.stat", "usage_usec",
-	     STAT_NUM, 1000),
-	S_BY("cpu.usage", "kernel", 2, "cpu", "cpu.stat", "system_usec",
-	     STAT_NUM, 1000),
-	S_BY("cpu.usage", "user", 2, "cpu", "cpu.stat", "user_usec", STAT_NUM,
+	S_BY("cpu.usage", "kernel", 1, "cpuacct.stat", "system", STAT_NUM,
+	     10000000),
+	S_BY("cpu.usage", "user", 1, "cpuacct.stat", "user", STAT_NUM,
+	     10000000),
+	S_BY("cpu.usage", "total", 2, "cpu.stat", "usage_usec", STAT_NUM, 1000),
+	S_BY("cpu.usage", "kernel", 2, "cpu.stat", "system_usec", STAT_NUM,
 	     1000),
-	S("cpu.throttling", "periods", 0, "cpu", "cpu.stat", "nr_periods",
+	S_BY("cpu.usage", "user", 2, "cpu.stat", "user_usec", STAT_NUM, 1000),
+	S("cpu.throttling", "periods", 0, "cpu.stat", "nr_periods", STAT_NUM),
+	S("cpu.throttling", "throttledPeriods", 0, "cpu.stat", "nr_throttled",
 	  STAT_NUM),
-	S("cpu.throttling", "throttledPeriods", 0, "cpu", "cpu.stat",
-	  "nr_throttled", STAT_NUM),
-	S("cpu.throttling", "throttledTime", 1, "cpu", "cpu.stat",
-	  "throttled_time", STAT_NUM),
-	S_BY("cpu.throttling", "throttledTime", 2, "cpu", "cpu.stat",
-	     "throttled_usec", STAT_NUM, 1000),
-	S("cpu.psi", NULL, 2, "cpu", "cpu.pressure", NULL, STAT_PSI),
-	S("cpuset", "cpus", 1, "cpuset", "cpuset.cpus", NULL, STAT_SET),
-	S("cpuset", "mems", 1, "cpuset", "cpuset.mems", NULL, STAT_SET),
-	S("cpuset", "cpus", 2, "cpuset", "cpuset.cpus.effective", NULL,
-	  STAT_SET),
-	S("cpuset", "mems", 2, "cpuset", "cpuset.mems.effective", NULL,
-	  STAT_SET),
-#define SET(key) S("cpuset", #key, 1, "cpuset", "cpuset." #key, NULL, STAT_NUM)
+	S("cpu.throttling", "throttledTime", 1, "cpu.stat", "throttled_time",
+	  STAT_NUM),
+	S_BY("cpu.throttling", "throttledTime", 2, "cpu.stat", "throttled_usec",
+	     STAT_NUM, 1000),
+	S("cpu.psi", NULL, 2, "cpu.pressure", NULL, STAT_PSI),
+	S("cpuset", "cpus", 1, "cpuset.cpus", NULL, STAT_SET),
+	S("cpuset", "mems", 1, "cpuset.mems", NULL, STAT_SET),
+	S("cpuset", "cpus", 2, "cpuset.cpus.effective", NULL, STAT_SET),
+	S("cpuset", "mems", 2, "cpuset.mems.effective", NULL, STAT_SET),
+#define SET(key) S("cpuset", #key, 1, "cpuset." #key, NULL, STAT_NUM)
 	SET(cpu_exclusive), SET(mem_hardwall), SET(mem_exclusive),
-	S("cpuset", "memory_migrate", 1, "cpuset", "cpuset.memory_migrate",
-	  NULL, STAT_NUM),
+	S("cpuset", "memory_migrate", 1, "cpuset.memory_migrate", NULL,
+	  STAT_NUM),
 	SET(memory_spread_page), SET(memory_spread_slab), SET(memory_pressure),
 	SET(sched_load_balance), SET(sched_relax_domain_level),
 #undef SET
-	S("memory", "cache", 1, "memory", "memory.stat", "cache", STAT_NUM),
-	S("memory", "cache", 2, "memory", "memory.stat", "file", STAT_NUM),
+	S("memory", "cache", 1, "memory.stat", "cache", STAT_NUM),
+	S("memory", "cache", 2, "memory.stat", "file", STAT_NUM),
 #define MEM(object, file) \
-	S(object, "limit", 1, "memory", file ".limit_in_bytes", NULL, \
-	  STAT_NUM), \
-	S(object, "usage", 1, "memory", file ".usage_in_bytes", NULL, \
-	  STAT_NUM), \
-	S(object, "max", 1, "memory", file ".max_usage_in_bytes", NULL, \
-	  STAT_NUM), \
-	S(object, "failcnt", 1, "memory", file ".failcnt", NULL, STAT_NUM)
+	S(object, "limit", 1, file ".limit_in_bytes", NULL, STAT_NUM), \
+	S(object, "usage", 1, file ".usage_in_bytes", NULL, STAT_NUM), \
+	S(object, "max", 1, file ".max_usage_in_bytes", NULL, STAT_NUM), \
+	S(object, "failcnt", 1, file ".failcnt", NULL, STAT_NUM)
 	MEM("memory.usage", "memory"),
-	S("memory.usage", "limit", 2, "memory", "memory.max", NULL, STAT_NUM),
-	S("memory.usage", "usage", 2, "memory", "memory.current", NULL,
-	  STAT_NUM),
-	S("memory.usage", "max", 2, "memory", "memory.peak", NULL, STAT_NUM),
-	S("memory.usage", "failcnt", 2, "memory", "memory.events", "max",
-	  STAT_NUM),
+	S("memory.usage", "limit", 2, "memory.max", NULL, STAT_NUM),
+	S("memory.usage", "usage", 2, "memory.current", NULL, STAT_NUM),
+	S("memory.usage", "max", 2, "memory.peak", NULL, STAT_NUM),
+	S("memory.usage", "failcnt", 2, "memory.events", "max", STAT_NUM),
 	MEM("memory.swap", "memory.memsw"),
-	S("memory.swap", "limit", 2, "memory", "memory.swap.max", "memory.max",
+	S("memory.swap", "limit", 2, "memory.swap.max", "memory.max", STAT_SUM),
+	S("memory.swap", "usage", 2, "memory.swap.current", "memory.current",
 	  STAT_SUM),
-	S("memory.swap", "usage", 2, "memory", "memory.swap.current",
-	  "memory.current", STAT_SUM),
-	S("memory.swap", "failcnt", 2, "memory", "memory.swap.events", "max",
-	  STAT_NUM),
+	S("memory.swap", "failcnt", 2, "memory.swap.events", "max", STAT_NUM),
 	MEM("memory.kernel", "memory.kmem"),
 	MEM("memory.kernelTCP", "memory.kmem.tcp"),
 #undef MEM
-	S("memory.raw", NULL, 0, "memory", "memory.stat", NULL, STAT_ALL),
-	S("memory.psi", NULL, 2, "memory", "memory.pressure", NULL, STAT_PSI),
-	S("memory.event_count", NULL, 2, "memory", "memory.events", NULL,
-	  STAT_ALL),
-	S("pids", "current", 0, "pids", "pids.current", NULL, STAT_NUM),
-	S("pids", "limit", 0, "pids", "pids.max", NULL, STAT_LIMIT),
-	S("blkio", "ioServiceBytesRecursive", 1, "blkio",
+	S("memory.raw", NULL, 0, "memory.stat", NULL, STAT_ALL),
+	S("memory.psi", NULL, 2, "memory.pressure", NULL, STAT_PSI),
+	S("memory.event_count", NULL, 2, "memory.events", NULL, STAT_ALL),
+	S("pids", "current", 0, "pids.current", NULL, STAT_NUM),
+	S("pids", "limit", 0, "pids.max", NULL, STAT_LIMIT),
+	S("blkio", "ioServiceBytesRecursive", 1,
 	  "blkio.throttle.io_service_bytes_recursive", NULL, STAT_IO1),
-	S("blkio", "ioServicedRecursive", 1, "blkio",
+	S("blkio", "ioServicedRecursive", 1,
 	  "blkio.throttle.io_serviced_recursive", NULL, STAT_IO1),
-	S("blkio", "ioServiceBytesRecursive", 2, "blkio", "io.stat", "bytes",
-	  STAT_IO2),
-	S("blkio", "ioServicedRecursive", 2, "blkio", "io.stat", "ios",
-	  STAT_IO2),
-	S("blkio.psi", NULL, 2, "blkio", "io.pressure", NULL, STAT_PSI),
+	S("blkio", "ioServiceBytesRecursive", 2, "io.stat", "bytes", STAT_IO2),
+	S("blkio", "ioServicedRecursive", 2, "io.stat", "ios", STAT_IO2),
+	S("blkio.psi", NULL, 2, "io.pressure", NULL, STAT_PSI),
 #undef S
 #undef S_BY
 };
@@ -6428,7 +6412,7 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 		const struct cg_stat *s = &cg_stats[i];
 		bool pages = i == COUNT(cg_stats);	/* the last part */
 
-		h = cg_find(host, pages ? "hugetlb" : s->ctrl);
+		h = cg_find(host, pages ? "hugetlb" : s->file);
 		if (h < 0 || !p->d[h].ours ||
 		    (!pages && s->version && s->version != 1 + host->h[h].v2))
 			continue;
