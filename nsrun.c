@@ -2434,6 +2434,15 @@ static void json_put_num(struct json_out *o, const char *key, long long v)
 	text_add(o->t, "%lld", v);
 }
 
+static void json_put_pairs(struct json_out *o, const char *key,
+			   const struct nsrun_pair *v, size_t n)
+{
+	json_put_open(o, key, '{');
+	for (; n--; v++)
+		json_put_str(o, v->key, v->value);
+	json_put_close(o, '}');
+}
+
 /* ===== NAMES =============================================================
  *
  * Every vocabulary as a table, with one look-up each way.
@@ -3603,7 +3612,7 @@ static bool spec_set(struct walker *k, const struct field *f, void *base,
 	return spec_field(k, &at, &j, f, base);
 }
 
-/* The inverse of spec_object(), for objects of what `update` can change. */
+/* The inverse of spec_object(), for what is kept beside a config. */
 static void spec_put_fields(struct json_out *o, const struct field *f,
 			    const void *base)
 {
@@ -3640,12 +3649,8 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 					     ((char **)list->v)[i]);
 			json_put_close(o, ']');
 		} else if (f->kind == T_MAP) {
-			const struct nsrun_pair *m = (const void *)list->v;
-
-			json_put_open(o, f->name, '{');
-			for (i = 0; i < list->n; i++)
-				json_put_str(o, m[i].key, m[i].value);
-			json_put_close(o, '}');
+			json_put_pairs(o, f->name, (const void *)list->v,
+				       list->n);
 		} else if (f->kind == T_LIST || dict) {
 			json_put_open(o, f->name, dict ? '{' : '[');
 			for (i = 0; i < list->n; i++) {
@@ -4183,58 +4188,38 @@ static int state_open_root(char *path)
 	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
-/* The members of runtime.md, "State", and what other runtimes add. */
-static void state_put(struct json_out *o, const struct state *s,
-		      const char *status, int pid)
+/* What a caller is told of a state, which may be half written. */
+static struct nsrun_state state_tell(const struct state *s, const char *status,
+				     int pid)
 {
-	size_t i;
+	return (struct nsrun_state){
+		.version = s->version ? s->version : "", .id = s->id,
+		.status = status, .bundle = s->bundle ? s->bundle : "",
+		.rootfs = s->rootfs ? s->rootfs : "",
+		.created = s->created ? s->created : "", .pid = pid,
+		.annotations = s->annotations.v,
+		.annotation_count = s->annotations.n,
+	};
+}
 
+/* The members of runtime.md, "State", and what other runtimes add. */
+static void state_put(struct json_out *o, const struct nsrun_state *s)
+{
 	json_put_str(o, "ociVersion", s->version);
 	json_put_str(o, "id", s->id);
-	json_put_str(o, "status", status);
-	json_put_num(o, "pid", pid);
+	json_put_num(o, "pid", s->pid);
+	json_put_str(o, "status", s->status);
 	json_put_str(o, "bundle", s->bundle);
 	json_put_str(o, "rootfs", s->rootfs);
 	json_put_str(o, "created", s->created);
-	if (s->annotations.n) {
-		json_put_open(o, "annotations", '{');
-		for (i = 0; i < s->annotations.n; i++)
-			json_put_str(o, s->annotations.v[i].key,
-				     s->annotations.v[i].value);
-		json_put_close(o, '}');
-	}
+	if (s->annotation_count)
+		json_put_pairs(o, "annotations", s->annotations,
+			       s->annotation_count);
 }
 
-static void state_fill(struct json_out *o, const void *what)
-{
-	const struct state *s = what;
-	size_t i;
-
-	state_put(o, s, s->status, (int)s->pid.v);
-	json_put_num(o, "pidStart", s->start.v);
-	json_put_num(o, "runner", s->runner.v);
-	json_put_num(o, "runnerStart", s->runner_start.v);
-	if (s->freezer)
-		json_put_str(o, "freezer", s->freezer);
-	json_put_open(o, "cgroups", '[');
-	for (i = 0; i < s->cgroups.n; i++) {
-		json_put_open(o, NULL, '{');
-		json_put_str(o, "path", s->cgroups.v[i].path);
-		json_put_num(o, "keep", s->cgroups.v[i].keep.v);
-		json_put_close(o, '}');
-	}
-	json_put_close(o, ']');
-	json_put_bool(o, "networks", s->networks);
-	json_put_open(o, "rdt", '[');
-	for (i = 0; i < s->rdt.n; i++)
-		json_put_str(o, NULL, s->rdt.v[i]);
-	json_put_close(o, ']');
-}
-
-/* A file of the container's directory, with an object that fill writes. */
-static bool state_write(int dir, const char *name,
-			void (*fill)(struct json_out *, const void *what),
-			const void *what, struct err *e)
+/* A file of the container's directory, with what base holds of the fields. */
+static bool state_write(int dir, const char *name, const struct field *fields,
+			const void *base, struct err *e)
 {
 	char buf[4096], tmp[NAME_MAX + 1];
 	struct text t = TEXT(buf);
@@ -4243,7 +4228,7 @@ static bool state_write(int dir, const char *name,
 	if (!io_new(&t, dir, name, 0600, tmp))
 		return sysfail(e, "write %s", name);
 	json_put_open(&o, NULL, '{');
-	fill(&o, what);
+	spec_put_fields(&o, fields, base);
 	json_put_close(&o, '}');
 	text_put(&t, "\n", 1);
 	return io_put_new(&t, dir, name, tmp) || sysfail(e, "write %s", name);
@@ -4251,7 +4236,7 @@ static bool state_write(int dir, const char *name,
 
 static bool state_save(int dir, const struct state *s, struct err *e)
 {
-	return state_write(dir, "state.json", state_fill, s, e);
+	return state_write(dir, "state.json", state_fields, s, e);
 }
 
 /* NULL without an error text if there is no state.json. */
@@ -11057,11 +11042,12 @@ static int hook_stdin(const struct state *s, const char *status, int pid,
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, sys_memfd("state"), false };
 	struct json_out o = { &t, 0, true, true };
+	struct nsrun_state told = state_tell(s, status, pid);
 
 	if (t.fd < 0)
 		return sysfail(e, "make a file in memory"), -1;
 	json_put_open(&o, NULL, '{');
-	state_put(&o, s, status, pid);
+	state_put(&o, &told);
 	json_put_close(&o, '}');
 	text_put(&t, "\n", 1);
 	text_flush(&t);
@@ -13781,11 +13767,6 @@ static const struct field update_fields[] = {
 	F_END
 };
 
-static void update_fill(struct json_out *o, const void *what)
-{
-	spec_put_fields(o, update_fields, what);
-}
-
 /* An object of the form of update_fields into the container's spec. */
 static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
 			const struct field *fields, void *base, struct err *e)
@@ -13923,7 +13904,7 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 		return false;
 	if (cg_limit(new, c->o, e) &&
 	    (!c->plan.rdt.group || rdt_limit(&c->plan.rdt, e)) &&
-	    state_write(c->state_dir, "update.json", update_fill,
+	    state_write(c->state_dir, "update.json", update_fields,
 			&c->spec->linux, e))
 		return true;
 	cg_limit(&old, &quiet, &ignored);
@@ -14101,17 +14082,11 @@ static void verb_tell(const struct ctr *c, const struct state *s,
 {
 	const char *status = state_status(s, c->host.proc);
 	struct stat st = { .st_uid = 0 };
-	struct nsrun_state n = {
-		.version = s->version ? s->version : "", .id = s->id,
-		.status = status, .bundle = s->bundle ? s->bundle : "",
-		.rootfs = s->rootfs ? s->rootfs : "",
-		.created = s->created ? s->created : "",
-		.pid = str_eq(status, "stopped") ? 0 : (int)s->pid.v,
-		.annotations = s->annotations.v,
-		.annotation_count = s->annotations.n,
-		.links = links, .link_count = link_count,
-	};
+	struct nsrun_state n = state_tell(s, status, str_eq(status, "stopped") ?
+					  0 : (int)s->pid.v);
 
+	n.links = links;
+	n.link_count = link_count;
 	fstatat(c->state_root, s->id, &st, AT_SYMLINK_NOFOLLOW);
 	n.owner = st.st_uid;
 	each(data, &n);
@@ -15076,23 +15051,8 @@ static int cli_kill(struct cli *c)
 
 static void cli_put_state(struct json_out *o, const struct nsrun_state *s)
 {
-	size_t i;
-
 	json_put_open(o, NULL, '{');
-	json_put_str(o, "ociVersion", s->version);
-	json_put_str(o, "id", s->id);
-	json_put_num(o, "pid", s->pid);
-	json_put_str(o, "status", s->status);
-	json_put_str(o, "bundle", s->bundle);
-	json_put_str(o, "rootfs", s->rootfs);
-	json_put_str(o, "created", s->created);
-	if (s->annotation_count) {
-		json_put_open(o, "annotations", '{');
-		for (i = 0; i < s->annotation_count; i++)
-			json_put_str(o, s->annotations[i].key,
-				     s->annotations[i].value);
-		json_put_close(o, '}');
-	}
+	state_put(o, s);
 	json_put_str(o, "owner", s->owner ? "" : "root");
 	if (s->link_count)
 		net_put_links(o, "networks", s->links, s->link_count);
