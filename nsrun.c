@@ -11567,13 +11567,19 @@ struct ctr {
 	struct plan	plan;
 	struct state	state;
 	char		*dir;		/* path of the state directory */
-	int		state_root, state_dir, root;
-	int		sock, peer;	/* P's end, and I's until the clone */
-	int		start;		/* the start socket, of I */
-	int		console;	/* where the terminal is wanted */
-	int		notify;		/* what the process tells systemd */
-	int		relay;		/* the child that passes it on */
-	int		pid, pidfd, tty;
+	union {
+		struct {
+			int	root, pidfd, tty;
+			int	sock, peer;	/* P's; I's until the clone */
+			int	start;		/* the start socket, of I */
+			int	console;	/* the terminal is wanted */
+			int	notify;		/* systemd is to be told */
+			int	state_dir, state_root;
+		};
+		int	fds[10];	/* all of these, to be closed */
+	};
+	int		relay;		/* the child that passes notify on */
+	int		pid;
 	unsigned	made;
 	int		left;	/* errno of a state that could not be undone */
 	enum mode	mode;
@@ -11581,6 +11587,8 @@ struct ctr {
 	bool		hold;	/* P acts between READY and the start */
 	const char	*config;	/* its text, to be kept */
 	size_t		config_len;
+	struct err	err;		/* of the verb, for out */
+	struct nsrun_error *out;
 };
 
 /* Are there hooks between the mounts and the pivot? */
@@ -12740,41 +12748,42 @@ static void watch_restore(struct watch *w)
  * verb_end(), which undoes what was made if it failed.
  */
 
-static int verb_end(struct ctr *c, bool ok, const char *what, struct err *e,
-		    struct nsrun_error *out)
-{
-	fd_close(&c->host.proc);
-	fd_close(&c->root);
-	fd_close(&c->sock);
-	fd_close(&c->start);
-	fd_close(&c->console);
-	fd_close(&c->notify);
-	fd_close(&c->tty);
-	fd_close(&c->pidfd);
-	fd_close(&c->state_dir);
-	fd_close(&c->state_root);
-	mem_free(&c->mem);
-	if (!ok) {
-		if (c->o->id)
-			wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
-		else
-			wrap(e, "cannot %s", what);
-		out->errnum = e->num;
-		text_to(out->text, sizeof out->text, "%s", e->text);
-	}
-	return ok ? 0 : -1;
-}
-
 static void verb_begin(struct ctr *c, const struct nsrun_options *o,
 		       struct nsrun_error *out)
 {
-	*c = (struct ctr){ .o = o, .state_root = -1, .state_dir = -1,
-			   .root = -1, .sock = -1, .peer = -1, .pidfd = -1,
-			   .tty = -1, .start = -1, .console = -1,
-			   .notify = -1,
-			   .host.proc = -1 };
+	memset(c, 0, sizeof *c);
+	memset(c->fds, -1, sizeof c->fds);
+	c->host.proc = -1;
+	c->o = o;
+	c->out = out;
 	out->errnum = 0;
 	out->text[0] = 0;
+}
+
+static void verb_close(struct ctr *c)
+{
+	size_t i;
+
+	fd_close(&c->host.proc);
+	for (i = 0; i < COUNT(c->fds); i++)
+		fd_close(&c->fds[i]);
+}
+
+static int verb_end(struct ctr *c, bool ok, const char *what)
+{
+	struct err *e = &c->err;
+
+	verb_close(c);
+	mem_free(&c->mem);
+	if (ok)
+		return 0;
+	if (c->o->id)
+		wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
+	else
+		wrap(e, "cannot %s", what);
+	c->out->errnum = e->num;
+	text_to(c->out->text, sizeof c->out->text, "%s", e->text);
+	return -1;
 }
 
 /* The host's procfs, proved to be one; or our own, seen by nobody else. */
@@ -13047,12 +13056,14 @@ static bool verb_is_stale(const struct ctr *c, const struct state *s)
 /* Undoes what a dead nsrun left in the directory open at dir, by its state. */
 static void verb_reclaim(const struct ctr *c, int dir, const struct state *s)
 {
-	struct ctr dead = { .o = c->o, .state_root = c->state_root,
-			    .state_dir = dir, .host = c->host, .sock = -1,
-			    .peer = -1, .tty = -1, .pidfd = -1,
-			    .made = MADE_STATE };
 	struct err ignored;
+	struct ctr dead;
 
+	verb_begin(&dead, c->o, c->out);
+	dead.state_root = c->state_root;
+	dead.state_dir = dir;
+	dead.host = c->host;
+	dead.made = MADE_STATE;
 	if (s) {
 		dead.state = *s;
 		dead.made |= MADE_CGROUP | MADE_POSTSTOP;
@@ -13370,26 +13381,24 @@ static int verb_attend(struct ctr *c)
 
 int nsrun_create(const struct nsrun_options *o, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
 	c.mode = MODE_CREATE;
-	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
-	     verb_create(&c, &e) && verb_save(&c, "created", &e) &&
-	     sync_go(c.sock, &e);
+	ok = verb_check_fds(o, &c.err) && state_check_id(o->id, &c.err) &&
+	     verb_create(&c, &c.err) && verb_save(&c, "created", &c.err) &&
+	     sync_go(c.sock, &c.err);
 	verb_close_joined(&c);
 	if (ok)
 		c.made = 0;
 	verb_undo(&c);
-	return verb_end(&c, ok, "create", &e, out);
+	return verb_end(&c, ok, "create");
 }
 
 int nsrun_run(const struct nsrun_options *o, int *status,
 	      struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
@@ -13397,12 +13406,12 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	c.mode = o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
 	/* in the foreground init dies with us, so it need not be known before
 	 * it runs */
-	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
-	     verb_create(&c, &e) &&
-	     (c.mode == MODE_RUN || verb_save(&c, "running", &e)) &&
-	     spawn_start(&c, &e) &&
-	     (c.mode != MODE_RUN || verb_save(&c, "running", &e)) &&
-	     verb_poststart(&c, &e);
+	ok = verb_check_fds(o, &c.err) && state_check_id(o->id, &c.err) &&
+	     verb_create(&c, &c.err) &&
+	     (c.mode == MODE_RUN || verb_save(&c, "running", &c.err)) &&
+	     spawn_start(&c, &c.err) &&
+	     (c.mode != MODE_RUN || verb_save(&c, "running", &c.err)) &&
+	     verb_poststart(&c, &c.err);
 	verb_close_joined(&c);
 	if (ok)
 		notify_serve(&c);
@@ -13416,7 +13425,7 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 			c.made = 0;
 	}
 	verb_undo(&c);
-	return verb_end(&c, ok, "run", &e, out);
+	return verb_end(&c, ok, "run");
 }
 
 static bool verb_is_not(struct err *e)
@@ -13597,16 +13606,15 @@ static bool verb_start(struct ctr *c, struct err *e)
 
 int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
 	c.mode = MODE_CREATE;
-	ok = verb_start(&c, &e);
+	ok = verb_start(&c, &c.err);
 	if (ok)
 		notify_serve(&c);
-	return verb_end(&c, ok, "start", &e, out);
+	return verb_end(&c, ok, "start");
 }
 
 /* Without a pid namespace of its own, the rest does not die with init. */
@@ -13689,13 +13697,12 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 int nsrun_kill(const struct nsrun_options *o, int sig, int all,
 	       struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_kill(&c, sig, all, &e);
-	return verb_end(&c, ok, "kill", &e, out);
+	ok = verb_kill(&c, sig, all, &c.err);
+	return verb_end(&c, ok, "kill");
 }
 
 static bool verb_freeze(struct ctr *c, bool want, struct err *e)
@@ -13721,42 +13728,40 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		    c->state.freezer);
 }
 
-int nsrun_pause(const struct nsrun_options *o, struct nsrun_error *out)
+static int verb_freeze_end(const struct nsrun_options *o, bool want,
+			   const char *what, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_freeze(&c, true, &e);
-	return verb_end(&c, ok, "pause", &e, out);
+	ok = verb_freeze(&c, want, &c.err);
+	return verb_end(&c, ok, what);
+}
+
+int nsrun_pause(const struct nsrun_options *o, struct nsrun_error *out)
+{
+	return verb_freeze_end(o, true, "pause", out);
 }
 
 int nsrun_resume(const struct nsrun_options *o, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
-	struct ctr c;
-	bool ok;
-
-	verb_begin(&c, o, out);
-	ok = verb_freeze(&c, false, &e);
-	return verb_end(&c, ok, "resume", &e, out);
+	return verb_freeze_end(o, false, "resume", out);
 }
 
 int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 	     void *data, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find(&c, &e);
+	ok = verb_find(&c, &c.err);
 	if (ok && c.state.cgroups.n)
-		ok = verb_each(&c, each, data, &e);
-	else if (ok && verb_hold_init(&c, &e))	/* all that is known of it */
+		ok = verb_each(&c, each, data, &c.err);
+	else if (ok && verb_hold_init(&c, &c.err))	/* all that is known */
 		each(data, c.pid);
-	return verb_end(&c, ok, "list the processes of", &e, out);
+	return verb_end(&c, ok, "list the processes of");
 }
 
 /* What `update` may change of linux. Device rules are never touched. */
@@ -13914,13 +13919,12 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
 		 struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_update(&c, u, &e);
-	return verb_end(&c, ok, "update", &e, out);
+	ok = verb_update(&c, u, &c.err);
+	return verb_end(&c, ok, "update");
 }
 
 /* Finds a container that is not stopped, its groups and its resctrl group. */
@@ -13965,13 +13969,12 @@ static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 
 int nsrun_stats(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find_groups(&c, &e) && event_put(&c, fd, false, &e);
-	return verb_end(&c, ok, "tell the statistics of", &e, out);
+	ok = verb_find_groups(&c, &c.err) && event_put(&c, fd, false, &c.err);
+	return verb_end(&c, ok, "tell the statistics of");
 }
 
 static long long now_ms(void)
@@ -14025,15 +14028,15 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 int nsrun_events(const struct nsrun_options *o, int fd, int interval,
 		 struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = (interval > 0 || fail(&e, "duration interval must be greater than "
-				   "0")) &&
-	     verb_find_groups(&c, &e) && verb_watch(&c, fd, interval, &e);
-	return verb_end(&c, ok, "tell the events of", &e, out);
+	ok = (interval > 0 ||
+	      fail(&c.err, "duration interval must be greater than 0")) &&
+	     verb_find_groups(&c, &c.err) &&
+	     verb_watch(&c, fd, interval, &c.err);
+	return verb_end(&c, ok, "tell the events of");
 }
 
 static bool verb_delete(struct ctr *c, bool force, struct err *e)
@@ -14044,10 +14047,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	/* it may be held by a start that waits for what is to be ended */
 	if (force && (!verb_find(c, e) || !verb_end_init(c, e)))
 		return false;
-	fd_close(&c->pidfd);
-	fd_close(&c->host.proc);
-	fd_close(&c->state_root);
-	fd_close(&c->state_dir);
+	verb_close(c);
 	if (!verb_find_locked(c, e))
 		return false;
 	status = state_status(&c->state, c->host.proc);
@@ -14067,13 +14067,12 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 int nsrun_delete(const struct nsrun_options *o, int force,
 		 struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_delete(&c, force, &e) || (force && e.num == ENOENT);
-	return verb_end(&c, ok, "delete", &e, out);
+	ok = verb_delete(&c, force, &c.err) || (force && c.err.num == ENOENT);
+	return verb_end(&c, ok, "delete");
 }
 
 static void verb_tell(const struct ctr *c, const struct state *s,
@@ -14096,18 +14095,17 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 		struct nsrun_error *out)
 {
 	struct nsrun_link links[NSRUN_LINKS_MAX];
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find(&c, &e);
+	ok = verb_find(&c, &c.err);
 	if (ok) {
 		c.state.id = o->id;
 		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,
 			  data);
 	}
-	return verb_end(&c, ok, "show the state of", &e, out);
+	return verb_end(&c, ok, "show the state of");
 }
 
 /* One entry of the state root; one that is being deleted is none. */
@@ -14135,7 +14133,6 @@ int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 	       struct nsrun_error *out)
 {
 	_Alignas(struct k_dirent) char buf[4096];
-	struct err e = { 0, "" };
 	char path[PATH_MAX];
 	struct ctr c;
 	long n = 0, off;
@@ -14144,12 +14141,12 @@ int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 
 	verb_begin(&c, o, out);
 	c.host.proc = host_proc();
-	ok = state_root(o, path, &e) && (mem_reserve(&c.mem, 1) ||
-					 no_memory(&e));
+	ok = state_root(o, path, &c.err) && (mem_reserve(&c.mem, 1) ||
+					 no_memory(&c.err));
 	dir = ok ? io_open(path, O_RDONLY | O_DIRECTORY) : -1;
 	c.state_root = dir;
 	if (ok && dir < 0 && errno != ENOENT)
-		ok = sysfail(&e, "open %s", path);
+		ok = sysfail(&c.err, "open %s", path);
 	while (dir >= 0 && (n = sys_getdents(dir, buf, sizeof buf)) > 0)
 		for (off = 0; off < n; ) {
 			struct k_dirent *d = (struct k_dirent *)(buf + off);
@@ -14160,9 +14157,9 @@ int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 				verb_list_one(&c, d->name, each, data);
 		}
 	if (n < 0)
-		ok = sysfail(&e, "read %s", path);
+		ok = sysfail(&c.err, "read %s", path);
 	c.state_root = -1;
-	return verb_end(&c, ok, "list containers", &e, out);
+	return verb_end(&c, ok, "list containers");
 }
 
 /* UID[:GID], and nothing else: a name or a sign must not become a 0. */
@@ -14379,25 +14376,23 @@ static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
 int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
 	       int *status, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_check_fds(o, &e) && verb_exec(&c, x, &e);
+	ok = verb_check_fds(o, &c.err) && verb_exec(&c, x, &c.err);
 	verb_close_joined(&c);
 	if (ok && c.mode == MODE_RUN)
 		*status = verb_attend(&c);
 	if (ok)
 		c.made = 0;
 	verb_undo(&c);
-	return verb_end(&c, ok, "exec in", &e, out);
+	return verb_end(&c, ok, "exec in");
 }
 
 int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 {
 	struct nsrun_options with_id = *o;
-	struct err e = { 0, "" };
 	char buf[4096];
 	struct text t = { buf, 0, sizeof buf, fd, false };
 	struct ctr c;
@@ -14406,14 +14401,14 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 	if (!o->id)
 		with_id.id = "ID";
 	verb_begin(&c, &with_id, out);
-	ok = verb_load(&c, false, &e);
+	ok = verb_load(&c, false, &c.err);
 	if (ok) {
 		plan_print(&t, &c.plan);
 		text_flush(&t);
-		ok = !t.bad || sysfail(&e, "write the plan");
+		ok = !t.bad || sysfail(&c.err, "write the plan");
 	}
 	with_id.id = NULL;	/* the bundle is meant */
-	return verb_end(&c, ok, "plan", &e, out);
+	return verb_end(&c, ok, "plan");
 }
 
 enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };
@@ -14509,7 +14504,6 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 	       struct nsrun_error *out)
 {
 	unsigned have = rootless ? SPEC_USER : SPEC_ROOT;
-	struct err e = { 0, "" };
 	char path[PATH_MAX], buf[4096];
 	struct text t = { buf, 0, sizeof buf, -1, false };
 	struct statfs fs;
@@ -14525,24 +14519,24 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 		have |= SPEC_V2;
 	ok = text_to(path, sizeof path, "%s/config.json",
 		     o->bundle ? o->bundle : ".") ||
-	     fail(&e, "the path is too long");
+	     fail(&c.err, "the path is too long");
 	if (ok)
 		t.fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL |
 			      O_CLOEXEC, 0666);
 	if (ok && t.fd < 0)
-		ok = errno == EEXIST ? fail(&e, "File config.json exists. "
-			"Remove it first") : sysfail(&e, "create %s", path);
+		ok = errno == EEXIST ? fail(&c.err, "File config.json exists. "
+			"Remove it first") : sysfail(&c.err, "create %s", path);
 	for (i = 0; ok && i < COUNT(spec_parts); i++)
 		if (!(spec_parts[i].when & ~have))
 			depth = spec_put(&t, spec_parts[i].text, depth);
 	text_put(&t, "\n", ok);
 	text_flush(&t);
 	if (ok && t.bad) {
-		ok = sysfail(&e, "write %s", path);
+		ok = sysfail(&c.err, "write %s", path);
 		unlink(path);
 	}
 	fd_close(&t.fd);
-	return verb_end(&c, ok, "write a config.json", &e, out);
+	return verb_end(&c, ok, "write a config.json");
 }
 
 /* A read-only clone of the mount of our program; needs 5.12 and root. */
