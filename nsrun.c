@@ -12653,12 +12653,11 @@ static void relay_drain(struct relay *r)
 }
 
 /* The next pending signal, or 0. */
-static int watch_signal(const struct watch *w)
+static int watch_signal(int signals)
 {
 	struct signalfd_siginfo s;
 
-	return read(w->signals, &s, sizeof s) == sizeof s ?
-	       (int)s.ssi_signo : 0;
+	return read(signals, &s, sizeof s) == sizeof s ? (int)s.ssi_signo : 0;
 }
 
 static bool watch_ended(const struct nsrun_process *p)
@@ -12697,7 +12696,7 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 
 		if (poll(f, COUNT(f), -1) < 0)
 			continue;
-		while (f[0].revents && (sig = watch_signal(w))) {
+		while (f[0].revents && (sig = watch_signal(w->signals))) {
 			if (sig == SIGWINCH && p->terminal >= 0)
 				watch_resize(w, p->terminal);
 			else if (watch_forwards(sig))
@@ -14639,13 +14638,14 @@ struct cli {
 	struct watch	watch;
 	size_t		listed;
 	struct text	*out;
+	struct nsrun_error e;
 };
 
 struct command {
 	const char	*name, *args, *help;
 	short		least, most;	/* arguments; most -1: any number */
 	unsigned	where;		/* its options */
-	int		(*run)(struct cli *);
+	int		(*run)(struct cli *);	/* its status; -1: see e */
 };
 
 enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
@@ -14901,27 +14901,24 @@ static int cli_flush(struct cli *c, struct text *t)
 /* Before a process is made: the program file is protected, and signals are
  * read. SIGTERM and such mean to give up while it is being made. Not 0 after
  * an error was told. */
-static int cli_prepare(struct cli *c, struct watch *stop)
+static int cli_prepare(struct cli *c)
 {
-	struct nsrun_error e;
 	sigset_t set;
 
-	if (nsrun_protect(c->argv, &e) < 0)
-		return cli_cannot(c, "protect the program file: %s", e.text);
+	if (nsrun_protect(c->argv, &c->e) < 0)
+		return cli_cannot(c, "protect the program file: %s", c->e.text);
 	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
-	stop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->o.cancel_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	memset(&set, 0xff, sizeof set);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (stop->signals < 0 || c->watch.signals < 0)
+	if (c->o.cancel_fd < 0 || c->watch.signals < 0)
 		return cli_cannot(c, "this kernel has no signalfd");
-	c->o.id = c->args[0];
-	c->o.cancel_fd = stop->signals;
 	c->o.console = cli_console;
 	c->o.attend = cli_attend;
 	c->watch.tty = -1;
@@ -14930,80 +14927,42 @@ static int cli_prepare(struct cli *c, struct watch *stop)
 		      (c->best_effort ? NSRUN_BEST_EFFORT : 0) |
 		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
 		      (c->detach ? NSRUN_DETACH : 0);
-	return 0;
-}
-
-/* The terminal back to what it was; who was told to give up dies of it. */
-static int cli_finish(struct cli *c, struct watch *stop, bool failed,
-		      int otherwise, const struct nsrun_error *e)
-{
-	int sig;
-
-	watch_restore(&c->watch);
-	if (!failed)
-		return c->detach ? 0 : otherwise;
-	sig = watch_signal(stop);
-	cli_fail(c, e->text);
-	return sig ? 128 + sig : c->cmd->where == OF_EXEC ? 255 : 1;
-}
-
-static int cli_create(struct cli *c)
-{
-	struct watch stop = { .signals = -1 };
-	struct nsrun_error e;
-	int failed;
-
-	failed = cli_prepare(c, &stop);
-	if (failed)
-		return failed;
-	return cli_finish(c, &stop, nsrun_create(&c->o, &e) < 0, 0, &e);
-}
-
-static int cli_run(struct cli *c)
-{
-	struct watch stop = { .signals = -1 };
-	struct nsrun_error e;
-	int status = 0, failed;
-
-	failed = cli_prepare(c, &stop);
-	if (failed)
-		return failed;
-	failed = nsrun_run(&c->o, &status, &e);
-	return cli_finish(c, &stop, failed < 0, status, &e);
-}
-
-static int cli_exec(struct cli *c)
-{
-	struct watch stop = { .signals = -1 };
-	struct nsrun_error e;
-	int status = 0, failed;
-
-	failed = cli_prepare(c, &stop);
-	if (failed)
-		return failed;
 	c->x.argv = c->args + 1;
 	c->x.flags = (c->tty ? NSRUN_EXEC_TTY : 0) |
 		     (c->no_new_privs ? NSRUN_EXEC_NO_NEW_PRIVS : 0) |
 		     (c->ignore_paused ? NSRUN_EXEC_IGNORE_PAUSED : 0);
-	failed = nsrun_exec(&c->o, &c->x, &status, &e);
-	return cli_finish(c, &stop, failed < 0, status, &e);
+	return 0;
+}
+
+/* create, run and exec. The terminal goes back to what it was; who was told to
+ * give up dies of it. */
+static int cli_make(struct cli *c)
+{
+	unsigned what = c->cmd->where;
+	int status = cli_prepare(c), failed, sig;
+
+	if (status)
+		return status;
+	failed = what == OF_CREATE ? nsrun_create(&c->o, &c->e) :
+		 what == OF_RUN ? nsrun_run(&c->o, &status, &c->e) :
+		 nsrun_exec(&c->o, &c->x, &status, &c->e);
+	watch_restore(&c->watch);
+	if (!failed)
+		return c->detach ? 0 : status;
+	sig = watch_signal(c->o.cancel_fd);
+	cli_fail(c, c->e.text);
+	return sig ? 128 + sig : what == OF_EXEC ? 255 : 1;
 }
 
 static int cli_start(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
 	c->o.notify_socket = getenv("NOTIFY_SOCKET");
-	return nsrun_start(&c->o, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_start(&c->o, &c->e);
 }
 
 static int cli_delete(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
-	return nsrun_delete(&c->o, c->force, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_delete(&c->o, c->force, &c->e);
 }
 
 /* 9, KILL, SIGKILL, sigkill, RTMIN+3, 0 to see whether it lives; -1: none. */
@@ -15035,12 +14994,10 @@ static int cli_kill(struct cli *c)
 {
 	const char *name = c->nargs > 1 ? c->args[1] : "TERM";
 	int sig = cli_signal(name);
-	struct nsrun_error e;
 
 	if (sig < 0)
 		return cli_failf(c, "unknown signal \"%s\"", name);
-	c->o.id = c->args[0];
-	return nsrun_kill(&c->o, sig, c->all, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_kill(&c->o, sig, c->all, &c->e);
 }
 
 static void cli_put_state(struct json_out *o, const struct nsrun_state *s)
@@ -15064,11 +15021,9 @@ static int cli_state(struct cli *c)
 {
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct nsrun_error e;
 
-	c->o.id = c->args[0];
-	if (nsrun_state(&c->o, cli_each_state, &t, &e))
-		return cli_fail(c, e.text);
+	if (nsrun_state(&c->o, cli_each_state, &t, &c->e))
+		return -1;
 	text_put(&t, "\n", 1);
 	return cli_flush(c, &t);
 }
@@ -15118,18 +15073,12 @@ static bool cli_is_json(struct cli *c, bool *json)
 
 static int cli_pause(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
-	return nsrun_pause(&c->o, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_pause(&c->o, &c->e);
 }
 
 static int cli_resume(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
-	return nsrun_resume(&c->o, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_resume(&c->o, &c->e);
 }
 
 static void cli_each_pid(void *data, int pid)
@@ -15158,16 +15107,14 @@ static int cli_ps(struct cli *c)
 {
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct nsrun_error e;
 	bool json;
 
 	if (!cli_is_json(c, &json))
 		return 1;
 	c->out = &t;
-	c->o.id = c->args[0];
 	text_add(&t, json ? "[" : "PID         COMMAND\n");
-	if (nsrun_ps(&c->o, cli_each_pid, c, &e))
-		return cli_fail(c, e.text);
+	if (nsrun_ps(&c->o, cli_each_pid, c, &c->e))
+		return -1;
 	text_add(&t, json ? "]\n" : "");
 	return cli_flush(c, &t);
 }
@@ -15176,7 +15123,6 @@ static int cli_list(struct cli *c)
 {
 	char buf[4096];
 	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct nsrun_error e;
 	bool json;
 
 	if (!cli_is_json(c, &json))
@@ -15186,8 +15132,8 @@ static int cli_list(struct cli *c)
 		text_add(&t, json ? "[" : "ID              PID         STATUS  "
 			 "    BUNDLE                  CREATED              "
 			 "          OWNER\n");
-	if (nsrun_list(&c->o, cli_each_listed, c, &e))
-		return cli_fail(c, e.text);
+	if (nsrun_list(&c->o, cli_each_listed, c, &c->e))
+		return -1;
 	text_add(&t, json && !c->quiet ? "]\n" : "");
 	return cli_flush(c, &t);
 }
@@ -15271,12 +15217,10 @@ static int cli_update(struct cli *c)
 {
 	struct nsrun_pair set[COUNT(update_keys)];
 	struct nsrun_update u = { .set = set };
-	struct nsrun_error e;
 	struct err why = { 0, "" };
 	autofd fd = -1;
 	size_t i, len;
 
-	c->o.id = c->args[0];
 	for (i = 0; i < COUNT(update_keys); i++)
 		if (c->set[i])
 			set[u.count++] = (struct nsrun_pair){ update_keys[i],
@@ -15289,7 +15233,7 @@ static int cli_update(struct cli *c)
 		if (!u.resources)
 			return cli_cannot(c, "--resources: %s", why.text);
 	}
-	return nsrun_update(&c->o, &u, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_update(&c->o, &u, &c->e);
 }
 
 /* 5s, 100ms, 1m30s in milliseconds; -1: none such. */
@@ -15321,40 +15265,34 @@ static int cli_duration(const char *s)
 static int cli_events(struct cli *c)
 {
 	int interval = c->interval ? cli_duration(c->interval) : 5000;
-	struct nsrun_error e;
 
-	c->o.id = c->args[0];
 	if (interval < 0)
 		return cli_failf(c, "--interval is a time such as 5s or 100ms, "
 				 "not %s", c->interval);
-	return (c->stats ? nsrun_stats(&c->o, 1, &e) :
-		nsrun_events(&c->o, 1, interval, &e)) ? cli_fail(c, e.text) : 0;
+	return c->stats ? nsrun_stats(&c->o, 1, &c->e) :
+	       nsrun_events(&c->o, 1, interval, &c->e);
 }
 
 static int cli_plan(struct cli *c)
 {
-	struct nsrun_error e;
-
 	if (c->nargs)
 		c->o.bundle = c->args[0];
-	return nsrun_plan(&c->o, 1, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_plan(&c->o, 1, &c->e);
 }
 
 static int cli_spec(struct cli *c)
 {
-	struct nsrun_error e;
-
-	return nsrun_spec(&c->o, c->rootless, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_spec(&c->o, c->rootless, &c->e);
 }
 
 static const struct command commands[] = {
-	{ "run", "ID", "run a container", 1, 1, OF_RUN, cli_run },
+	{ "run", "ID", "run a container", 1, 1, OF_RUN, cli_make },
 	{ "create", "ID", "make a container, but do not start its program",
-	  1, 1, OF_CREATE, cli_create },
+	  1, 1, OF_CREATE, cli_make },
 	{ "start", "ID", "start the program of a created container", 1, 1,
 	  OF_PLAIN, cli_start },
 	{ "exec", "ID COMMAND [ARGUMENT...]",
-	  "run one more program in a container", 1, -1, OF_EXEC, cli_exec },
+	  "run one more program in a container", 1, -1, OF_EXEC, cli_make },
 	{ "kill", "ID [SIGNAL]", "send a signal, TERM if none is named", 1, 2,
 	  OF_KILL, cli_kill },
 	{ "delete", "ID", "remove a stopped container", 1, 1, OF_DELETE,
@@ -15629,7 +15567,11 @@ int nsrun_main(int argc, char **argv)
 		return cli_failf(&c, "%s takes %s, see nsrun %s --help",
 				 c.cmd->name, *c.cmd->args ? c.cmd->args :
 				 "no argument", c.cmd->name);
+	if (c.cmd->least)
+		c.o.id = c.args[0];
 	status = c.cmd->run(&c);
+	if (status < 0)
+		status = cli_fail(&c, c.e.text);
 	mem_free(&c.mem);
 	return status;
 }
