@@ -7024,6 +7024,8 @@ struct nl_msg {			/* one or more, as they are sent */
 	size_t		len;
 	size_t		head;		/* where the last one begins */
 	uint32_t	seq;
+	size_t		nest[6];	/* where those that are open begin */
+	unsigned	depth;
 	bool		bad;		/* it did not fit */
 };
 
@@ -7066,7 +7068,7 @@ static void nl_end(struct nl_msg *m)
 
 static void nl_begin(struct nl_msg *m)
 {
-	m->len = m->seq = 0;
+	m->len = m->seq = m->depth = 0;
 	m->bad = false;
 }
 
@@ -7110,16 +7112,16 @@ static void nl_str(struct nl_msg *m, unsigned type, const char *s)
 }
 
 /* A nest is an offset until it is closed. */
-static size_t nl_open(struct nl_msg *m, unsigned type)
+static void nl_open(struct nl_msg *m, unsigned type)
 {
-	size_t at = m->len;
-
+	m->nest[m->depth++] = m->len;
 	nl_put(m, type, NULL, 0);
-	return at;
 }
 
-static void nl_close(struct nl_msg *m, size_t at)
+static void nl_close(struct nl_msg *m)
 {
+	size_t at = m->nest[--m->depth];
+
 	if (!m->bad)
 		*(uint16_t *)(m->buf + at) = (uint16_t)(m->len - at);
 }
@@ -7806,7 +7808,6 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 	unsigned char mac[6];
 	struct net_link l;
 	struct nl_msg m;
-	size_t info;
 
 	if (!net_get(s, name, &l, e) && (!make || e->num != ENODEV))
 		return e->num == ENODEV ? hint(e, "bridge_address would have "
@@ -7821,9 +7822,9 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		/* else it has that of a port, and changes with them */
 		if (net_mac(f->bridge, mac))
 			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
-		info = nl_open(&m, K_IFLA_LINKINFO);
+		nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
-		nl_close(&m, info);
+		nl_close(&m);
 		if ((!nl_call(s, &m, NULL, NULL, e) && e->num != EEXIST) ||
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
@@ -7860,22 +7861,21 @@ static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 static bool net_make_pair(int s, const struct net_if *f, const char *host,
 			  int group, int pid, struct err *e)
 {
-	size_t info, data, peer;
 	unsigned char mac[6];
 	struct nl_msg m;
 
 	nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 	net_put_link(&m, f, host, net_mac(f->host, mac) ? mac : NULL);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
-	info = nl_open(&m, K_IFLA_LINKINFO);
+	nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, "veth");
-	    data = nl_open(&m, K_IFLA_INFO_DATA);
-		peer = nl_open(&m, K_VETH_INFO_PEER);
+	    nl_open(&m, K_IFLA_INFO_DATA);
+		nl_open(&m, K_VETH_INFO_PEER);
 		    nl_grow(&m, sizeof(struct k_ifinfo));
 		    net_put_inside(&m, f, pid);
-		nl_close(&m, peer);
-	    nl_close(&m, data);
-	nl_close(&m, info);
+		nl_close(&m);
+	    nl_close(&m);
+	nl_close(&m);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "create veth %s/%s", host, f->s->name);
 }
@@ -7886,7 +7886,6 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 {
 	struct net_link l;
 	struct nl_msg m;
-	size_t port;
 
 	if (!net_get(s, host, &l, e))
 		return false;
@@ -7906,9 +7905,9 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 		return true;
 	nl_init(&m, K_RTM_SETLINK, 0, &(struct k_ifinfo){ .family = AF_BRIDGE,
 		.index = l.index }, sizeof(struct k_ifinfo));
-	port = nl_open(&m, K_IFLA_PROTINFO | K_NLA_NESTED);
+	nl_open(&m, K_IFLA_PROTINFO | K_NLA_NESTED);
 	    nl_put(&m, K_IFLA_BRPORT_MODE, "\1", 1);
-	nl_close(&m, port);
+	nl_close(&m);
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "hairpin_mode");
 }
 
@@ -7947,7 +7946,6 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 {
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
 				   (int)f->s->type.v);
-	size_t info, data;
 	struct net_link l;
 	struct nl_msg m;
 
@@ -7957,16 +7955,16 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 	net_put_inside(&m, f, pid);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
-	info = nl_open(&m, K_IFLA_LINKINFO);
+	nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, kind);
-	    data = nl_open(&m, K_IFLA_INFO_DATA);
+	    nl_open(&m, K_IFLA_INFO_DATA);
 		if (f->s->type.v == NET_MACVLAN)
 			nl_u32(&m, K_IFLA_MACVLAN_MODE, f->mode);
 		else
 			nl_put(&m, K_IFLA_IPVLAN_MODE,
 			       &(uint16_t){ (uint16_t)f->mode }, 2);
-	    nl_close(&m, data);
-	nl_close(&m, info);
+	    nl_close(&m);
+	nl_close(&m);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "create %s %s on %s", kind, f->s->name,
 		    f->s->host_name);
@@ -8024,71 +8022,61 @@ static bool nft_commit(int s, struct nl_msg *m, struct err *e)
 	return nl_call(s, m, NULL, NULL, e);
 }
 
-/* The offsets of an expression's two nests. */
-struct nft_expr {
-	size_t		element, data;
-};
-
-static struct nft_expr nft_open(struct nl_msg *m, const char *name)
+/* An expression is two nests. */
+static void nft_open(struct nl_msg *m, const char *name)
 {
-	struct nft_expr x;
-
-	x.element = nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
+	nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
 	nl_str(m, K_NFTA_EXPR_NAME, name);
-	x.data = nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
-	return x;
+	nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
 }
 
-static void nft_close(struct nl_msg *m, struct nft_expr x)
+static void nft_close(struct nl_msg *m)
 {
-	nl_close(m, x.data);
-	nl_close(m, x.element);
+	nl_close(m);
+	nl_close(m);
 }
 
 static void nft_value(struct nl_msg *m, unsigned type, const void *data,
 		      size_t n)
 {
-	size_t at = nl_open(m, type | K_NLA_NESTED);
-
+	nl_open(m, type | K_NLA_NESTED);
 	nl_put(m, K_NFTA_DATA_VALUE, data, n);
-	nl_close(m, at);
+	nl_close(m);
 }
 
 static void nft_compare(struct nl_msg *m, bool equal, const void *data,
 			size_t n)
 {
-	struct nft_expr x = nft_open(m, "cmp");
-
+	nft_open(m, "cmp");
 	nft_u32(m, K_NFTA_CMP_SREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_CMP_OP, equal ? 0 : 1);
 	nft_value(m, K_NFTA_CMP_DATA, data, n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 /* n bytes of the packet, from there on in the header of that layer. */
 static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
 			size_t n)
 {
-	struct nft_expr x = nft_open(m, "payload");
-
+	nft_open(m, "payload");
 	nft_u32(m, K_NFTA_PAYLOAD_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_PAYLOAD_BASE, layer);
 	nft_u32(m, K_NFTA_PAYLOAD_OFFSET, (uint32_t)offset);
 	nft_u32(m, K_NFTA_PAYLOAD_LEN, (uint32_t)n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 static void nft_mask(struct nl_msg *m, const void *mask, size_t n)
 {
 	static const unsigned char zero[16];
-	struct nft_expr x = nft_open(m, "bitwise");
 
+	nft_open(m, "bitwise");
 	nft_u32(m, K_NFTA_BITWISE_SREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_BITWISE_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_BITWISE_LEN, (uint32_t)n);
 	nft_value(m, K_NFTA_BITWISE_MASK, mask, n);
 	nft_value(m, K_NFTA_BITWISE_XOR, zero, n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 /* The packet's source or destination is, or is not, in a's network of so many
@@ -8114,44 +8102,42 @@ static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 
 static void nft_meta(struct nl_msg *m, unsigned key)
 {
-	struct nft_expr x = nft_open(m, "meta");
-
+	nft_open(m, "meta");
 	nft_u32(m, K_NFTA_META_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_META_KEY, key);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 /* The destination is an address of the host's. */
 static void nft_local(struct nl_msg *m)
 {
 	const uint32_t local = K_RTN_LOCAL;
-	struct nft_expr x = nft_open(m, "fib");
 
+	nft_open(m, "fib");
 	nft_u32(m, K_NFTA_FIB_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_FIB_RESULT, K_NFT_FIB_ADDRTYPE);
 	nft_u32(m, K_NFTA_FIB_FLAGS, K_NFTA_FIB_F_DADDR);
-	nft_close(m, x);
+	nft_close(m);
 	nft_compare(m, true, &local, sizeof local);
 }
 
 static void nft_immediate(struct nl_msg *m, unsigned reg, const void *data,
 			  size_t n)
 {
-	struct nft_expr x = nft_open(m, "immediate");
-
+	nft_open(m, "immediate");
 	nft_u32(m, K_NFTA_IMMEDIATE_DREG, reg);
 	nft_value(m, K_NFTA_IMMEDIATE_DATA, data, n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
-static size_t nft_rule(struct nl_msg *m, int family, const char *table,
-		       const char *chain)
+static void nft_rule(struct nl_msg *m, int family, const char *table,
+		     const char *chain)
 {
 	nft_begin(m);
 	nft_add(m, K_NFT_NEWRULE, K_NLM_CREATE | K_NLM_APPEND, family);
 	nl_str(m, K_NFTA_RULE_TABLE, table);
 	nl_str(m, K_NFTA_RULE_CHAIN, chain);
-	return nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
+	nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
 }
 
 static const struct nft_chain {
@@ -8167,7 +8153,7 @@ static const struct nft_chain {
 static bool nft_table(int s, int family, const char *table, struct err *e)
 {
 	struct nl_msg m;
-	size_t i, hook;
+	size_t i;
 
 	nft_begin(&m);
 	nft_add(&m, K_NFT_NEWTABLE, K_NLM_CREATE | K_NLM_EXCL, family);
@@ -8177,11 +8163,11 @@ static bool nft_table(int s, int family, const char *table, struct err *e)
 		nl_str(&m, K_NFTA_CHAIN_TABLE, table);
 		nl_str(&m, K_NFTA_CHAIN_NAME, nft_chains[i].name);
 		nl_str(&m, K_NFTA_CHAIN_TYPE, "nat");
-		hook = nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
+		nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
 		    nft_u32(&m, K_NFTA_HOOK_HOOKNUM, nft_chains[i].hook);
 		    nft_u32(&m, K_NFTA_HOOK_PRIORITY,
 			    (uint32_t)nft_chains[i].priority);
-		nl_close(&m, hook);
+		nl_close(&m);
 	}
 	return nft_commit(s, &m, e);
 }
@@ -8192,13 +8178,12 @@ static bool nft_masquerade(int s, const struct net_if *f,
 			   const struct net_addr *a, const char *table,
 			   bool inbound, struct err *e)
 {
-	size_t list = 0;
 	char bridge[16] = "";
 	struct nl_msg m;
 	int family = a->family;
 	unsigned bits = 8 * (unsigned)net_size(a);
 
-	list = nft_rule(&m, family, table, "postrouting");
+	nft_rule(&m, family, table, "postrouting");
 	nft_address(&m, true, a, inbound ? a->prefix : bits, true);
 	nft_address(&m, false, a, inbound ? bits : a->prefix, inbound);
 	if (!inbound && f->s->bridge) {
@@ -8206,8 +8191,9 @@ static bool nft_masquerade(int s, const struct net_if *f,
 		nft_meta(&m, K_NFT_META_OIFNAME);
 		nft_compare(&m, false, bridge, sizeof bridge);
 	}
-	nft_close(&m, nft_open(&m, "masq"));
-	nl_close(&m, list);
+	nft_open(&m, "masq");
+	nft_close(&m);
+	nl_close(&m);
 	return nft_commit(s, &m, e);
 }
 
@@ -8219,10 +8205,9 @@ static bool nft_publish(int s, const struct net_port *p,
 	const uint16_t from = htons((uint16_t)p->from),
 		       to = htons((uint16_t)p->to);
 	const unsigned char proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
-	struct nft_expr x;
 	struct nl_msg m;
-	size_t list = nft_rule(&m, a->family, table, chain->name);
 
+	nft_rule(&m, a->family, table, chain->name);
 	if (p->host.family)
 		nft_address(&m, false, &p->host, p->host.prefix, true);
 	else
@@ -8236,14 +8221,14 @@ static bool nft_publish(int s, const struct net_port *p,
 	nft_compare(&m, true, &from, sizeof from);
 	nft_immediate(&m, K_NFT_REG_1, a->b, net_size(a));
 	nft_immediate(&m, K_NFT_REG_2, &to, sizeof to);
-	x = nft_open(&m, "nat");
+	nft_open(&m, "nat");
 	    nft_u32(&m, K_NFTA_NAT_TYPE, 1);	/* destination */
 	    nft_u32(&m, K_NFTA_NAT_FAMILY, a->family == AF_INET ?
 		    K_NFPROTO_IPV4 : K_NFPROTO_IPV6);
 	    nft_u32(&m, K_NFTA_NAT_REG_ADDR_MIN, K_NFT_REG_1);
 	    nft_u32(&m, K_NFTA_NAT_REG_PROTO_MIN, K_NFT_REG_2);
-	nft_close(&m, x);
-	nl_close(&m, list);
+	nft_close(&m);
+	nl_close(&m);
 	return nft_commit(s, &m, e);
 }
 
