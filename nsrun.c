@@ -1316,7 +1316,7 @@ static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* The same of a file in a directory, by the directory's path. */
+/* The same two of a file in a directory, by the directory's path. */
 static ssize_t io_get_in(const char *dir, const char *file, char *buf,
 			 size_t size)
 {
@@ -1324,6 +1324,14 @@ static ssize_t io_get_in(const char *dir, const char *file, char *buf,
 
 	return text_to(path, sizeof path, "%s/%s", dir, file) ?
 	       io_get(AT_FDCWD, path, buf, size) : -1;
+}
+
+static bool io_put_in(const char *dir, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+
+	return text_to(path, sizeof path, "%s/%s", dir, file) &&
+	       io_put(AT_FDCWD, path, text);
 }
 
 /* A whole file of unknown length into the arena, terminated. fd stays open. */
@@ -5270,20 +5278,18 @@ static size_t cg_next(const char *path, size_t n)
 /* A v1 cpuset is born empty, and an empty one takes no process. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
-	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-	char name[PATH_MAX], buf[1024];
+	static const char *const up[] = { "../cpuset.cpus", "../cpuset.mems" };
+	char buf[1024];
 	size_t i;
 
-	for (i = 0; i < COUNT(files); i++) {
-		text_to(name, sizeof name, "%s/../%s", path, files[i]);
-		if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0) {
+	for (i = 0; i < COUNT(up); i++) {
+		if (io_get_in(path, up[i], buf, sizeof buf) < 0) {
 			if (errno == ENOENT)	/* mounted noprefix */
 				continue;
-			return sysfail(e, "read %s", name);
+			return sysfail(e, "read %s/%s", path, up[i]);
 		}
-		text_to(name, sizeof name, "%s/%s", path, files[i]);
-		if (!io_put(AT_FDCWD, name, buf))
-			return sysfail(e, "write %s", name);
+		if (!io_put_in(path, up[i] + 3, buf))
+			return sysfail(e, "write %s/%s", path, up[i] + 3);
 	}
 	return true;
 }
@@ -5310,7 +5316,7 @@ static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 static void cg_enable(const char *path, const struct cg_plan *plan,
 		      const struct cg_dir *d)
 {
-	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
+	char have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
 	char *save;
 	bool busy;
@@ -5320,27 +5326,25 @@ static void cg_enable(const char *path, const struct cg_plan *plan,
 	    io_get_in(path, "cgroup.subtree_control", on, sizeof on) < 0 ||
 	    str_eq(have, on))
 		return;
-	text_to(name, sizeof name, "%s/cgroup.subtree_control", path);
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf))
+	if (io_put_in(path, "cgroup.subtree_control", buf))
 		return;
 	busy = errno == EBUSY;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
 		if (!busy || cg_wants(plan, d, p + 1))
-			io_put(AT_FDCWD, name, p);
+			io_put_in(path, "cgroup.subtree_control", p);
 }
 
 /* Below a threaded group only threaded ones can be used. */
 static void cg_thread(const char *path)
 {
-	char name[PATH_MAX], buf[32];
+	char buf[32];
 
 	if (io_get_in(path, "cgroup.type", buf, sizeof buf) > 0 &&
-	    str_eq(buf, "domain invalid\n") &&
-	    text_to(name, sizeof name, "%s/cgroup.type", path))
-		io_put(AT_FDCWD, name, "threaded");
+	    str_eq(buf, "domain invalid\n"))
+		io_put_in(path, "cgroup.type", "threaded");
 }
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
@@ -5926,11 +5930,9 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 /* An exiting neighbour makes the kernel say EINVAL for a moment. */
 static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 {
-	char name[PATH_MAX];
 	int tries = 0;
 
-	text_to(name, sizeof name, "%s/cgroup.procs", d->path);
-	while (!io_put(AT_FDCWD, name, pid)) {
+	while (!io_put_in(d->path, "cgroup.procs", pid)) {
 		if (errno == EINVAL && ++tries < 10) {
 			poll(NULL, 0, 10);
 			continue;
@@ -6449,9 +6451,8 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 		event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		file = io_open(path, O_RDONLY);
 		text_to(line, sizeof line, "%d %d", event, file);
-		text_to(path, sizeof path, "%s/cgroup.event_control",
-			p->d[h].path);
-		if (event >= 0 && (file < 0 || !io_put(AT_FDCWD, path, line)))
+		if (event >= 0 && (file < 0 || !io_put_in(p->d[h].path,
+					"cgroup.event_control", line)))
 			fd_close(&event);
 	}
 	if (event < 0)
@@ -6536,19 +6537,19 @@ static bool rdt_failed(struct err *e)
 /* Each line by a write of its own, so that it is known which is refused. */
 static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 {
-	char path[PATH_MAX], line[CG_VALUE_MAX];
+	char line[CG_VALUE_MAX];
 	const char *s = p->schemata;
 	size_t n;
 
-	text_to(path, sizeof path, "%s/schemata", p->group);
 	for (; *s; s += n) {
 		n = strcspn(s, "\n") + 1;
 		if (!text_to(line, sizeof line, "%.*s", (int)n, s))
 			return fail(e, "linux.intelRdt: a schema is too long");
-		if (io_put(AT_FDCWD, path, line))
+		if (io_put_in(p->group, "schemata", line))
 			continue;
 		line[n - 1] = 0;
-		sysfail(e, "linux.intelRdt: write \"%s\" to %s", line, path);
+		sysfail(e, "linux.intelRdt: write \"%s\" to %s/schemata", line,
+			p->group);
 		return rdt_failed(e);
 	}
 	return true;
@@ -6632,15 +6633,13 @@ static bool rdt_make(const struct rdt_plan *p, struct err *e)
 static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 {
 	const char *dirs[] = { p->group, p->monitor };
-	char path[PATH_MAX], number[16];
+	char number[16];
 	size_t i;
 
 	text_to(number, sizeof number, "%d", pid);
-	for (i = 0; i < COUNT(dirs) && dirs[i]; i++) {
-		text_to(path, sizeof path, "%s/tasks", dirs[i]);
-		if (!io_put(AT_FDCWD, path, number))
+	for (i = 0; i < COUNT(dirs) && dirs[i]; i++)
+		if (!io_put_in(dirs[i], "tasks", number))
 			return sysfail(e, "linux.intelRdt: join %s", dirs[i]);
-	}
 	return true;
 }
 
@@ -13639,13 +13638,10 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 {
 	const char *freezer = c->state.freezer;
 	bool hold = freezer && !state_is_paused(&c->state), ok;
-	char path[PATH_MAX];
 	size_t i;
 
 	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
-		if (text_to(path, sizeof path, "%s/cgroup.kill",
-			    c->state.cgroups.v[i].path) &&
-		    io_put(AT_FDCWD, path, "1"))
+		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
 			return true;
 	if (hold && verb_put_freezer(c, true))
 		verb_await_freezer(c, true, 1000);
