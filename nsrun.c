@@ -4106,6 +4106,17 @@ static bool state_alive(int proc, struct opt pid, struct opt start)
 	return now && (now == start.v || now < 0);
 }
 
+/* Does its init live, or the nsrun that runs it in the foreground? */
+static bool state_has_init(const struct state *s, int proc)
+{
+	return state_alive(proc, s->pid, s->start);
+}
+
+static bool state_has_runner(const struct state *s, int proc)
+{
+	return state_alive(proc, s->runner, s->runner_start);
+}
+
 /* RFC 3339, UTC, by Howard Hinnant's days-to-civil. */
 static void state_now(char buf[40])
 {
@@ -4330,9 +4341,8 @@ static bool state_is_paused(const struct state *s)
 static const char *state_status(const struct state *s, int proc)
 {
 	if (!s->status || str_eq(s->status, "creating"))
-		return state_alive(proc, s->runner, s->runner_start) ?
-		       "creating" : "stopped";
-	if (!state_alive(proc, s->pid, s->start))
+		return state_has_runner(s, proc) ? "creating" : "stopped";
+	if (!state_has_init(s, proc))
 		return "stopped";
 	return state_is_paused(s) ? "paused" : s->status;
 }
@@ -12524,7 +12534,7 @@ static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 	size_t n = 0;
 
 	if (!c->state.networks ||
-	    !state_alive(c->host.proc, c->state.pid, c->state.start) ||
+	    !state_has_init(&c->state, c->host.proc) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return 0;
 	pid = io_clone(0, -1, NULL);
@@ -13028,9 +13038,8 @@ static void verb_undo(struct ctr *c)
 /* Nothing of the container that the state speaks of lives any more. */
 static bool verb_is_stale(const struct ctr *c, const struct state *s)
 {
-	if (state_alive(c->host.proc, s->pid, s->start))
-		return false;
-	if (state_alive(c->host.proc, s->runner, s->runner_start))
+	if (state_has_init(s, c->host.proc) ||
+	    state_has_runner(s, c->host.proc))
 		return false;
 	return !s->status || str_eq(s->status, "creating") ||
 	       (s->runner.set && s->runner.v);
@@ -13074,8 +13083,8 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 	 * foreground dies with its nsrun, but not at once */
 	s = state_load(dir, "state.json", &c->mem, c->o, e);
 	for (tries = 0; s && s->runner.v && tries < 100 &&
-	     !state_alive(c->host.proc, s->runner, s->runner_start) &&
-	     state_alive(c->host.proc, s->pid, s->start); tries++)
+	     !state_has_runner(s, c->host.proc) &&
+	     state_has_init(s, c->host.proc); tries++)
 		poll(NULL, 0, 10);
 	if (flock(dir, s && verb_is_stale(c, s) && s->runner.v ?
 		  LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
@@ -13466,10 +13475,10 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 /* A hold on init that no reuse of its pid can deceive. */
 static bool verb_hold_init(struct ctr *c, struct err *e)
 {
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container not running");
 	c->pidfd = sys_pidfd_open(c->pid);
-	return state_alive(c->host.proc, c->state.pid, c->state.start) ||
+	return state_has_init(&c->state, c->host.proc) ||
 	       fail(e, "container not running");
 }
 
@@ -13533,7 +13542,7 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 	if (s->freezer)		/* what is frozen does not die, on v1 */
 		verb_put_freezer(c, false);
 	p.fd = c->pidfd;
-	for (tries = 0; state_alive(c->host.proc, s->pid, s->start); tries++) {
+	for (tries = 0; state_has_init(s, c->host.proc); tries++) {
 		if (tries == 1000)
 			return fail(e, "process %d does not end", c->pid);
 		poll(&p, c->pidfd >= 0, 10);
@@ -13554,7 +13563,7 @@ static bool verb_knock(struct ctr *c, struct err *e)
 	if (!io_socket(c->sock, path, false)) {
 		if (errno != ECONNREFUSED && errno != ENOENT)
 			return sysfail(e, "connect to %s", path);
-		return state_alive(c->host.proc, c->state.pid, c->state.start) ?
+		return state_has_init(&c->state, c->host.proc) ?
 		       fail(e, "cannot start an already running container") :
 		       fail(e, "cannot start a container that has stopped");
 	}
@@ -13878,7 +13887,7 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 
 	if (!verb_find_locked(c, e))
 		return false;
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container not running");
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
@@ -13912,7 +13921,7 @@ static bool verb_find_groups(struct ctr *c, struct err *e)
 {
 	if (!verb_find(c, e))
 		return false;
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container with id %s is not running", c->o->id);
 	if (!host_gather(&c->host, true, &c->mem, e) || !verb_load_kept(c, e) ||
 	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
@@ -13989,8 +13998,8 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
 			return sysfail(e, "wait for an event");
 		told = p[0].revents && read(oom, drain, sizeof drain) > 0;
-		ended = p[1].revents || !state_alive(c->host.proc,
-					c->state.pid, c->state.start);
+		ended = p[1].revents ||
+			!state_has_init(&c->state, c->host.proc);
 		if ((told || (ended && oom >= 0)) &&
 		    cg_had_oom(&c->plan.cg, &c->host.cg, told, &seen) &&
 		    !event_put(c, fd, true, e))
@@ -14316,7 +14325,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	    !ns_open(&p->ns, c->host.proc, e))
 		return false;
 	/* still the one whose namespaces we wanted? */
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "cannot exec in a stopped container");
 	if (!ns_joins(&p->ns, CLONE_NEWUSER))
 		grant &= c->host.caps;
