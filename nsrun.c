@@ -1385,6 +1385,36 @@ static char *io_load(struct arena *a, int dir, const char *path, size_t max,
 	return io_load_fd(a, fd, path, max, len, e);
 }
 
+/* The entries of a directory that is open at fd, one by one, less . and .. */
+struct entries {
+	int	fd;
+	long	at, len;		/* len -1: errno says why */
+	_Alignas(struct k_dirent) char buf[2048];
+};
+
+static void io_list(struct entries *l, int fd)
+{
+	l->fd = fd;
+	l->at = l->len = 0;
+}
+
+static struct k_dirent *io_entry(struct entries *l)
+{
+	struct k_dirent *d;
+
+	do {
+		if (l->at == l->len) {
+			l->at = 0;
+			l->len = sys_getdents(l->fd, l->buf, sizeof l->buf);
+		}
+		if (l->len <= 0)
+			return NULL;
+		d = (struct k_dirent *)(l->buf + l->at);
+		l->at += d->len;
+	} while (str_eq(d->name, ".") || str_eq(d->name, ".."));
+	return d;
+}
+
 /* The next line of a streamed file. buf holds what was read and not used. */
 struct lines {
 	int	fd;
@@ -1750,9 +1780,10 @@ static bool fd_is_kept(int fd, const int *keep, size_t n)
  * list, so it is read again until nothing was closed. */
 static bool fd_keep_listed(int proc, const int *keep, size_t n)
 {
-	_Alignas(struct k_dirent) char buf[2048];
+	unsigned long long fd;
+	struct k_dirent *d;
+	struct entries l;
 	bool again;
-	long k, off;
 
 	do {
 		int dir = openat(proc, "self/fd", O_RDONLY | O_CLOEXEC);
@@ -1760,21 +1791,14 @@ static bool fd_keep_listed(int proc, const int *keep, size_t n)
 		if (dir < 0)
 			return false;
 		again = false;
-		while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
-			for (off = 0; off < k; ) {
-				struct k_dirent *d =
-					(struct k_dirent *)(buf + off);
-				unsigned long long fd;
-
-				off += d->len;
-				if (num_unsigned(d->name, strlen(d->name),
-						 &fd) && (int)fd != dir &&
-				    !fd_is_kept((int)fd, keep, n))
-					again |= close((int)fd) == 0;
-			}
+		io_list(&l, dir);
+		while ((d = io_entry(&l)))
+			if (num_unsigned(d->name, strlen(d->name), &fd) &&
+			    (int)fd != dir && !fd_is_kept((int)fd, keep, n))
+				again |= close((int)fd) == 0;
 		fd_close(&dir);
-	} while (again && k == 0);
-	return k == 0;
+	} while (again && l.len == 0);
+	return l.len == 0;
 }
 
 /* Closes every fd but 0-2 and the n of keep, which is sorted on the way; -1 is
@@ -5748,30 +5772,25 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 static int cg_each(int dir, int depth, bool drop,
 		   void (*each)(void *, int pid), void *data)
 {
-	_Alignas(struct k_dirent) char buf[1024];
 	int num = cg_each_here(dir, each, data), below;
-	long n, off;
+	struct k_dirent *d;
+	struct entries l;
 
-	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			autofd sub = -1;
+	io_list(&l, dir);
+	while ((d = io_entry(&l))) {
+		autofd sub = -1;
 
-			off += d->len;
-			if (d->type != DT_DIR || str_eq(d->name, ".") ||
-			    str_eq(d->name, "..") || depth == 32 ||
-			    (drop && unlinkat(dir, d->name, AT_REMOVEDIR) ==
-				     0))
-				continue;
-			sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
-				     O_NOFOLLOW | O_CLOEXEC);
-			below = sub < 0 ? 0 : cg_each(sub, depth + 1, drop,
-						      each, data);
-			num = num ? num : below;
-			if (drop)
-				unlinkat(dir, d->name, AT_REMOVEDIR);
-		}
-	return num ? num : n < 0 ? errno : 0;
+		if (d->type != DT_DIR || depth == 32 ||
+		    (drop && unlinkat(dir, d->name, AT_REMOVEDIR) == 0))
+			continue;
+		sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
+			     O_NOFOLLOW | O_CLOEXEC);
+		below = sub < 0 ? 0 : cg_each(sub, depth + 1, drop, each, data);
+		num = num ? num : below;
+		if (drop)
+			unlinkat(dir, d->name, AT_REMOVEDIR);
+	}
+	return num ? num : l.len < 0 ? errno : 0;
 }
 
 static void cg_signal(void *sig, int pid)
@@ -6362,37 +6381,33 @@ static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 		{ "max", { "max_usage_in_bytes", NULL }, { NULL, NULL } },
 		{ "failcnt", { "failcnt", "events" }, { NULL, "max" } },
 	};
-	_Alignas(struct k_dirent) char buf[2048];
 	char name[NAME_MAX + 1], text[128];
-	long n, off;
+	struct k_dirent *d;
+	struct entries l;
 	size_t i, len;
 
-	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			const char *size = str_after(d->name, "hugetlb.");
+	io_list(&l, dir);
+	while ((d = io_entry(&l))) {
+		const char *size = str_after(d->name, "hugetlb.");
 
-			off += d->len;
-			len = size ? strcspn(size, ".") : 0;
-			if (!len || !str_eq(size + len + 1, rows[0].file[v2]))
-				continue;
-			text_to(name, sizeof name, "%.*s", (int)len, size);
-			json_put_open(o, name, '{');
-			for (i = 0; i < COUNT(rows); i++) {
-				const char *file = rows[i].file[v2];
-				const char *p = NULL;
+		len = size ? strcspn(size, ".") : 0;
+		if (!len || !str_eq(size + len + 1, rows[0].file[v2]))
+			continue;
+		text_to(name, sizeof name, "%.*s", (int)len, size);
+		json_put_open(o, name, '{');
+		for (i = 0; i < COUNT(rows); i++) {
+			const char *file = rows[i].file[v2], *p = NULL;
 
-				if (file && text_to(name, sizeof name,
-						    "hugetlb.%.*s.%s", (int)len,
-						    size, file) &&
-				    io_get(dir, name, text, sizeof text) > 0)
-					p = stat_field(text, rows[i].field[v2]);
-				if (p)
-					json_put_u64(o, rows[i].key,
-						     stat_number(p, ~0ULL));
-			}
-			json_put_close(o, '}');
+			if (file && text_to(name, sizeof name, "hugetlb.%.*s."
+					    "%s", (int)len, size, file) &&
+			    io_get(dir, name, text, sizeof text) > 0)
+				p = stat_field(text, rows[i].field[v2]);
+			if (p)
+				json_put_u64(o, rows[i].key,
+					     stat_number(p, ~0ULL));
 		}
+		json_put_close(o, '}');
+	}
 }
 
 /* The members of a statistics object, from the groups that were recorded. */
@@ -6696,28 +6711,24 @@ static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
 			     const char *key, const char *files)
 {
-	_Alignas(struct k_dirent) char buf[1024];
 	const char *group = p->monitor ? p->monitor : p->group;
 	char path[PATH_MAX];
+	struct k_dirent *d;
+	struct entries l;
 	autofd dir = -1;
-	long k, off;
 
 	text_to(path, sizeof path, "%s/mon_data", group);
 	dir = io_open(path, O_RDONLY | O_DIRECTORY);
 	if (dir < 0)
 		return;
 	json_put_open(o, key, '[');
-	while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < k; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-
-			off += d->len;
-			if (!str_after(d->name, "mon_L3_"))
-				continue;
-			text_to(path, sizeof path, "%s/mon_data/%s", group,
-				d->name);
-			rdt_put_files(o, NULL, path, files);
-		}
+	io_list(&l, dir);
+	while ((d = io_entry(&l))) {
+		if (!str_after(d->name, "mon_L3_"))
+			continue;
+		text_to(path, sizeof path, "%s/mon_data/%s", group, d->name);
+		rdt_put_files(o, NULL, path, files);
+	}
 	json_put_close(o, ']');
 }
 
@@ -9211,40 +9222,33 @@ static void copy_xattrs(int from, int to)
  * only a hostile image exceeds. */
 static bool copy_tree(int from, int to, int depth)
 {
-	_Alignas(struct k_dirent) char buf[2048];
-	long n, off;
+	struct k_dirent *d;
+	struct entries l;
 
 	if (depth > 64) {
 		errno = ELOOP;
 		return false;
 	}
-	while ((n = sys_getdents(from, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			autofd sub = -1, dest = -1;
-			struct stat st;
+	io_list(&l, from);
+	while ((d = io_entry(&l))) {
+		autofd sub = -1, dest = -1;
+		struct stat st;
 
-			off += d->len;
-			if (str_eq(d->name, ".") || str_eq(d->name, ".."))
-				continue;
-			if (fstatat(from, d->name, &st,
-				    AT_SYMLINK_NOFOLLOW) < 0 ||
-			    !copy_entry(from, to, d->name, &st))
-				return false;
-			if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-				continue;
-			sub = openat(from, d->name, O_RDONLY | O_NOFOLLOW |
-				     O_CLOEXEC | O_NONBLOCK);
-			dest = openat(to, d->name, O_RDONLY | O_NOFOLLOW |
-				      O_CLOEXEC);
-			if (sub < 0 || dest < 0)
-				return false;
-			copy_xattrs(sub, dest);
-			if (S_ISDIR(st.st_mode) &&
-			    !copy_tree(sub, dest, depth + 1))
-				return false;
-		}
-	return n == 0;
+		if (fstatat(from, d->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !copy_entry(from, to, d->name, &st))
+			return false;
+		if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+			continue;
+		sub = openat(from, d->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+			     O_NONBLOCK);
+		dest = openat(to, d->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0 || dest < 0)
+			return false;
+		copy_xattrs(sub, dest);
+		if (S_ISDIR(st.st_mode) && !copy_tree(sub, dest, depth + 1))
+			return false;
+	}
+	return l.len == 0;
 }
 
 /* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
@@ -14121,10 +14125,11 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 	       struct nsrun_error *out)
 {
-	_Alignas(struct k_dirent) char buf[4096];
+	struct k_dirent *d;
+	struct entries l;
 	char path[PATH_MAX];
+	struct err ignored;
 	struct ctr c;
-	long n = 0, off;
 	autofd dir = -1;
 	bool ok;
 
@@ -14136,16 +14141,11 @@ int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 	c.state_root = dir;
 	if (ok && dir < 0 && errno != ENOENT)
 		ok = sysfail(&c.err, "open %s", path);
-	while (dir >= 0 && (n = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			struct err ignored;
-
-			off += d->len;
-			if (state_check_id(d->name, &ignored))
-				verb_list_one(&c, d->name, each, data);
-		}
-	if (n < 0)
+	io_list(&l, dir);
+	while (dir >= 0 && (d = io_entry(&l)))
+		if (state_check_id(d->name, &ignored))
+			verb_list_one(&c, d->name, each, data);
+	if (l.len < 0)
 		ok = sysfail(&c.err, "read %s", path);
 	c.state_root = -1;
 	return verb_end(&c, ok, "list containers");
