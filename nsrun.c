@@ -11604,19 +11604,29 @@ static bool ctr_is_hooked(const struct ctr *c)
  * and must not allocate (rule 2). Nothing here returns to P's code.
  */
 
-static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
+/* The first thing in I and J: of P's files they keep these. */
+static bool init_keep(struct ctr *c, bool stage, struct err *e)
 {
-	const struct plan *p = &c->plan;
-	int keep[5 + 128], n = 0, i;
+	const struct ns_plan *p = &c->plan.ns;
+	int keep[5 + NS_COUNT + 128], n = 0, i;
 
 	keep[n++] = c->peer;
-	keep[n++] = ns_joins(&p->ns, CLONE_NEWNS) ? -1 : c->root;
+	keep[n++] = ns_joins(p, CLONE_NEWNS) ? -1 : c->root;
 	keep[n++] = c->start;
 	keep[n++] = c->exec ? -1 : c->state_dir;  /* the lock: see STATE */
 	keep[n++] = c->host.proc;
-	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
+	for (i = 0; stage && i < (int)p->n; i++)
+		keep[n++] = p->join[i].fd;
+	for (i = 0; i < c->plan.proc.preserve_fds && i < 128; i++)
 		keep[n++] = 3 + i;
-	if (!fd_keep_only(c->host.proc, keep, (size_t)n, e))
+	return fd_keep_only(c->host.proc, keep, (size_t)n, e);
+}
+
+static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
+{
+	const struct plan *p = &c->plan;
+
+	if (!init_keep(c, false, e))
 		return false;
 	/* from now on it dies with P; if P is gone already, GO never comes */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
@@ -11997,68 +12007,61 @@ static _Noreturn void init_main(struct ctr *c)
  * arranges itself, and the reading of its messages.
  */
 
+/* The user namespace, ahead of a time namespace, which belongs to it. */
+static bool stage_user(struct ctr *c, struct err *e)
+{
+	return (unshare(CLONE_NEWUSER) == 0 &&
+		sync_send(c->peer, MSG_MAP, 0, -1) &&
+		sync_wait_go(c->peer, e) &&
+		sys_setgid_all(0) == 0 && sys_setuid_all(0) == 0) ||
+	       (!*e->text && sysfail(e, "make the user namespace"));
+}
+
 /* J: joins, makes the time namespace, clones init as P's child. */
-static _Noreturn void spawn_stage(struct ctr *c)
+static bool stage_enter(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
 					       K_NEWTIME);
-	int keep[5 + NS_COUNT + 128], n = 0, pid;
-	struct err e = { 0, "" };
-	size_t i;
+	int pid;
 
-	keep[n++] = c->peer;
-	keep[n++] = ns_joins(p, CLONE_NEWNS) ? -1 : c->root;
-	keep[n++] = c->start;
-	keep[n++] = c->exec ? -1 : c->state_dir;
-	keep[n++] = c->host.proc;
-	for (i = 0; i < p->n; i++)
-		keep[n++] = p->join[i].fd;
-	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 128; i++)
-		keep[n++] = 3 + (int)i;
-	if (!fd_keep_only(c->host.proc, keep, (size_t)n, &e))
-		init_die(c->peer, &e);
+	if (!init_keep(c, true, e))
+		return false;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (p->n && c->host.euid == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (!ns_enter(p, &e))
-		init_die(c->peer, &e);
+	if (!ns_enter(p, e))
+		return false;
 	if (p->make & K_NEWTIME) {
-		/* it belongs to the new user namespace, so that comes first */
-		if (p->make & CLONE_NEWUSER) {
-			if (unshare(CLONE_NEWUSER) < 0 ||
-			    !sync_send(c->peer, MSG_MAP, 0, -1) ||
-			    !sync_wait_go(c->peer, &e) ||
-			    sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0) {
-				if (!*e.text)
-					sysfail(&e, "make the user namespace");
-				init_die(c->peer, &e);
-			}
-			flags &= ~(unsigned)CLONE_NEWUSER;
-		}
-		if (unshare(K_NEWTIME) < 0) {
-			sysfail(&e, "make the time namespace");
-			init_die(c->peer, &e);
-		}
+		if (p->make & CLONE_NEWUSER && !stage_user(c, e))
+			return false;
+		flags &= ~(unsigned)CLONE_NEWUSER;
+		if (unshare(K_NEWTIME) < 0)
+			return sysfail(e, "make the time namespace");
 		if (*p->time_offsets && !io_put(c->host.proc,
 						"self/timens_offsets",
-						p->time_offsets)) {
-			sysfail(&e, "linux.timeOffsets");
-			init_die(c->peer, &e);
-		}
+						p->time_offsets))
+			return sysfail(e, "linux.timeOffsets");
 	}
 	pid = io_clone(flags | K_CLONE_PARENT, -1, NULL);
 	if (pid == 0)
 		init_main(c);
-	if (pid < 0) {
-		sysfail(&e, "make the namespaces");
-		init_die(c->peer, &e);
-	}
+	if (pid < 0)
+		return sysfail(e, "make the namespaces");
 	/* J is still in P's pid namespace, so this is P's number for it */
 	if (sync_send(c->peer, MSG_HELLO, (size_t)pid, -1))
-		_exit(0);
-	sysfail(&e, "tell the parent of init");
+		return true;
+	sysfail(e, "tell the parent of init");
 	kill(pid, SIGKILL);
+	return false;
+}
+
+static _Noreturn void stage_main(struct ctr *c)
+{
+	struct err e = { 0, "" };
+
+	if (stage_enter(c, &e))
+		_exit(0);
 	init_die(c->peer, &e);
 }
 
@@ -12425,7 +12428,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		c->pid = io_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
 		if (p->stage)
-			spawn_stage(c);
+			stage_main(c);
 		init_main(c);
 	}
 	if (c->pid < 0) {
