@@ -10,7 +10,7 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wvla -Wundef
 BUILD = -std=c11 -fno-pie -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-stack-protector
-LINK = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
+LINK = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code,-z,norelro \
 	-Wl,--build-id=none
 PREFIX ?= /usr/local
 ARCHS = arm64 armhf i386 mipsel s390x

@@ -560,6 +560,23 @@ static int sys_execveat(int fd, char **argv, char **env)
 	return (int)syscall(SYS_execveat, fd, "", argv, env, K_AT_EMPTY_PATH);
 }
 
+/* Raw, as the next two: musl's bring along a second way by /proc/self/fd, for
+ * what is never asked of them here. */
+static int sys_fchdir(int fd)
+{
+	return (int)syscall(SYS_fchdir, fd);
+}
+
+static int sys_fchmodat(int dir, const char *path, mode_t mode)
+{
+	return (int)syscall(SYS_fchmodat, dir, path, mode);
+}
+
+static int sys_fchown(int fd, uid_t uid, gid_t gid)
+{
+	return fchownat(fd, "", uid, gid, K_AT_EMPTY_PATH);
+}
+
 /* Swaps two files of a directory. */
 static int sys_exchange(int dir, const char *a, const char *b)
 {
@@ -713,6 +730,21 @@ static char *str_find(const char *s, const char *needle)
 		if (str_after(s, needle))
 			return (char *)s;
 	return NULL;
+}
+
+/* The next of the strings in a row, "one\0two\0", "" at its end. */
+static const char *str_next(const char *s)
+{
+	return s + strlen(s) + 1;
+}
+
+/* Is it one of them? */
+static bool str_among(const char *row, const char *s)
+{
+	for (; *row; row = str_next(row))
+		if (str_eq(row, s))
+			return true;
+	return false;
 }
 
 static unsigned str_hash(const char *s, size_t n)
@@ -905,7 +937,7 @@ static void text_add(struct text *t, const char *f, ...)
 	va_end(ap);
 }
 
-/* Into a buffer of the caller's; false if it does not fit. */
+/* Into a buffer of the caller's; false and ENAMETOOLONG if it does not fit. */
 __attribute__((format(printf, 3, 4)))
 static bool text_to(char *buf, size_t size, const char *f, ...)
 {
@@ -916,6 +948,8 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	va_start(ap, f);
 	text_vadd(&t, f, ap);
 	va_end(ap);
+	if (t.bad)
+		errno = ENAMETOOLONG;
 	return !t.bad;
 }
 
@@ -1284,17 +1318,22 @@ static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* The same of a file in a directory, by the directory's path. */
+/* The same two of a file in a directory, by the directory's path. */
 static ssize_t io_get_in(const char *dir, const char *file, char *buf,
 			 size_t size)
 {
 	char path[PATH_MAX];
 
-	if (!text_to(path, sizeof path, "%s/%s", dir, file)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return io_get(AT_FDCWD, path, buf, size);
+	return text_to(path, sizeof path, "%s/%s", dir, file) ?
+	       io_get(AT_FDCWD, path, buf, size) : -1;
+}
+
+static bool io_put_in(const char *dir, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+
+	return text_to(path, sizeof path, "%s/%s", dir, file) &&
+	       io_put(AT_FDCWD, path, text);
 }
 
 /* A whole file of unknown length into the arena, terminated. fd stays open. */
@@ -1348,6 +1387,36 @@ static char *io_load(struct arena *a, int dir, const char *path, size_t max,
 	return io_load_fd(a, fd, path, max, len, e);
 }
 
+/* The entries of a directory that is open at fd, one by one, less . and .. */
+struct entries {
+	int	fd;
+	long	at, len;		/* len -1: errno says why */
+	_Alignas(struct k_dirent) char buf[2048];
+};
+
+static void io_list(struct entries *l, int fd)
+{
+	l->fd = fd;
+	l->at = l->len = 0;
+}
+
+static struct k_dirent *io_entry(struct entries *l)
+{
+	struct k_dirent *d;
+
+	do {
+		if (l->at == l->len) {
+			l->at = 0;
+			l->len = sys_getdents(l->fd, l->buf, sizeof l->buf);
+		}
+		if (l->len <= 0)
+			return NULL;
+		d = (struct k_dirent *)(l->buf + l->at);
+		l->at += d->len;
+	} while (str_eq(d->name, ".") || str_eq(d->name, ".."));
+	return d;
+}
+
 /* The next line of a streamed file. buf holds what was read and not used. */
 struct lines {
 	int	fd;
@@ -1398,10 +1467,8 @@ static char *io_line(struct lines *l)
 static bool io_new(struct text *t, int dir, const char *name, mode_t mode,
 		   char tmp[NAME_MAX + 1])
 {
-	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name)) {
-		errno = ENAMETOOLONG;
+	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name))
 		return false;
-	}
 	unlinkat(dir, tmp, 0);		/* of somebody who was killed */
 	t->fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	return t->fd >= 0;
@@ -1507,11 +1574,8 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	}
 	target[n] = 0;
 	text_to(tail, sizeof tail, "%s", rest);
-	if (!text_to(w->todo, sizeof w->todo, "%s%s", target, tail)) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	return *target != '/' || walk_again(w, 0);
+	return text_to(w->todo, sizeof w->todo, "%s%s", target, tail) &&
+	       (*target != '/' || walk_again(w, 0));
 }
 
 /* One component. *last: nothing but slashes follows it. 0, or -1 and errno;
@@ -1568,7 +1632,6 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 	}
 	if (!text_to(w->done + len, sizeof w->done - len, "/%s", name)) {
 		fd_close(&fd);
-		errno = ENAMETOOLONG;
 		return -1;
 	}
 	fd_close(&w->fd);
@@ -1582,11 +1645,7 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 	struct walk w = { root, -1, "", "" };
 	int links = 0;
 
-	if (!text_to(w.todo, sizeof w.todo, "%s", path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (!walk_again(&w, 0))
+	if (!text_to(w.todo, sizeof w.todo, "%s", path) || !walk_again(&w, 0))
 		return -1;
 	for (;;) {
 		char *name = w.todo + strspn(w.todo, "/"), *rest;
@@ -1596,12 +1655,8 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 
 		if (!n)
 			return w.fd;
-		if (n > NAME_MAX) {
-			errno = ENAMETOOLONG;
+		if (!text_to(one, sizeof one, "%.*s", (int)n, name))
 			break;
-		}
-		memcpy(one, name, n);
-		one[n] = 0;
 		rest = name + n;
 		r = walk_step(&w, one, rest, !rest[strspn(rest, "/")], flags,
 			      mode);
@@ -1656,10 +1711,8 @@ static int root_parent(int root, const char *path, char name[NAME_MAX + 1])
 
 	if (!text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 0,
 		     path) ||
-	    !text_to(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path)) {
-		errno = ENAMETOOLONG;
+	    !text_to(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path))
 		return -1;
-	}
 	return root_make(root, *dir ? dir : "/", WALK_DIR, 0755);
 }
 
@@ -1729,9 +1782,10 @@ static bool fd_is_kept(int fd, const int *keep, size_t n)
  * list, so it is read again until nothing was closed. */
 static bool fd_keep_listed(int proc, const int *keep, size_t n)
 {
-	_Alignas(struct k_dirent) char buf[2048];
+	unsigned long long fd;
+	struct k_dirent *d;
+	struct entries l;
 	bool again;
-	long k, off;
 
 	do {
 		int dir = openat(proc, "self/fd", O_RDONLY | O_CLOEXEC);
@@ -1739,21 +1793,14 @@ static bool fd_keep_listed(int proc, const int *keep, size_t n)
 		if (dir < 0)
 			return false;
 		again = false;
-		while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
-			for (off = 0; off < k; ) {
-				struct k_dirent *d =
-					(struct k_dirent *)(buf + off);
-				unsigned long long fd;
-
-				off += d->len;
-				if (num_unsigned(d->name, strlen(d->name),
-						 &fd) && (int)fd != dir &&
-				    !fd_is_kept((int)fd, keep, n))
-					again |= close((int)fd) == 0;
-			}
+		io_list(&l, dir);
+		while ((d = io_entry(&l)))
+			if (num_unsigned(d->name, strlen(d->name), &fd) &&
+			    (int)fd != dir && !fd_is_kept((int)fd, keep, n))
+				again |= close((int)fd) == 0;
 		fd_close(&dir);
-	} while (again && k == 0);
-	return k == 0;
+	} while (again && l.len == 0);
+	return l.len == 0;
 }
 
 /* Closes every fd but 0-2 and the n of keep, which is sorted on the way; -1 is
@@ -1957,10 +2004,8 @@ static bool io_socket(int sock, const char *path, bool listens)
 			(sock, (struct sockaddr *)&a, sizeof a) == 0;
 	if (!slash || !text_to(dir, sizeof dir, "%.*s", (int)(slash - path) + 1,
 			       path) ||
-	    !text_to(a.sun_path, sizeof a.sun_path, "%s", slash + 1)) {
-		errno = ENAMETOOLONG;
+	    !text_to(a.sun_path, sizeof a.sun_path, "%s", slash + 1))
 		return false;
-	}
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
 		_exit(chdir(dir) == 0 && (listens ? bind : connect)
@@ -2423,6 +2468,15 @@ static void json_put_num(struct json_out *o, const char *key, long long v)
 	text_add(o->t, "%lld", v);
 }
 
+static void json_put_pairs(struct json_out *o, const char *key,
+			   const struct nsrun_pair *v, size_t n)
+{
+	json_put_open(o, key, '{');
+	for (; n--; v++)
+		json_put_str(o, v->key, v->value);
+	json_put_close(o, '}');
+}
+
 /* ===== NAMES =============================================================
  *
  * Every vocabulary as a table, with one look-up each way.
@@ -2468,7 +2522,7 @@ static int cap_find(const char *name)
 	int n;
 
 	name = str_after(name, "CAP_");
-	for (n = 0; name && *p; n++, p += strlen(p) + 1)
+	for (n = 0; name && *p; n++, p = str_next(p))
 		if (str_eq(p, name))
 			return n;
 	return -1;
@@ -2822,41 +2876,42 @@ enum field_kind {
 	T_LATER,	/* not applied: refused if it asks for anything */
 };
 
-/* The ranges of integers, as numbers for the tables. */
-enum range { R_ANY, R_ID, R_POSITIVE, R_BURST, R_BYTES, R_RUNTIME, R_UMASK,
-	     R_NICE, R_PRIORITY, R_IOPRIO, R_SIZE16, R_COUNT, R_U32, R_MAJOR,
-	     R_MINOR, R_MAJOR_ANY, R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT,
-	     R_WEIGHT, R_SWITCH, R_OOM, R_PATH, R_PID };
+/* The ranges of integers, as numbers for the tables. In an update 0 asks for
+ * nothing in the first of them. */
+enum range { R_ANY, R_POSITIVE, R_BYTES, R_RUNTIME, R_WEIGHT, R_LAST_NONE =
+	     R_WEIGHT, R_ID, R_BURST, R_UMASK, R_NICE, R_PRIORITY, R_IOPRIO,
+	     R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR, R_MAJOR_ANY,
+	     R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_SWITCH, R_OOM,
+	     R_PATH, R_PID };
 
 static const struct {
 	long long min, max;
-	bool none;	/* in an update 0 asks for nothing */
 } ranges[] = {
-	[R_ANY]		= { LLONG_MIN, LLONG_MAX, true },
-	[R_ID]		= { 0, 4294967294LL, false },
-	[R_POSITIVE]	= { 0, LLONG_MAX, true },
-	[R_BURST]	= { 0, LLONG_MAX, false },
-	[R_BYTES]	= { -1, LLONG_MAX, true }, /* `update` takes 64m, too */
-	[R_RUNTIME]	= { -1, LLONG_MAX, true },
-	[R_UMASK]	= { 0, 0777, false },
-	[R_NICE]	= { -20, 19, false },
-	[R_PRIORITY]	= { 0, 99, false },
-	[R_IOPRIO]	= { 0, 7, false },
-	[R_SIZE16]	= { 0, 65535, false },
-	[R_COUNT]	= { 1, 4294967295LL, false },
-	[R_U32]		= { 0, 4294967295LL, false },
-	[R_MAJOR]	= { 0, 4095, false },
-	[R_MINOR]	= { 0, 1048575, false },
-	[R_MAJOR_ANY]	= { -1, 4095, false },
-	[R_MINOR_ANY]	= { -1, 1048575, false },
-	[R_MODE]	= { 0, 0177777, false },
-	[R_NANOSECS]	= { 0, 999999999, false },
-	[R_PERCENT]	= { 0, 100, false },
-	[R_WEIGHT]	= { 0, 1000, true },
-	[R_SWITCH]	= { 0, 1, false },
-	[R_OOM]		= { -1000, 1000, false },
-	[R_PATH]	= { 0, PATH_MAX, false },
-	[R_PID]		= { 0, INT_MAX, false },
+	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
+	[R_POSITIVE]	= { 0, LLONG_MAX },
+	[R_BYTES]	= { -1, LLONG_MAX }, /* `update` takes 64m, too */
+	[R_RUNTIME]	= { -1, LLONG_MAX },
+	[R_WEIGHT]	= { 0, 1000 },
+	[R_ID]		= { 0, 4294967294LL },
+	[R_BURST]	= { 0, LLONG_MAX },
+	[R_UMASK]	= { 0, 0777 },
+	[R_NICE]	= { -20, 19 },
+	[R_PRIORITY]	= { 0, 99 },
+	[R_IOPRIO]	= { 0, 7 },
+	[R_SIZE16]	= { 0, 65535 },
+	[R_COUNT]	= { 1, 4294967295LL },
+	[R_U32]		= { 0, 4294967295LL },
+	[R_MAJOR]	= { 0, 4095 },
+	[R_MINOR]	= { 0, 1048575 },
+	[R_MAJOR_ANY]	= { -1, 4095 },
+	[R_MINOR_ANY]	= { -1, 1048575 },
+	[R_MODE]	= { 0, 0177777 },
+	[R_NANOSECS]	= { 0, 999999999 },
+	[R_PERCENT]	= { 0, 100 },
+	[R_SWITCH]	= { 0, 1 },
+	[R_OOM]		= { -1000, 1000 },
+	[R_PATH]	= { 0, PATH_MAX },
+	[R_PID]		= { 0, INT_MAX },
 };
 
 struct field {
@@ -3313,7 +3368,8 @@ static bool spec_int(struct walker *k, const struct where *w,
 {
 	if (!spec_due(k, w, j, JSON_NUM))
 		return false;
-	if (k->update && ranges[f->range].none && j->len == 1 && *j->str == '0')
+	if (k->update && f->range <= R_LAST_NONE && j->len == 1 &&
+	    *j->str == '0')
 		return true;
 	if (memchr(j->str, '.', j->len) || memchr(j->str, 'e', j->len) ||
 	    memchr(j->str, 'E', j->len))
@@ -3590,7 +3646,7 @@ static bool spec_set(struct walker *k, const struct field *f, void *base,
 	return spec_field(k, &at, &j, f, base);
 }
 
-/* The inverse of spec_object(), for objects of what `update` can change. */
+/* The inverse of spec_object(), for what is kept beside a config. */
 static void spec_put_fields(struct json_out *o, const struct field *f,
 			    const void *base)
 {
@@ -3627,12 +3683,8 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 					     ((char **)list->v)[i]);
 			json_put_close(o, ']');
 		} else if (f->kind == T_MAP) {
-			const struct nsrun_pair *m = (const void *)list->v;
-
-			json_put_open(o, f->name, '{');
-			for (i = 0; i < list->n; i++)
-				json_put_str(o, m[i].key, m[i].value);
-			json_put_close(o, '}');
+			json_put_pairs(o, f->name, (const void *)list->v,
+				       list->n);
 		} else if (f->kind == T_LIST || dict) {
 			json_put_open(o, f->name, dict ? '{' : '[');
 			for (i = 0; i < list->n; i++) {
@@ -4080,6 +4132,17 @@ static bool state_alive(int proc, struct opt pid, struct opt start)
 	return now && (now == start.v || now < 0);
 }
 
+/* Does its init live, or the nsrun that runs it in the foreground? */
+static bool state_has_init(const struct state *s, int proc)
+{
+	return state_alive(proc, s->pid, s->start);
+}
+
+static bool state_has_runner(const struct state *s, int proc)
+{
+	return state_alive(proc, s->runner, s->runner_start);
+}
+
 /* RFC 3339, UTC, by Howard Hinnant's days-to-civil. */
 static void state_now(char buf[40])
 {
@@ -4170,58 +4233,38 @@ static int state_open_root(char *path)
 	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
-/* The members of runtime.md, "State", and what other runtimes add. */
-static void state_put(struct json_out *o, const struct state *s,
-		      const char *status, int pid)
+/* What a caller is told of a state, which may be half written. */
+static struct nsrun_state state_tell(const struct state *s, const char *status,
+				     int pid)
 {
-	size_t i;
+	return (struct nsrun_state){
+		.version = s->version ? s->version : "", .id = s->id,
+		.status = status, .bundle = s->bundle ? s->bundle : "",
+		.rootfs = s->rootfs ? s->rootfs : "",
+		.created = s->created ? s->created : "", .pid = pid,
+		.annotations = s->annotations.v,
+		.annotation_count = s->annotations.n,
+	};
+}
 
+/* The members of runtime.md, "State", and what other runtimes add. */
+static void state_put(struct json_out *o, const struct nsrun_state *s)
+{
 	json_put_str(o, "ociVersion", s->version);
 	json_put_str(o, "id", s->id);
-	json_put_str(o, "status", status);
-	json_put_num(o, "pid", pid);
+	json_put_num(o, "pid", s->pid);
+	json_put_str(o, "status", s->status);
 	json_put_str(o, "bundle", s->bundle);
 	json_put_str(o, "rootfs", s->rootfs);
 	json_put_str(o, "created", s->created);
-	if (s->annotations.n) {
-		json_put_open(o, "annotations", '{');
-		for (i = 0; i < s->annotations.n; i++)
-			json_put_str(o, s->annotations.v[i].key,
-				     s->annotations.v[i].value);
-		json_put_close(o, '}');
-	}
+	if (s->annotation_count)
+		json_put_pairs(o, "annotations", s->annotations,
+			       s->annotation_count);
 }
 
-static void state_fill(struct json_out *o, const void *what)
-{
-	const struct state *s = what;
-	size_t i;
-
-	state_put(o, s, s->status, (int)s->pid.v);
-	json_put_num(o, "pidStart", s->start.v);
-	json_put_num(o, "runner", s->runner.v);
-	json_put_num(o, "runnerStart", s->runner_start.v);
-	if (s->freezer)
-		json_put_str(o, "freezer", s->freezer);
-	json_put_open(o, "cgroups", '[');
-	for (i = 0; i < s->cgroups.n; i++) {
-		json_put_open(o, NULL, '{');
-		json_put_str(o, "path", s->cgroups.v[i].path);
-		json_put_num(o, "keep", s->cgroups.v[i].keep.v);
-		json_put_close(o, '}');
-	}
-	json_put_close(o, ']');
-	json_put_bool(o, "networks", s->networks);
-	json_put_open(o, "rdt", '[');
-	for (i = 0; i < s->rdt.n; i++)
-		json_put_str(o, NULL, s->rdt.v[i]);
-	json_put_close(o, ']');
-}
-
-/* A file of the container's directory, with an object that fill writes. */
-static bool state_write(int dir, const char *name,
-			void (*fill)(struct json_out *, const void *what),
-			const void *what, struct err *e)
+/* A file of the container's directory, with what base holds of the fields. */
+static bool state_write(int dir, const char *name, const struct field *fields,
+			const void *base, struct err *e)
 {
 	char buf[4096], tmp[NAME_MAX + 1];
 	struct text t = TEXT(buf);
@@ -4230,7 +4273,7 @@ static bool state_write(int dir, const char *name,
 	if (!io_new(&t, dir, name, 0600, tmp))
 		return sysfail(e, "write %s", name);
 	json_put_open(&o, NULL, '{');
-	fill(&o, what);
+	spec_put_fields(&o, fields, base);
 	json_put_close(&o, '}');
 	text_put(&t, "\n", 1);
 	return io_put_new(&t, dir, name, tmp) || sysfail(e, "write %s", name);
@@ -4238,7 +4281,7 @@ static bool state_write(int dir, const char *name,
 
 static bool state_save(int dir, const struct state *s, struct err *e)
 {
-	return state_write(dir, "state.json", state_fill, s, e);
+	return state_write(dir, "state.json", state_fields, s, e);
 }
 
 /* NULL without an error text if there is no state.json. */
@@ -4324,9 +4367,8 @@ static bool state_is_paused(const struct state *s)
 static const char *state_status(const struct state *s, int proc)
 {
 	if (!s->status || str_eq(s->status, "creating"))
-		return state_alive(proc, s->runner, s->runner_start) ?
-		       "creating" : "stopped";
-	if (!state_alive(proc, s->pid, s->start))
+		return state_has_runner(s, proc) ? "creating" : "stopped";
+	if (!state_has_init(s, proc))
 		return "stopped";
 	return state_is_paused(s) ? "paused" : s->status;
 }
@@ -4429,22 +4471,19 @@ static const char *cg_own(const char *text, struct arena *mem,
 /* v1 super options name the controllers among flags. */
 static const char *cg_controllers(struct arena *mem, const char *options)
 {
-	static const char *const known[] = { "cpu", "cpuacct", "cpuset",
-		"memory", "devices", "freezer", "blkio", "pids", "hugetlb",
-		"net_cls", "net_prio", "perf_event", "rdma", "misc", "debug" };
-	char buf[256];
+	static const char known[] = "cpu\0cpuacct\0cpuset\0memory\0devices\0"
+		"freezer\0blkio\0pids\0hugetlb\0net_cls\0net_prio\0"
+		"perf_event\0rdma\0misc\0debug\0";
+	char buf[256], one[256];
 	struct text t = TEXT(buf);
 	const char *p = options;
 
 	while (*p) {
-		size_t n = strcspn(p, ","), i;
-		bool take = str_after(p, "name=") != NULL;
+		size_t n = strcspn(p, ",");
 
-		for (i = 0; i < COUNT(known); i++)
-			take |= strlen(known[i]) == n &&
-				strncmp(known[i], p, n) == 0;
-		if (take)
-			text_add(&t, "%s%.*s", t.len ? "," : "", (int)n, p);
+		text_to(one, sizeof one, "%.*s", (int)n, p);
+		if (str_after(one, "name=") || str_among(known, one))
+			text_add(&t, "%s%s", t.len ? "," : "", one);
 		p += n + (p[n] == ',');
 	}
 	return t.len ? mem_text(mem, "%s", buf) : NULL;
@@ -4809,14 +4848,14 @@ static void put_rdma(struct text *t, const struct spec_resources *r,
 }
 
 /*
- * The knobs of v1 and of v2, in the order of writing. Controllers go by their
- * name of v1. A file with ? in front may be missing; one with | takes its place
- * then. What has no equal in v2 says what is made of it there.
+ * The knobs of v1 and of v2, in the order of writing. A file with ? in front
+ * may be missing; one with | takes its place then. What has no equal in v2 says
+ * what is made of it there.
  */
 enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
 
 struct cg_knob {
-	const char	*ctrl, *file;
+	const char	*file;
 	cg_put		*put;
 	unsigned short	off;		/* in struct spec_resources */
 	unsigned short	only;		/* enum cg_only */
@@ -4824,48 +4863,45 @@ struct cg_knob {
 };
 
 #define R(m) (unsigned short)offsetof(struct spec_resources, m)
-#define K(ctrl, file, put, m)	{ ctrl, file, put, R(m), CG_BOTH, #m }
-#define K_AS(ctrl, file, put, m, key, only) \
-				{ ctrl, file, put, R(m), only, key }
+#define K(file, put, m)		{ file, put, R(m), CG_BOTH, #m }
+#define K_AS(file, put, m, key, only) { file, put, R(m), only, key }
 
 static const struct cg_knob knobs1[] = {
-	K("cpu", "cpu.idle", put_plain, cpu.idle),
-	K("cpu", "cpu.shares", put_shares, cpu.shares),
-	K("cpu", "cpu.cfs_period_us", put_some, cpu.period),
-	K("cpu", "cpu.cfs_quota_us", put_some, cpu.quota),
-	K("cpu", "cpu.cfs_burst_us", put_plain, cpu.burst),
-	K_AS("cpu", "cpu.rt_period_us", put_some, cpu.rt_period,
-	     "cpu.realtimePeriod", CG_V1_FAIL),
-	K_AS("cpu", "cpu.rt_runtime_us", put_some, cpu.rt_runtime,
+	K("cpu.idle", put_plain, cpu.idle),
+	K("cpu.shares", put_shares, cpu.shares),
+	K("cpu.cfs_period_us", put_some, cpu.period),
+	K("cpu.cfs_quota_us", put_some, cpu.quota),
+	K("cpu.cfs_burst_us", put_plain, cpu.burst),
+	K_AS("cpu.rt_period_us", put_some, cpu.rt_period, "cpu.realtimePeriod",
+	     CG_V1_FAIL),
+	K_AS("cpu.rt_runtime_us", put_some, cpu.rt_runtime,
 	     "cpu.realtimeRuntime", CG_V1_FAIL),
-	K("cpuset", "cpuset.cpus", put_text, cpu.cpus),
-	K("cpuset", "cpuset.mems", put_text, cpu.mems),
-	K_AS("memory", "memory.use_hierarchy", put_true, memory.use_hierarchy,
+	K("cpuset.cpus", put_text, cpu.cpus),
+	K("cpuset.mems", put_text, cpu.mems),
+	K_AS("memory.use_hierarchy", put_true, memory.use_hierarchy,
 	     "memory.useHierarchy", CG_V1_WARN),
-	K("memory", "memory.limit_in_bytes", put_some, memory.limit),
-	K("memory", "memory.memsw.limit_in_bytes", put_some, memory.swap),
-	K("memory", "memory.soft_limit_in_bytes", put_some,
-	  memory.reservation),
-	K_AS("memory", "?memory.kmem.limit_in_bytes", put_some, memory.kernel,
+	K("memory.limit_in_bytes", put_some, memory.limit),
+	K("memory.memsw.limit_in_bytes", put_some, memory.swap),
+	K("memory.soft_limit_in_bytes", put_some, memory.reservation),
+	K_AS("?memory.kmem.limit_in_bytes", put_some, memory.kernel,
 	     "memory.kernel", CG_V1_WARN),
-	K_AS("memory", "?memory.kmem.tcp.limit_in_bytes", put_some,
-	     memory.kernel_tcp, "memory.kernelTCP", CG_V1_WARN),
-	K_AS("memory", "memory.swappiness", put_plain, memory.swappiness,
+	K_AS("?memory.kmem.tcp.limit_in_bytes", put_some, memory.kernel_tcp,
+	     "memory.kernelTCP", CG_V1_WARN),
+	K_AS("memory.swappiness", put_plain, memory.swappiness,
 	     "memory.swappiness", CG_V1_WARN),
-	K_AS("memory", "memory.oom_control", put_true, memory.no_oom_killer,
+	K_AS("memory.oom_control", put_true, memory.no_oom_killer,
 	     "memory.disableOOMKiller", CG_V1_WARN),
-	K_AS("pids", "pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 #define BLKIO(file, put, m, key) \
-	K_AS("blkio", file, put, blkio.m, "blockIO." key, CG_BOTH)
+	K_AS(file, put, blkio.m, "blockIO." key, CG_BOTH)
 	BLKIO("?blkio.bfq.weight", put_some, weight, "weight"),
 	BLKIO("|blkio.weight", put_some, weight, "weight"),
-	BLKIO("?blkio.bfq.weight_device", put_weights, weights,
-	      "weightDevice"),
+	BLKIO("?blkio.bfq.weight_device", put_weights, weights, "weightDevice"),
 	BLKIO("|blkio.weight_device", put_weights, weights, "weightDevice"),
-	K_AS("blkio", "blkio.leaf_weight", put_some, blkio.leaf_weight,
+	K_AS("blkio.leaf_weight", put_some, blkio.leaf_weight,
 	     "blockIO.leafWeight", CG_V1_WARN),
-	K_AS("blkio", "blkio.leaf_weight_device", put_leaf_weights,
-	     blkio.weights, "blockIO.weightDevice.leafWeight", CG_V1_WARN),
+	K_AS("blkio.leaf_weight_device", put_leaf_weights, blkio.weights,
+	     "blockIO.weightDevice.leafWeight", CG_V1_WARN),
 	BLKIO("blkio.throttle.read_bps_device", put_rates, read_bps,
 	      "throttleReadBpsDevice"),
 	BLKIO("blkio.throttle.write_bps_device", put_rates, write_bps,
@@ -4874,24 +4910,24 @@ static const struct cg_knob knobs1[] = {
 	      "throttleReadIOPSDevice"),
 	BLKIO("blkio.throttle.write_iops_device", put_rates, write_iops,
 	      "throttleWriteIOPSDevice"),
-	K_AS("net_cls", "net_cls.classid", put_some, network.class_id,
-	     "network.classID", CG_V1_FAIL),
-	K_AS("net_prio", "net_prio.ifpriomap", put_priorities,
-	     network.priorities, "network.priorities", CG_V1_FAIL),
-	K("rdma", "rdma.max", put_rdma, rdma),
+	K_AS("net_cls.classid", put_some, network.class_id, "network.classID",
+	     CG_V1_FAIL),
+	K_AS("net_prio.ifpriomap", put_priorities, network.priorities,
+	     "network.priorities", CG_V1_FAIL),
+	K("rdma.max", put_rdma, rdma),
 };
 
 static const struct cg_knob knobs2[] = {
-	K("cpu", "cpu.idle", put_plain, cpu.idle),
-	K("cpu", "cpu.weight", put_weight, cpu.shares),
-	K("cpu", "cpu.max", put_cpu_max, cpu.quota),
-	K("cpu", "cpu.max.burst", put_plain, cpu.burst),
-	K("cpuset", "cpuset.cpus", put_text, cpu.cpus),
-	K("cpuset", "cpuset.mems", put_text, cpu.mems),
-	K("memory", "memory.swap.max", put_swap, memory.swap),
-	K("memory", "memory.max", put_max, memory.limit),
-	K("memory", "memory.low", put_max, memory.reservation),
-	K_AS("pids", "pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	K("cpu.idle", put_plain, cpu.idle),
+	K("cpu.weight", put_weight, cpu.shares),
+	K("cpu.max", put_cpu_max, cpu.quota),
+	K("cpu.max.burst", put_plain, cpu.burst),
+	K("cpuset.cpus", put_text, cpu.cpus),
+	K("cpuset.mems", put_text, cpu.mems),
+	K("memory.swap.max", put_swap, memory.swap),
+	K("memory.max", put_max, memory.limit),
+	K("memory.low", put_max, memory.reservation),
+	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 	BLKIO("?io.bfq.weight", put_some, weight, "weight"),
 	BLKIO("|io.weight", put_io_weight, weight, "weight"),
 	BLKIO("?io.bfq.weight", put_weights, weights, "weightDevice"),
@@ -4900,16 +4936,20 @@ static const struct cg_knob knobs2[] = {
 	BLKIO("io.max", put_io_max, write_bps, "throttleWriteBpsDevice"),
 	BLKIO("io.max", put_io_max, read_iops, "throttleReadIOPSDevice"),
 	BLKIO("io.max", put_io_max, write_iops, "throttleWriteIOPSDevice"),
-	K("rdma", "rdma.max", put_rdma, rdma),
+	K("rdma.max", put_rdma, rdma),
 #undef BLKIO
 };
 
-/* The hierarchy with the controller: v1, else the v2 one; -1: none. */
-static int cg_find(const struct cg_host *host, const char *ctrl)
+/* The hierarchy with a controller, or with that of a file, whose name begins
+ * with it: v1, else the v2 one; -1: none. */
+static int cg_find(const struct cg_host *host, const char *file)
 {
+	const char *name = str_after(file, "io.") ? "blkio" : file;
+	char ctrl[16];
 	int found = -1;
 	size_t i;
 
+	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(name, "."), name);
 	for (i = 0; i < host->n; i++) {
 		if (!host->h[i].v2 && cg_has(host->h[i].ctrls, ctrl))
 			return (int)i;
@@ -4939,11 +4979,11 @@ static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
 }
 
 /* Is there a place for a limit that was asked? *h < 0: no. */
-static bool cg_plan_place(const struct cg_host *host, const char *ctrl,
+static bool cg_plan_place(const struct cg_host *host, const char *file,
 			  const char *key, enum cg_only only, int *h,
 			  const struct nsrun_options *o, struct err *e)
 {
-	*h = cg_find(host, ctrl);
+	*h = cg_find(host, file);
 	if (*h >= 0 && host->h[*h].v2 && only == CG_V1_WARN) {
 		log_note(o, NSRUN_WARNING, "linux.resources.%s: cgroup v2 has "
 			 "no such limit: it is not applied", key);
@@ -4953,8 +4993,8 @@ static bool cg_plan_place(const struct cg_host *host, const char *ctrl,
 	if (*h < 0 || (host->h[*h].v2 && only)) {
 		*h = -1;
 		fail(e, "linux.resources.%s: no cgroup %sfile system with the "
-		     "controller \"%s\" is mounted here", key,
-		     only == CG_V1_FAIL ? "v1 " : "", ctrl);
+		     "controller \"%.*s\" is mounted here", key, only ==
+		     CG_V1_FAIL ? "v1 " : "", (int)strcspn(file, "."), file);
 		return cg_plan_lack(o, e);
 	}
 	return true;
@@ -4969,20 +5009,21 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
 
 	for (; n--; k++) {
-		char buf[CG_VALUE_MAX] = "";
+		const char *file = k->file + strspn(k->file, "?|");
+		char buf[CG_VALUE_MAX];
 		struct text t = TEXT(buf);
-		int h = cg_find(host, k->ctrl);
+		int h;
 
-		/* the table of v1 also says what is missing */
-		if ((h >= 0 && host->h[h].v2 && !k->only) != v2)
-			continue;
 		k->put(&t, r, (const char *)r + k->off);
+		h = t.len ? cg_find(host, file) : -1;
+		/* the table of v1 also says what is missing */
+		if (!t.len || (h < 0 && *k->file == '|') ||
+		    (h >= 0 && host->h[h].v2 && !k->only) != v2)
+			continue;
 		if (t.bad)
 			return fail(e, "linux.resources.%s: is longer than %d "
 				    "bytes", k->key, CG_VALUE_MAX - 1);
-		if (!t.len || (h < 0 && *k->file == '|'))
-			continue;
-		if (!cg_plan_place(host, k->ctrl, k->key, k->only, &h, o, e))
+		if (!cg_plan_place(host, file, k->key, k->only, &h, o, e))
 			return false;
 		if (h < 0)
 			continue;
@@ -5273,20 +5314,18 @@ static size_t cg_next(const char *path, size_t n)
 /* A v1 cpuset is born empty, and an empty one takes no process. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
-	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-	char name[PATH_MAX], buf[1024];
+	static const char *const up[] = { "../cpuset.cpus", "../cpuset.mems" };
+	char buf[1024];
 	size_t i;
 
-	for (i = 0; i < COUNT(files); i++) {
-		text_to(name, sizeof name, "%s/../%s", path, files[i]);
-		if (io_get(AT_FDCWD, name, buf, sizeof buf) < 0) {
+	for (i = 0; i < COUNT(up); i++) {
+		if (io_get_in(path, up[i], buf, sizeof buf) < 0) {
 			if (errno == ENOENT)	/* mounted noprefix */
 				continue;
-			return sysfail(e, "read %s", name);
+			return sysfail(e, "read %s/%s", path, up[i]);
 		}
-		text_to(name, sizeof name, "%s/%s", path, files[i]);
-		if (!io_put(AT_FDCWD, name, buf))
-			return sysfail(e, "write %s", name);
+		if (!io_put_in(path, up[i] + 3, buf))
+			return sysfail(e, "write %s/%s", path, up[i] + 3);
 	}
 	return true;
 }
@@ -5313,7 +5352,7 @@ static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 static void cg_enable(const char *path, const struct cg_plan *plan,
 		      const struct cg_dir *d)
 {
-	char name[PATH_MAX], have[512], on[512], buf[1024], *p = have;
+	char have[512], on[512], buf[1024], *p = have;
 	struct text t = TEXT(buf);
 	char *save;
 	bool busy;
@@ -5323,27 +5362,25 @@ static void cg_enable(const char *path, const struct cg_plan *plan,
 	    io_get_in(path, "cgroup.subtree_control", on, sizeof on) < 0 ||
 	    str_eq(have, on))
 		return;
-	text_to(name, sizeof name, "%s/cgroup.subtree_control", path);
 	have[strcspn(have, "\n")] = 0;
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
-	if (io_put(AT_FDCWD, name, buf))
+	if (io_put_in(path, "cgroup.subtree_control", buf))
 		return;
 	busy = errno == EBUSY;
 	for (p = strtok_r(buf, " ", &save); p; p = strtok_r(NULL, " ", &save))
 		if (!busy || cg_wants(plan, d, p + 1))
-			io_put(AT_FDCWD, name, p);
+			io_put_in(path, "cgroup.subtree_control", p);
 }
 
 /* Below a threaded group only threaded ones can be used. */
 static void cg_thread(const char *path)
 {
-	char name[PATH_MAX], buf[32];
+	char buf[32];
 
 	if (io_get_in(path, "cgroup.type", buf, sizeof buf) > 0 &&
-	    str_eq(buf, "domain invalid\n") &&
-	    text_to(name, sizeof name, "%s/cgroup.type", path))
-		io_put(AT_FDCWD, name, "threaded");
+	    str_eq(buf, "domain invalid\n"))
+		io_put_in(path, "cgroup.type", "threaded");
 }
 
 /* Makes the directories from keep on. A neighbour may remove a common parent
@@ -5737,30 +5774,25 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 static int cg_each(int dir, int depth, bool drop,
 		   void (*each)(void *, int pid), void *data)
 {
-	_Alignas(struct k_dirent) char buf[1024];
 	int num = cg_each_here(dir, each, data), below;
-	long n, off;
+	struct k_dirent *d;
+	struct entries l;
 
-	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			autofd sub = -1;
+	io_list(&l, dir);
+	while ((d = io_entry(&l))) {
+		autofd sub = -1;
 
-			off += d->len;
-			if (d->type != DT_DIR || str_eq(d->name, ".") ||
-			    str_eq(d->name, "..") || depth == 32 ||
-			    (drop && unlinkat(dir, d->name, AT_REMOVEDIR) ==
-				     0))
-				continue;
-			sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
-				     O_NOFOLLOW | O_CLOEXEC);
-			below = sub < 0 ? 0 : cg_each(sub, depth + 1, drop,
-						      each, data);
-			num = num ? num : below;
-			if (drop)
-				unlinkat(dir, d->name, AT_REMOVEDIR);
-		}
-	return num ? num : n < 0 ? errno : 0;
+		if (d->type != DT_DIR || depth == 32 ||
+		    (drop && unlinkat(dir, d->name, AT_REMOVEDIR) == 0))
+			continue;
+		sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
+			     O_NOFOLLOW | O_CLOEXEC);
+		below = sub < 0 ? 0 : cg_each(sub, depth + 1, drop, each, data);
+		num = num ? num : below;
+		if (drop)
+			unlinkat(dir, d->name, AT_REMOVEDIR);
+	}
+	return num ? num : l.len < 0 ? errno : 0;
 }
 
 static void cg_signal(void *sig, int pid)
@@ -5929,11 +5961,9 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 /* An exiting neighbour makes the kernel say EINVAL for a moment. */
 static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 {
-	char name[PATH_MAX];
 	int tries = 0;
 
-	text_to(name, sizeof name, "%s/cgroup.procs", d->path);
-	while (!io_put(AT_FDCWD, name, pid)) {
+	while (!io_put_in(d->path, "cgroup.procs", pid)) {
 		if (errno == EINVAL && ++tries < 10) {
 			poll(NULL, 0, 10);
 			continue;
@@ -6073,98 +6103,80 @@ enum stat_kind {
 };
 
 static const struct cg_stat {
-	const char	*object, *key;
-	int		version;
-	const char	*ctrl, *file, *field;
-	enum stat_kind	kind;
+	const char	*object, *key, *file, *field;
+	unsigned char	version, kind;
 	unsigned	scale;
 } cg_stats[] = {
-#define S(object, key, v, ctrl, file, field, kind) \
-	{ object, key, v, ctrl, file, field, kind, 1 }
-#define S_BY(object, key, v, ctrl, file, field, kind, scale) \
-	{ object, key, v, ctrl, file, field, kind, scale }
-	S("cpu.usage", "total", 1, "cpuacct", "cpuacct.usage", NULL, STAT_NUM),
-	S("cpu.usage", "percpu", 1, "cpuacct", "cpuacct.usage_percpu", NULL,
-	  STAT_LIST),
-	S_BY("cpu.usage", "percpu_kernel", 1, "cpuacct", "cpuacct.usage_all",
-	     NULL, STAT_COLUMN, 2),
-	S_BY("cpu.usage", "percpu_user", 1, "cpuacct", "cpuacct.usage_all",
-	     NULL, STAT_COLUMN, 1),
+#define S(object, key, v, file, field, kind) \
+	{ object, key, file, field, v, kind, 1 }
+#define S_BY(object, key, v, file, field, kind, scale) \
+	{ object, key, file, field, v, kind, scale }
+	S("cpu.usage", "total", 1, "cpuacct.usage", NULL, STAT_NUM),
+	S("cpu.usage", "percpu", 1, "cpuacct.usage_percpu", NULL, STAT_LIST),
+	S_BY("cpu.usage", "percpu_kernel", 1, "cpuacct.usage_all", NULL,
+	     STAT_COLUMN, 2),
+	S_BY("cpu.usage", "percpu_user", 1, "cpuacct.usage_all", NULL,
+	     STAT_COLUMN, 1),
 	/* in hundredths of a second, on every architecture */
-	S_BY("cpu.usage", "kernel", 1, "cpuacct", "cpuacct.stat", "system",
-	     STAT_NUM, 10000000),
-	S_BY("cpu.usage", "user", 1, "cpuacct", "cpuacct.stat", "user",
-	     STAT_NUM, 10000000),
-	S_BY("cpu.usage", "total", 2, "cpu", "cpu.stat", "usage_usec",
-	     STAT_NUM, 1000),
-	S_BY("cpu.usage", "kernel", 2, "cpu", "cpu.stat", "system_usec",
-	     STAT_NUM, 1000),
-	S_BY("cpu.usage", "user", 2, "cpu", "cpu.stat", "user_usec", STAT_NUM,
+	S_BY("cpu.usage", "kernel", 1, "cpuacct.stat", "system", STAT_NUM,
+	     10000000),
+	S_BY("cpu.usage", "user", 1, "cpuacct.stat", "user", STAT_NUM,
+	     10000000),
+	S_BY("cpu.usage", "total", 2, "cpu.stat", "usage_usec", STAT_NUM, 1000),
+	S_BY("cpu.usage", "kernel", 2, "cpu.stat", "system_usec", STAT_NUM,
 	     1000),
-	S("cpu.throttling", "periods", 0, "cpu", "cpu.stat", "nr_periods",
+	S_BY("cpu.usage", "user", 2, "cpu.stat", "user_usec", STAT_NUM, 1000),
+	S("cpu.throttling", "periods", 0, "cpu.stat", "nr_periods", STAT_NUM),
+	S("cpu.throttling", "throttledPeriods", 0, "cpu.stat", "nr_throttled",
 	  STAT_NUM),
-	S("cpu.throttling", "throttledPeriods", 0, "cpu", "cpu.stat",
-	  "nr_throttled", STAT_NUM),
-	S("cpu.throttling", "throttledTime", 1, "cpu", "cpu.stat",
-	  "throttled_time", STAT_NUM),
-	S_BY("cpu.throttling", "throttledTime", 2, "cpu", "cpu.stat",
-	     "throttled_usec", STAT_NUM, 1000),
-	S("cpu.psi", NULL, 2, "cpu", "cpu.pressure", NULL, STAT_PSI),
-	S("cpuset", "cpus", 1, "cpuset", "cpuset.cpus", NULL, STAT_SET),
-	S("cpuset", "mems", 1, "cpuset", "cpuset.mems", NULL, STAT_SET),
-	S("cpuset", "cpus", 2, "cpuset", "cpuset.cpus.effective", NULL,
-	  STAT_SET),
-	S("cpuset", "mems", 2, "cpuset", "cpuset.mems.effective", NULL,
-	  STAT_SET),
-#define SET(key) S("cpuset", #key, 1, "cpuset", "cpuset." #key, NULL, STAT_NUM)
+	S("cpu.throttling", "throttledTime", 1, "cpu.stat", "throttled_time",
+	  STAT_NUM),
+	S_BY("cpu.throttling", "throttledTime", 2, "cpu.stat", "throttled_usec",
+	     STAT_NUM, 1000),
+	S("cpu.psi", NULL, 2, "cpu.pressure", NULL, STAT_PSI),
+	S("cpuset", "cpus", 1, "cpuset.cpus", NULL, STAT_SET),
+	S("cpuset", "mems", 1, "cpuset.mems", NULL, STAT_SET),
+	S("cpuset", "cpus", 2, "cpuset.cpus.effective", NULL, STAT_SET),
+	S("cpuset", "mems", 2, "cpuset.mems.effective", NULL, STAT_SET),
+#define SET(key) S("cpuset", #key, 1, "cpuset." #key, NULL, STAT_NUM)
 	SET(cpu_exclusive), SET(mem_hardwall), SET(mem_exclusive),
-	S("cpuset", "memory_migrate", 1, "cpuset", "cpuset.memory_migrate",
-	  NULL, STAT_NUM),
+	S("cpuset", "memory_migrate", 1, "cpuset.memory_migrate", NULL,
+	  STAT_NUM),
 	SET(memory_spread_page), SET(memory_spread_slab), SET(memory_pressure),
 	SET(sched_load_balance), SET(sched_relax_domain_level),
 #undef SET
-	S("memory", "cache", 1, "memory", "memory.stat", "cache", STAT_NUM),
-	S("memory", "cache", 2, "memory", "memory.stat", "file", STAT_NUM),
+	S("memory", "cache", 1, "memory.stat", "cache", STAT_NUM),
+	S("memory", "cache", 2, "memory.stat", "file", STAT_NUM),
 #define MEM(object, file) \
-	S(object, "limit", 1, "memory", file ".limit_in_bytes", NULL, \
-	  STAT_NUM), \
-	S(object, "usage", 1, "memory", file ".usage_in_bytes", NULL, \
-	  STAT_NUM), \
-	S(object, "max", 1, "memory", file ".max_usage_in_bytes", NULL, \
-	  STAT_NUM), \
-	S(object, "failcnt", 1, "memory", file ".failcnt", NULL, STAT_NUM)
+	S(object, "limit", 1, file ".limit_in_bytes", NULL, STAT_NUM), \
+	S(object, "usage", 1, file ".usage_in_bytes", NULL, STAT_NUM), \
+	S(object, "max", 1, file ".max_usage_in_bytes", NULL, STAT_NUM), \
+	S(object, "failcnt", 1, file ".failcnt", NULL, STAT_NUM)
 	MEM("memory.usage", "memory"),
-	S("memory.usage", "limit", 2, "memory", "memory.max", NULL, STAT_NUM),
-	S("memory.usage", "usage", 2, "memory", "memory.current", NULL,
-	  STAT_NUM),
-	S("memory.usage", "max", 2, "memory", "memory.peak", NULL, STAT_NUM),
-	S("memory.usage", "failcnt", 2, "memory", "memory.events", "max",
-	  STAT_NUM),
+	S("memory.usage", "limit", 2, "memory.max", NULL, STAT_NUM),
+	S("memory.usage", "usage", 2, "memory.current", NULL, STAT_NUM),
+	S("memory.usage", "max", 2, "memory.peak", NULL, STAT_NUM),
+	S("memory.usage", "failcnt", 2, "memory.events", "max", STAT_NUM),
 	MEM("memory.swap", "memory.memsw"),
-	S("memory.swap", "limit", 2, "memory", "memory.swap.max", "memory.max",
+	S("memory.swap", "limit", 2, "memory.swap.max", "memory.max", STAT_SUM),
+	S("memory.swap", "usage", 2, "memory.swap.current", "memory.current",
 	  STAT_SUM),
-	S("memory.swap", "usage", 2, "memory", "memory.swap.current",
-	  "memory.current", STAT_SUM),
-	S("memory.swap", "failcnt", 2, "memory", "memory.swap.events", "max",
-	  STAT_NUM),
+	S("memory.swap", "failcnt", 2, "memory.swap.events", "max", STAT_NUM),
 	MEM("memory.kernel", "memory.kmem"),
 	MEM("memory.kernelTCP", "memory.kmem.tcp"),
 #undef MEM
-	S("memory.raw", NULL, 0, "memory", "memory.stat", NULL, STAT_ALL),
-	S("memory.psi", NULL, 2, "memory", "memory.pressure", NULL, STAT_PSI),
-	S("memory.event_count", NULL, 2, "memory", "memory.events", NULL,
-	  STAT_ALL),
-	S("pids", "current", 0, "pids", "pids.current", NULL, STAT_NUM),
-	S("pids", "limit", 0, "pids", "pids.max", NULL, STAT_LIMIT),
-	S("blkio", "ioServiceBytesRecursive", 1, "blkio",
+	S("memory.raw", NULL, 0, "memory.stat", NULL, STAT_ALL),
+	S("memory.psi", NULL, 2, "memory.pressure", NULL, STAT_PSI),
+	S("memory.event_count", NULL, 2, "memory.events", NULL, STAT_ALL),
+	S("pids", "current", 0, "pids.current", NULL, STAT_NUM),
+	S("pids", "limit", 0, "pids.max", NULL, STAT_LIMIT),
+	S("blkio", "ioServiceBytesRecursive", 1,
 	  "blkio.throttle.io_service_bytes_recursive", NULL, STAT_IO1),
-	S("blkio", "ioServicedRecursive", 1, "blkio",
+	S("blkio", "ioServicedRecursive", 1,
 	  "blkio.throttle.io_serviced_recursive", NULL, STAT_IO1),
-	S("blkio", "ioServiceBytesRecursive", 2, "blkio", "io.stat", "bytes",
-	  STAT_IO2),
-	S("blkio", "ioServicedRecursive", 2, "blkio", "io.stat", "ios",
-	  STAT_IO2),
-	S("blkio.psi", NULL, 2, "blkio", "io.pressure", NULL, STAT_PSI),
+	S("blkio", "ioServiceBytesRecursive", 2, "io.stat", "bytes", STAT_IO2),
+	S("blkio", "ioServicedRecursive", 2, "io.stat", "ios", STAT_IO2),
+	S("blkio.psi", NULL, 2, "io.pressure", NULL, STAT_PSI),
 #undef S
 #undef S_BY
 };
@@ -6371,37 +6383,33 @@ static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 		{ "max", { "max_usage_in_bytes", NULL }, { NULL, NULL } },
 		{ "failcnt", { "failcnt", "events" }, { NULL, "max" } },
 	};
-	_Alignas(struct k_dirent) char buf[2048];
 	char name[NAME_MAX + 1], text[128];
-	long n, off;
+	struct k_dirent *d;
+	struct entries l;
 	size_t i, len;
 
-	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			const char *size = str_after(d->name, "hugetlb.");
+	io_list(&l, dir);
+	while ((d = io_entry(&l))) {
+		const char *size = str_after(d->name, "hugetlb.");
 
-			off += d->len;
-			len = size ? strcspn(size, ".") : 0;
-			if (!len || !str_eq(size + len + 1, rows[0].file[v2]))
-				continue;
-			text_to(name, sizeof name, "%.*s", (int)len, size);
-			json_put_open(o, name, '{');
-			for (i = 0; i < COUNT(rows); i++) {
-				const char *file = rows[i].file[v2];
-				const char *p = NULL;
+		len = size ? strcspn(size, ".") : 0;
+		if (!len || !str_eq(size + len + 1, rows[0].file[v2]))
+			continue;
+		text_to(name, sizeof name, "%.*s", (int)len, size);
+		json_put_open(o, name, '{');
+		for (i = 0; i < COUNT(rows); i++) {
+			const char *file = rows[i].file[v2], *p = NULL;
 
-				if (file && text_to(name, sizeof name,
-						    "hugetlb.%.*s.%s", (int)len,
-						    size, file) &&
-				    io_get(dir, name, text, sizeof text) > 0)
-					p = stat_field(text, rows[i].field[v2]);
-				if (p)
-					json_put_u64(o, rows[i].key,
-						     stat_number(p, ~0ULL));
-			}
-			json_put_close(o, '}');
+			if (file && text_to(name, sizeof name, "hugetlb.%.*s."
+					    "%s", (int)len, size, file) &&
+			    io_get(dir, name, text, sizeof text) > 0)
+				p = stat_field(text, rows[i].field[v2]);
+			if (p)
+				json_put_u64(o, rows[i].key,
+					     stat_number(p, ~0ULL));
 		}
+		json_put_close(o, '}');
+	}
 }
 
 /* The members of a statistics object, from the groups that were recorded. */
@@ -6418,7 +6426,7 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 		const struct cg_stat *s = &cg_stats[i];
 		bool pages = i == COUNT(cg_stats);	/* the last part */
 
-		h = cg_find(host, pages ? "hugetlb" : s->ctrl);
+		h = cg_find(host, pages ? "hugetlb" : s->file);
 		if (h < 0 || !p->d[h].ours ||
 		    (!pages && s->version && s->version != 1 + host->h[h].v2))
 			continue;
@@ -6470,9 +6478,8 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 		event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		file = io_open(path, O_RDONLY);
 		text_to(line, sizeof line, "%d %d", event, file);
-		text_to(path, sizeof path, "%s/cgroup.event_control",
-			p->d[h].path);
-		if (event >= 0 && (file < 0 || !io_put(AT_FDCWD, path, line)))
+		if (event >= 0 && (file < 0 || !io_put_in(p->d[h].path,
+					"cgroup.event_control", line)))
 			fd_close(&event);
 	}
 	if (event < 0)
@@ -6557,19 +6564,19 @@ static bool rdt_failed(struct err *e)
 /* Each line by a write of its own, so that it is known which is refused. */
 static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 {
-	char path[PATH_MAX], line[CG_VALUE_MAX];
+	char line[CG_VALUE_MAX];
 	const char *s = p->schemata;
 	size_t n;
 
-	text_to(path, sizeof path, "%s/schemata", p->group);
 	for (; *s; s += n) {
 		n = strcspn(s, "\n") + 1;
 		if (!text_to(line, sizeof line, "%.*s", (int)n, s))
 			return fail(e, "linux.intelRdt: a schema is too long");
-		if (io_put(AT_FDCWD, path, line))
+		if (io_put_in(p->group, "schemata", line))
 			continue;
 		line[n - 1] = 0;
-		sysfail(e, "linux.intelRdt: write \"%s\" to %s", line, path);
+		sysfail(e, "linux.intelRdt: write \"%s\" to %s/schemata", line,
+			p->group);
 		return rdt_failed(e);
 	}
 	return true;
@@ -6653,36 +6660,35 @@ static bool rdt_make(const struct rdt_plan *p, struct err *e)
 static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 {
 	const char *dirs[] = { p->group, p->monitor };
-	char path[PATH_MAX], number[16];
+	char number[16];
 	size_t i;
 
 	text_to(number, sizeof number, "%d", pid);
-	for (i = 0; i < COUNT(dirs) && dirs[i]; i++) {
-		text_to(path, sizeof path, "%s/tasks", dirs[i]);
-		if (!io_put(AT_FDCWD, path, number))
+	for (i = 0; i < COUNT(dirs) && dirs[i]; i++)
+		if (!io_put_in(dirs[i], "tasks", number))
 			return sysfail(e, "linux.intelRdt: join %s", dirs[i]);
-	}
 	return true;
 }
 
-/* The files of a directory as members, numbers or text: those it has. */
+/* The files of a directory, in a row as of str_among(), as members, numbers or
+ * text: those it has. */
 static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
-			  const char *const *files, size_t n)
+			  const char *files)
 {
 	char text[64];
 	bool open = false;
 
-	for (; n--; files++) {
-		if (io_get_in(dir, *files, text, sizeof text) <= 0)
+	for (; *files; files = str_next(files)) {
+		if (io_get_in(dir, files, text, sizeof text) <= 0)
 			continue;
 		text[strcspn(text, "\n")] = 0;
 		if (!open)
 			json_put_open(o, key, '{');
 		open = true;
-		if (str_eq(*files, "cbm_mask"))
-			json_put_str(o, *files, text);
+		if (str_eq(files, "cbm_mask"))
+			json_put_str(o, files, text);
 		else
-			json_put_u64(o, *files, stat_number(text, 0));
+			json_put_u64(o, files, stat_number(text, 0));
 	}
 	if (open)
 		json_put_close(o, '}');
@@ -6705,55 +6711,45 @@ static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 
 /* What the monitors of each cache say. */
 static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
-			     const char *key, const char *const *files,
-			     size_t n)
+			     const char *key, const char *files)
 {
-	_Alignas(struct k_dirent) char buf[1024];
 	const char *group = p->monitor ? p->monitor : p->group;
 	char path[PATH_MAX];
+	struct k_dirent *d;
+	struct entries l;
 	autofd dir = -1;
-	long k, off;
 
 	text_to(path, sizeof path, "%s/mon_data", group);
 	dir = io_open(path, O_RDONLY | O_DIRECTORY);
 	if (dir < 0)
 		return;
 	json_put_open(o, key, '[');
-	while ((k = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < k; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-
-			off += d->len;
-			if (!str_after(d->name, "mon_L3_"))
-				continue;
-			text_to(path, sizeof path, "%s/mon_data/%s", group,
-				d->name);
-			rdt_put_files(o, NULL, path, files, n);
-		}
+	io_list(&l, dir);
+	while ((d = io_entry(&l))) {
+		if (!str_after(d->name, "mon_L3_"))
+			continue;
+		text_to(path, sizeof path, "%s/mon_data/%s", group, d->name);
+		rdt_put_files(o, NULL, path, files);
+	}
 	json_put_close(o, ']');
 }
 
 static void rdt_put_stats(struct json_out *o, const struct rdt_plan *p)
 {
-	static const char *const cache[] = { "cbm_mask", "min_cbm_bits",
-		"num_closids" }, *const bandwidth[] = { "bandwidth_gran",
-		"delay_linear", "min_bandwidth", "num_closids" },
-		*const bytes[] = { "mbm_total_bytes", "mbm_local_bytes" },
-		*const occupancy[] = { "llc_occupancy" };
-
 	json_put_open(o, "intel_rdt", '{');
 	if (p->group) {
 		rdt_put_files(o, "l3_cache_info", NSRUN_RESCTRL "/info/L3",
-			      cache, COUNT(cache));
+			      "cbm_mask\0min_cbm_bits\0num_closids\0");
 		rdt_put_schema(o, "l3_cache_schema_root", NSRUN_RESCTRL, "L3:");
 		rdt_put_schema(o, "l3_cache_schema", p->group, "L3:");
 		rdt_put_files(o, "mem_bw_info", NSRUN_RESCTRL "/info/MB",
-			      bandwidth, COUNT(bandwidth));
+			      "bandwidth_gran\0delay_linear\0min_bandwidth\0"
+			      "num_closids\0");
 		rdt_put_schema(o, "mem_bw_schema_root", NSRUN_RESCTRL, "MB:");
 		rdt_put_schema(o, "mem_bw_schema", p->group, "MB:");
-		rdt_put_monitors(o, p, "mbm_stats", bytes, COUNT(bytes));
-		rdt_put_monitors(o, p, "cmt_stats", occupancy,
-				 COUNT(occupancy));
+		rdt_put_monitors(o, p, "mbm_stats",
+				 "mbm_total_bytes\0mbm_local_bytes\0");
+		rdt_put_monitors(o, p, "cmt_stats", "llc_occupancy\0");
 	}
 	json_put_close(o, '}');
 }
@@ -7050,6 +7046,8 @@ struct nl_msg {			/* one or more, as they are sent */
 	size_t		len;
 	size_t		head;		/* where the last one begins */
 	uint32_t	seq;
+	size_t		nest[6];	/* where those that are open begin */
+	unsigned	depth;
 	bool		bad;		/* it did not fit */
 };
 
@@ -7092,7 +7090,7 @@ static void nl_end(struct nl_msg *m)
 
 static void nl_begin(struct nl_msg *m)
 {
-	m->len = m->seq = 0;
+	m->len = m->seq = m->depth = 0;
 	m->bad = false;
 }
 
@@ -7136,16 +7134,16 @@ static void nl_str(struct nl_msg *m, unsigned type, const char *s)
 }
 
 /* A nest is an offset until it is closed. */
-static size_t nl_open(struct nl_msg *m, unsigned type)
+static void nl_open(struct nl_msg *m, unsigned type)
 {
-	size_t at = m->len;
-
+	m->nest[m->depth++] = m->len;
 	nl_put(m, type, NULL, 0);
-	return at;
 }
 
-static void nl_close(struct nl_msg *m, size_t at)
+static void nl_close(struct nl_msg *m)
 {
+	size_t at = m->nest[--m->depth];
+
 	if (!m->bad)
 		*(uint16_t *)(m->buf + at) = (uint16_t)(m->len - at);
 }
@@ -7867,7 +7865,6 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 	unsigned char mac[6];
 	struct net_link l;
 	struct nl_msg m;
-	size_t info;
 
 	if (!net_get(s, name, &l, e) && (!make || e->num != ENODEV))
 		return e->num == ENODEV ? hint(e, "bridge_address would have "
@@ -7882,9 +7879,9 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		/* else it has that of a port, and changes with them */
 		if (net_mac(f->bridge, mac))
 			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
-		info = nl_open(&m, K_IFLA_LINKINFO);
+		nl_open(&m, K_IFLA_LINKINFO);
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
-		nl_close(&m, info);
+		nl_close(&m);
 		if ((!nl_call(s, &m, NULL, NULL, e) && e->num != EEXIST) ||
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
@@ -7921,22 +7918,21 @@ static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 static bool net_make_pair(int s, const struct net_if *f, const char *host,
 			  int group, int pid, struct err *e)
 {
-	size_t info, data, peer;
 	unsigned char mac[6];
 	struct nl_msg m;
 
 	nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 	net_put_link(&m, f, host, net_mac(f->host, mac) ? mac : NULL);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
-	info = nl_open(&m, K_IFLA_LINKINFO);
+	nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, "veth");
-	    data = nl_open(&m, K_IFLA_INFO_DATA);
-		peer = nl_open(&m, K_VETH_INFO_PEER);
+	    nl_open(&m, K_IFLA_INFO_DATA);
+		nl_open(&m, K_VETH_INFO_PEER);
 		    nl_grow(&m, sizeof(struct k_ifinfo));
 		    net_put_inside(&m, f, pid);
-		nl_close(&m, peer);
-	    nl_close(&m, data);
-	nl_close(&m, info);
+		nl_close(&m);
+	    nl_close(&m);
+	nl_close(&m);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "create veth %s/%s", host, f->s->name);
 }
@@ -7947,7 +7943,6 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 {
 	struct net_link l;
 	struct nl_msg m;
-	size_t port;
 
 	if (!net_get(s, host, &l, e))
 		return false;
@@ -7967,9 +7962,9 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 		return true;
 	nl_init(&m, K_RTM_SETLINK, 0, &(struct k_ifinfo){ .family = AF_BRIDGE,
 		.index = l.index }, sizeof(struct k_ifinfo));
-	port = nl_open(&m, K_IFLA_PROTINFO | K_NLA_NESTED);
+	nl_open(&m, K_IFLA_PROTINFO | K_NLA_NESTED);
 	    nl_put(&m, K_IFLA_BRPORT_MODE, "\1", 1);
-	nl_close(&m, port);
+	nl_close(&m);
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "hairpin_mode");
 }
 
@@ -8008,7 +8003,6 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 {
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
 				   (int)f->s->type.v);
-	size_t info, data;
 	struct net_link l;
 	struct nl_msg m;
 
@@ -8018,16 +8012,16 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 	net_put_inside(&m, f, pid);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
 	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
-	info = nl_open(&m, K_IFLA_LINKINFO);
+	nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, kind);
-	    data = nl_open(&m, K_IFLA_INFO_DATA);
+	    nl_open(&m, K_IFLA_INFO_DATA);
 		if (f->s->type.v == NET_MACVLAN)
 			nl_u32(&m, K_IFLA_MACVLAN_MODE, f->mode);
 		else
 			nl_put(&m, K_IFLA_IPVLAN_MODE,
 			       &(uint16_t){ (uint16_t)f->mode }, 2);
-	    nl_close(&m, data);
-	nl_close(&m, info);
+	    nl_close(&m);
+	nl_close(&m);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "create %s %s on %s", kind, f->s->name,
 		    f->s->host_name);
@@ -8092,71 +8086,61 @@ static bool nft_commit(int s, struct nl_msg *m, struct err *e)
 #define NFT_TABLE "nsrun-"		/* and the id */
 enum { NFT_COMMENT_MAX = 100 };
 
-/* The offsets of an expression's two nests. */
-struct nft_expr {
-	size_t		element, data;
-};
-
-static struct nft_expr nft_open(struct nl_msg *m, const char *name)
+/* An expression is two nests. */
+static void nft_open(struct nl_msg *m, const char *name)
 {
-	struct nft_expr x;
-
-	x.element = nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
+	nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
 	nl_str(m, K_NFTA_EXPR_NAME, name);
-	x.data = nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
-	return x;
+	nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
 }
 
-static void nft_close(struct nl_msg *m, struct nft_expr x)
+static void nft_close(struct nl_msg *m)
 {
-	nl_close(m, x.data);
-	nl_close(m, x.element);
+	nl_close(m);
+	nl_close(m);
 }
 
 static void nft_value(struct nl_msg *m, unsigned type, const void *data,
 		      size_t n)
 {
-	size_t at = nl_open(m, type | K_NLA_NESTED);
-
+	nl_open(m, type | K_NLA_NESTED);
 	nl_put(m, K_NFTA_DATA_VALUE, data, n);
-	nl_close(m, at);
+	nl_close(m);
 }
 
 static void nft_compare(struct nl_msg *m, bool equal, const void *data,
 			size_t n)
 {
-	struct nft_expr x = nft_open(m, "cmp");
-
+	nft_open(m, "cmp");
 	nft_u32(m, K_NFTA_CMP_SREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_CMP_OP, equal ? 0 : 1);
 	nft_value(m, K_NFTA_CMP_DATA, data, n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 /* n bytes of the packet, from there on in the header of that layer. */
 static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
 			size_t n)
 {
-	struct nft_expr x = nft_open(m, "payload");
-
+	nft_open(m, "payload");
 	nft_u32(m, K_NFTA_PAYLOAD_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_PAYLOAD_BASE, layer);
 	nft_u32(m, K_NFTA_PAYLOAD_OFFSET, (uint32_t)offset);
 	nft_u32(m, K_NFTA_PAYLOAD_LEN, (uint32_t)n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 static void nft_mask(struct nl_msg *m, const void *mask, size_t n)
 {
 	static const unsigned char zero[16];
-	struct nft_expr x = nft_open(m, "bitwise");
 
+	nft_open(m, "bitwise");
 	nft_u32(m, K_NFTA_BITWISE_SREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_BITWISE_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_BITWISE_LEN, (uint32_t)n);
 	nft_value(m, K_NFTA_BITWISE_MASK, mask, n);
 	nft_value(m, K_NFTA_BITWISE_XOR, zero, n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 /* The packet's source or destination is, or is not, in a's network of so many
@@ -8182,44 +8166,42 @@ static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 
 static void nft_meta(struct nl_msg *m, unsigned key)
 {
-	struct nft_expr x = nft_open(m, "meta");
-
+	nft_open(m, "meta");
 	nft_u32(m, K_NFTA_META_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_META_KEY, key);
-	nft_close(m, x);
+	nft_close(m);
 }
 
 /* The destination is an address of the host's. */
 static void nft_local(struct nl_msg *m)
 {
 	const uint32_t local = K_RTN_LOCAL;
-	struct nft_expr x = nft_open(m, "fib");
 
+	nft_open(m, "fib");
 	nft_u32(m, K_NFTA_FIB_DREG, K_NFT_REG_1);
 	nft_u32(m, K_NFTA_FIB_RESULT, K_NFT_FIB_ADDRTYPE);
 	nft_u32(m, K_NFTA_FIB_FLAGS, K_NFTA_FIB_F_DADDR);
-	nft_close(m, x);
+	nft_close(m);
 	nft_compare(m, true, &local, sizeof local);
 }
 
 static void nft_immediate(struct nl_msg *m, unsigned reg, const void *data,
 			  size_t n)
 {
-	struct nft_expr x = nft_open(m, "immediate");
-
+	nft_open(m, "immediate");
 	nft_u32(m, K_NFTA_IMMEDIATE_DREG, reg);
 	nft_value(m, K_NFTA_IMMEDIATE_DATA, data, n);
-	nft_close(m, x);
+	nft_close(m);
 }
 
-static size_t nft_rule(struct nl_msg *m, int family, const char *table,
-		       const char *chain)
+static void nft_rule(struct nl_msg *m, int family, const char *table,
+		     const char *chain)
 {
 	nft_begin(m);
 	nft_add(m, K_NFT_NEWRULE, K_NLM_CREATE | K_NLM_APPEND, family);
 	nl_str(m, K_NFTA_RULE_TABLE, table);
 	nl_str(m, K_NFTA_RULE_CHAIN, chain);
-	return nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
+	nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
 }
 
 static const struct nft_chain {
@@ -8235,7 +8217,7 @@ static const struct nft_chain {
 static bool nft_table(int s, int family, const char *table, struct err *e)
 {
 	struct nl_msg m;
-	size_t i, hook;
+	size_t i;
 
 	nft_begin(&m);
 	nft_add(&m, K_NFT_NEWTABLE, K_NLM_CREATE | K_NLM_EXCL, family);
@@ -8245,11 +8227,11 @@ static bool nft_table(int s, int family, const char *table, struct err *e)
 		nl_str(&m, K_NFTA_CHAIN_TABLE, table);
 		nl_str(&m, K_NFTA_CHAIN_NAME, nft_chains[i].name);
 		nl_str(&m, K_NFTA_CHAIN_TYPE, "nat");
-		hook = nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
+		nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
 		    nft_u32(&m, K_NFTA_HOOK_HOOKNUM, nft_chains[i].hook);
 		    nft_u32(&m, K_NFTA_HOOK_PRIORITY,
 			    (uint32_t)nft_chains[i].priority);
-		nl_close(&m, hook);
+		nl_close(&m);
 	}
 	return nft_commit(s, &m, e);
 }
@@ -8260,13 +8242,12 @@ static bool nft_masquerade(int s, const struct net_if *f,
 			   const struct net_addr *a, const char *table,
 			   bool inbound, struct err *e)
 {
-	size_t list = 0;
 	char bridge[16] = "";
 	struct nl_msg m;
 	int family = a->family;
 	unsigned bits = 8 * (unsigned)net_size(a);
 
-	list = nft_rule(&m, family, table, "postrouting");
+	nft_rule(&m, family, table, "postrouting");
 	nft_address(&m, true, a, inbound ? a->prefix : bits, true);
 	nft_address(&m, false, a, inbound ? bits : a->prefix, inbound);
 	if (!inbound && f->s->bridge) {
@@ -8274,8 +8255,9 @@ static bool nft_masquerade(int s, const struct net_if *f,
 		nft_meta(&m, K_NFT_META_OIFNAME);
 		nft_compare(&m, false, bridge, sizeof bridge);
 	}
-	nft_close(&m, nft_open(&m, "masq"));
-	nl_close(&m, list);
+	nft_open(&m, "masq");
+	nft_close(&m);
+	nl_close(&m);
 	return nft_commit(s, &m, e);
 }
 
@@ -8299,10 +8281,9 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 	const uint16_t from = htons((uint16_t)p->from),
 		       to = htons((uint16_t)p->to);
 	const unsigned char proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
-	struct nft_expr x;
 	struct nl_msg m;
-	size_t list = nft_rule(&m, a->family, table, chain->name);
 
+	nft_rule(&m, a->family, table, chain->name);
 	if (p->host.family)
 		nft_address(&m, false, &p->host, p->host.prefix, true);
 	else
@@ -8316,13 +8297,13 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 	nft_compare(&m, true, &from, sizeof from);
 	nft_immediate(&m, K_NFT_REG_1, a->b, net_size(a));
 	nft_immediate(&m, K_NFT_REG_2, &to, sizeof to);
-	x = nft_open(&m, "nat");
+	nft_open(&m, "nat");
 	    nft_u32(&m, K_NFTA_NAT_TYPE, 1);	/* destination */
 	    nft_u32(&m, K_NFTA_NAT_FAMILY, nft_family(a->family));
 	    nft_u32(&m, K_NFTA_NAT_REG_ADDR_MIN, K_NFT_REG_1);
 	    nft_u32(&m, K_NFTA_NAT_REG_PROTO_MIN, K_NFT_REG_2);
-	nft_close(&m, x);
-	nl_close(&m, list);
+	nft_close(&m);
+	nl_close(&m);
 	nft_comment(&m, text);
 	return nft_commit(s, &m, e);
 }
@@ -8817,52 +8798,53 @@ struct mnt {
 	const char	*uid_map, *gid_map;	/* idmap; "": the container's */
 };
 
-enum word_act { W_ATTR, W_SB, W_SB_OFF, W_BIND, W_RBIND, W_COPYUP,
-		W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK, W_NONE };
+enum word_act { W_ATTR, W_ATTR_OFF, W_ATIME, W_SB, W_SB_OFF, W_BIND, W_RBIND,
+		W_COPYUP, W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK,
+		W_NONE };
 
 static const struct word {
 	const char	*name;
-	unsigned	act, set, clr;
-} words[] = {	/* an r before a W_ATTR word makes it recursive */
-	{ "defaults",	 W_NONE, 0, 0 },
-	{ "ro",		 W_ATTR, K_ATTR_RDONLY, 0 },
-	{ "rw",		 W_ATTR, 0, K_ATTR_RDONLY },
-	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID, 0 },
-	{ "suid",	 W_ATTR, 0, K_ATTR_NOSUID },
-	{ "nodev",	 W_ATTR, K_ATTR_NODEV, 0 },
-	{ "dev",	 W_ATTR, 0, K_ATTR_NODEV },
-	{ "noexec",	 W_ATTR, K_ATTR_NOEXEC, 0 },
-	{ "exec",	 W_ATTR, 0, K_ATTR_NOEXEC },
-	{ "noatime",	 W_ATTR, K_ATTR_NOATIME, K_ATTR__ATIME },
-	{ "atime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "relatime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "norelatime",	 W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "strictatime", W_ATTR, K_ATTR_STRICTATIME, K_ATTR__ATIME },
-	{ "nostrictatime", W_ATTR, K_ATTR_RELATIME, K_ATTR__ATIME },
-	{ "nodiratime",	 W_ATTR, K_ATTR_NODIRATIME, 0 },
-	{ "diratime",	 W_ATTR, 0, K_ATTR_NODIRATIME },
-	{ "nosymfollow", W_ATTR, K_ATTR_NOSYMFOLLOW, 0 },
-	{ "symfollow",	 W_ATTR, 0, K_ATTR_NOSYMFOLLOW },
-	{ "sync",	 W_SB, K_MS_SYNCHRONOUS, 0 },
-	{ "async",	 W_SB_OFF, K_MS_SYNCHRONOUS, 0 },
-	{ "dirsync",	 W_SB, K_MS_DIRSYNC, 0 },
-	{ "mand",	 W_SB, K_MS_MANDLOCK, 0 },
-	{ "nomand",	 W_SB_OFF, K_MS_MANDLOCK, 0 },
-	{ "lazytime",	 W_SB, K_MS_LAZYTIME, 0 },
-	{ "nolazytime",	 W_SB_OFF, K_MS_LAZYTIME, 0 },
-	{ "iversion",	 W_SB, K_MS_I_VERSION, 0 },
-	{ "noiversion",	 W_SB_OFF, K_MS_I_VERSION, 0 },
-	{ "silent",	 W_SB, K_MS_SILENT, 0 },
-	{ "loud",	 W_SB_OFF, K_MS_SILENT, 0 },
-	{ "bind",	 W_BIND, 0, 0 },
-	{ "rbind",	 W_RBIND, 0, 0 },
-	{ "remount",	 W_REMOUNT, 0, 0 },
-	{ "tmpcopyup",	 W_COPYUP, 0, 0 },
-	{ "idmap",	 W_IDMAP, 0, 0 },
-	{ "ridmap",	 W_RIDMAP, 0, 0 },
-	{ "src-nofollow", W_SRC, 0, 0 },
-	{ "dest-nofollow", W_DEST, 0, 0 },
-	{ "copy-symlink", W_LINK, 0, 0 },
+	unsigned	act, bits;
+} words[] = {	/* an r before a word up to W_ATIME makes it recursive */
+	{ "defaults",	 W_NONE, 0 },
+	{ "ro",		 W_ATTR, K_ATTR_RDONLY },
+	{ "rw",		 W_ATTR_OFF, K_ATTR_RDONLY },
+	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID },
+	{ "suid",	 W_ATTR_OFF, K_ATTR_NOSUID },
+	{ "nodev",	 W_ATTR, K_ATTR_NODEV },
+	{ "dev",	 W_ATTR_OFF, K_ATTR_NODEV },
+	{ "noexec",	 W_ATTR, K_ATTR_NOEXEC },
+	{ "exec",	 W_ATTR_OFF, K_ATTR_NOEXEC },
+	{ "noatime",	 W_ATIME, K_ATTR_NOATIME },
+	{ "atime",	 W_ATIME, K_ATTR_RELATIME },
+	{ "relatime",	 W_ATIME, K_ATTR_RELATIME },
+	{ "norelatime",	 W_ATIME, K_ATTR_RELATIME },
+	{ "strictatime", W_ATIME, K_ATTR_STRICTATIME },
+	{ "nostrictatime", W_ATIME, K_ATTR_RELATIME },
+	{ "nodiratime",	 W_ATTR, K_ATTR_NODIRATIME },
+	{ "diratime",	 W_ATTR_OFF, K_ATTR_NODIRATIME },
+	{ "nosymfollow", W_ATTR, K_ATTR_NOSYMFOLLOW },
+	{ "symfollow",	 W_ATTR_OFF, K_ATTR_NOSYMFOLLOW },
+	{ "sync",	 W_SB, K_MS_SYNCHRONOUS },
+	{ "async",	 W_SB_OFF, K_MS_SYNCHRONOUS },
+	{ "dirsync",	 W_SB, K_MS_DIRSYNC },
+	{ "mand",	 W_SB, K_MS_MANDLOCK },
+	{ "nomand",	 W_SB_OFF, K_MS_MANDLOCK },
+	{ "lazytime",	 W_SB, K_MS_LAZYTIME },
+	{ "nolazytime",	 W_SB_OFF, K_MS_LAZYTIME },
+	{ "iversion",	 W_SB, K_MS_I_VERSION },
+	{ "noiversion",	 W_SB_OFF, K_MS_I_VERSION },
+	{ "silent",	 W_SB, K_MS_SILENT },
+	{ "loud",	 W_SB_OFF, K_MS_SILENT },
+	{ "bind",	 W_BIND, 0 },
+	{ "rbind",	 W_RBIND, 0 },
+	{ "remount",	 W_REMOUNT, 0 },
+	{ "tmpcopyup",	 W_COPYUP, 0 },
+	{ "idmap",	 W_IDMAP, 0 },
+	{ "ridmap",	 W_RIDMAP, 0 },
+	{ "src-nofollow", W_SRC, 0 },
+	{ "dest-nofollow", W_DEST, 0 },
+	{ "copy-symlink", W_LINK, 0 },
 };
 
 /* Attributes of mounts, as mount(2) says them. */
@@ -8901,7 +8883,7 @@ static bool mnt_word(struct mnt *m, const char *s)
 	w = word_find(s);
 	if (!w && *s == 'r') {
 		w = word_find(s + 1);
-		if (w && w->act != W_ATTR)
+		if (w && w->act > W_ATIME)
 			w = NULL;
 		set = &m->rset;
 		clr = &m->rclr;
@@ -8909,12 +8891,15 @@ static bool mnt_word(struct mnt *m, const char *s)
 	if (!w)
 		return false;
 	switch (w->act) {
-	case W_ATTR:	/* of two words about one thing the later counts */
-		*set = (*set & ~w->clr) | w->set;
-		*clr = (*clr & ~(w->set & ~(unsigned)K_ATTR__ATIME)) | w->clr;
+	/* of two words about one thing the later counts */
+	case W_ATTR:	 *set |= w->bits; *clr &= ~w->bits; break;
+	case W_ATTR_OFF: *clr |= w->bits; *set &= ~w->bits; break;
+	case W_ATIME:	/* a field, which is cleared before it is set */
+		*set = (*set & ~(unsigned)K_ATTR__ATIME) | w->bits;
+		*clr |= K_ATTR__ATIME;
 		break;
-	case W_SB:	 m->sb |= w->set; break;
-	case W_SB_OFF:	 m->sb &= ~w->set; break;
+	case W_SB:	 m->sb |= w->bits; break;
+	case W_SB_OFF:	 m->sb &= ~w->bits; break;
 	case W_RBIND:	 m->rec = true;	/* fall through */
 	case W_BIND:	 m->kind = MNT_BIND; break;
 	case W_COPYUP:	 m->copy_up = true; break;
@@ -8931,28 +8916,16 @@ static bool mnt_word(struct mnt *m, const char *s)
 /* Kernel file systems: their superblock is shared or has no ro of its own. */
 static bool mnt_is_kernel(const char *type)
 {
-	static const char *const types[] = { "tmpfs", "proc", "sysfs",
-		"devpts", "mqueue", "cgroup", "cgroup2" };
-	size_t i;
-
-	for (i = 0; i < COUNT(types); i++)
-		if (str_eq(types[i], type))
-			return true;
-	return false;
+	return str_among("tmpfs\0proc\0sysfs\0devpts\0mqueue\0cgroup\0"
+			 "cgroup2\0", type);
 }
 
 /* What may be mounted over inside /proc: files that lxcfs and such provide. */
 static bool mnt_proc_allowed(const char *dest)
 {
-	static const char *const files[] = { "cpuinfo", "diskstats", "meminfo",
-		"stat", "swaps", "uptime", "loadavg", "slabinfo",
-		"sys/kernel/ns_last_pid", "sys/crypto/fips_enabled" };
-	size_t i;
-
-	for (i = 0; i < COUNT(files); i++)
-		if (str_eq(files[i], dest + 6))
-			return true;
-	return false;
+	return str_among("cpuinfo\0diskstats\0meminfo\0stat\0swaps\0uptime\0"
+			 "loadavg\0slabinfo\0sys/kernel/ns_last_pid\0"
+			 "sys/crypto/fips_enabled\0", dest + 6);
 }
 
 static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
@@ -9120,7 +9093,7 @@ static bool mnt_old(struct inside *in, int src, int target, const char *type,
 		errno = ENOSYS;
 		return false;
 	}
-	return fchdir(in->proc) == 0 &&
+	return sys_fchdir(in->proc) == 0 &&
 	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
 }
 
@@ -9281,7 +9254,7 @@ static bool mnt_fs(struct inside *in, const struct mnt *m, unsigned attr,
 	if (*p || t.bad)
 		return fail(e, "the options are longer than a page");
 	text_to(path, sizeof path, "self/fd/%d", target);
-	return (fchdir(in->proc) == 0 &&
+	return (sys_fchdir(in->proc) == 0 &&
 		mount(*m->src ? m->src : "none", path, m->type,
 		      mnt_flags(attr) | m->sb, data) == 0) ||
 	       mnt_fs_fail(m, data, e);
@@ -9338,7 +9311,7 @@ static bool copy_entry(int from, int to, const char *name,
 	return fchownat(to, name, st->st_uid, st->st_gid,
 			AT_SYMLINK_NOFOLLOW) == 0 &&
 	       (S_ISLNK(mode) ||
-		syscall(SYS_fchmodat, to, name, mode & 07777) == 0);
+		sys_fchmodat(to, name, mode & 07777) == 0);
 }
 
 /* Extended attributes of what is open at both, as far as they can be had. */
@@ -9358,40 +9331,33 @@ static void copy_xattrs(int from, int to)
  * only a hostile image exceeds. */
 static bool copy_tree(int from, int to, int depth)
 {
-	_Alignas(struct k_dirent) char buf[2048];
-	long n, off;
+	struct k_dirent *d;
+	struct entries l;
 
 	if (depth > 64) {
 		errno = ELOOP;
 		return false;
 	}
-	while ((n = sys_getdents(from, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			autofd sub = -1, dest = -1;
-			struct stat st;
+	io_list(&l, from);
+	while ((d = io_entry(&l))) {
+		autofd sub = -1, dest = -1;
+		struct stat st;
 
-			off += d->len;
-			if (str_eq(d->name, ".") || str_eq(d->name, ".."))
-				continue;
-			if (fstatat(from, d->name, &st,
-				    AT_SYMLINK_NOFOLLOW) < 0 ||
-			    !copy_entry(from, to, d->name, &st))
-				return false;
-			if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-				continue;
-			sub = openat(from, d->name, O_RDONLY | O_NOFOLLOW |
-				     O_CLOEXEC | O_NONBLOCK);
-			dest = openat(to, d->name, O_RDONLY | O_NOFOLLOW |
-				      O_CLOEXEC);
-			if (sub < 0 || dest < 0)
-				return false;
-			copy_xattrs(sub, dest);
-			if (S_ISDIR(st.st_mode) &&
-			    !copy_tree(sub, dest, depth + 1))
-				return false;
-		}
-	return n == 0;
+		if (fstatat(from, d->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !copy_entry(from, to, d->name, &st))
+			return false;
+		if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+			continue;
+		sub = openat(from, d->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+			     O_NONBLOCK);
+		dest = openat(to, d->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0 || dest < 0)
+			return false;
+		copy_xattrs(sub, dest);
+		if (S_ISDIR(st.st_mode) && !copy_tree(sub, dest, depth + 1))
+			return false;
+	}
+	return l.len == 0;
 }
 
 /* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
@@ -9406,7 +9372,7 @@ static bool mnt_copy_up(int fs, int target, struct err *e)
 		return sysfail(e, "tmpcopyup");
 	copy_xattrs(from, to);
 	return (copy_tree(from, to, 0) &&
-		fchown(to, st.st_uid, st.st_gid) == 0) ||
+		sys_fchown(to, st.st_uid, st.st_gid) == 0) ||
 	       sysfail(e, "tmpcopyup");
 }
 
@@ -10146,7 +10112,7 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 			fd_close(&fd);
 			return sysfail(e, "bind the root onto itself");
 		}
-	} else if (no_syscall(errno) && fchdir(in->root) == 0 &&
+	} else if (no_syscall(errno) && sys_fchdir(in->root) == 0 &&
 		   mount(".", ".", NULL, MS_BIND | (tree ? MS_REC : 0),
 			 NULL) == 0) {
 		fd = io_open(path, O_PATH | O_DIRECTORY);
@@ -10215,7 +10181,7 @@ static bool root_pivot(struct inside *in, struct err *e)
 {
 	autofd old = io_open("/", O_PATH | O_DIRECTORY);
 
-	if (old < 0 || fchdir(in->root) < 0)
+	if (old < 0 || sys_fchdir(in->root) < 0)
 		return sysfail(e, "enter the root");
 	if (sys_pivot_root(".", ".") < 0) {
 		autofd stone = -1;
@@ -10227,15 +10193,15 @@ static bool root_pivot(struct inside *in, struct err *e)
 			return wrap(e, "leave the initramfs");
 		if (in->proc >= 0)
 			root_strip(in->proc);
-		if (fchdir(stone) < 0 || chroot(".") < 0 ||
-		    fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
+		if (sys_fchdir(stone) < 0 || chroot(".") < 0 ||
+		    sys_fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
 			return sysfail(e, "pivot_root from a tmpfs");
 		fd_close(&old);
 		old = fd_take(&stone);
 	}
 	/* the old root now lies over the new one; unmounting its mounts must
 	 * not reach the host's */
-	if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
+	if (sys_fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
 				     NULL) < 0)
 		return sysfail(e, "cut off the host's root");
 	if (umount2(".", K_MNT_DETACH) < 0 || chdir("/") < 0)
@@ -10247,7 +10213,7 @@ static bool root_pivot(struct inside *in, struct err *e)
  * config asked for that. */
 static bool root_chroot(struct inside *in, struct err *e)
 {
-	return (fchdir(in->root) == 0 && chroot(".") == 0) ||
+	return (sys_fchdir(in->root) == 0 && chroot(".") == 0) ||
 	       sysfail(e, "chroot");
 }
 
@@ -10373,7 +10339,7 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		uint64_t all = c->bounding | c->effective | c->inheritable |
 			       c->permitted | c->ambient;
 
-		for (name = cap_names, i = 0; *name; name += strlen(name) + 1)
+		for (name = cap_names, i = 0; *name; name = str_next(name))
 			if (all & ~grant & 1ULL << i++)
 				log_note(o, NSRUN_WARNING, "CAP_%s cannot be "
 					 "granted here", name);
@@ -10534,15 +10500,12 @@ struct proc_plan {
 /* Which namespace a sysctl belongs to; 0: the whole machine. */
 static int proc_sysctl_ns(const char *path)
 {
-	static const char *const ipc[] = { "kernel/msgmax", "kernel/msgmnb",
-		"kernel/msgmni", "kernel/sem", "kernel/shmall",
-		"kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced" };
-	size_t i;
+	static const char ipc[] = "kernel/msgmax\0kernel/msgmnb\0"
+		"kernel/msgmni\0kernel/sem\0kernel/shmall\0kernel/shmmax\0"
+		"kernel/shmmni\0kernel/shm_rmid_forced\0";
 
-	for (i = 0; i < COUNT(ipc); i++)
-		if (str_eq(path, ipc[i]))
-			return CLONE_NEWIPC;
-	return str_after(path, "fs/mqueue/") ? CLONE_NEWIPC :
+	return str_among(ipc, path) || str_after(path, "fs/mqueue/") ?
+	       CLONE_NEWIPC :
 	       str_after(path, "net/") ? CLONE_NEWNET :
 	       str_after(path, "user/") ? CLONE_NEWUSER :
 	       str_eq(path, "kernel/domainname") ? CLONE_NEWUTS : 0;
@@ -10724,7 +10687,7 @@ static bool proc_cwd(const struct proc_plan *p, int root, bool make,
 
 	if (fd < 0)
 		return sysfail(e, "process.cwd: %s", p->cwd);
-	if (fchdir(fd) < 0)
+	if (sys_fchdir(fd) < 0)
 		return sysfail(e, "process.cwd: change to %s", p->cwd);
 	n = syscall(SYS_getcwd, buf, sizeof buf);
 	if (n < 0)
@@ -10816,14 +10779,10 @@ static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
 	int num = ENOENT;
 	struct stat st;
 
-	if (strchr(name, '/')) {
-		if (!text_to(path, PATH_MAX, "%s", name)) {
-			errno = ENAMETOOLONG;
-			return false;
-		}
-		return stat(path, &st) == 0 && access(path, X_OK) == 0 &&
+	if (strchr(name, '/'))
+		return text_to(path, PATH_MAX, "%s", name) &&
+		       stat(path, &st) == 0 && access(path, X_OK) == 0 &&
 		       (!S_ISDIR(st.st_mode) || (errno = EISDIR, false));
-	}
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; ; dirs++) {
 		size_t n = strcspn(dirs, ":");
 
@@ -11149,7 +11108,7 @@ static void proc_own_stdio(uid_t uid, bool terminal)
 		if (fstat(fd, &st) == 0 && st.st_uid != uid &&
 		    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) &&
 		    (terminal || !isatty(fd)))
-			(void)!fchown(fd, uid, (gid_t)K_NO_ID);
+			sys_fchown(fd, uid, (gid_t)K_NO_ID);
 }
 
 /* The fds that the caller gave along lose their close-on-exec. */
@@ -11190,11 +11149,12 @@ static int hook_stdin(const struct state *s, const char *status, int pid,
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, sys_memfd("state"), false };
 	struct json_out o = { &t, 0, true, true };
+	struct nsrun_state told = state_tell(s, status, pid);
 
 	if (t.fd < 0)
 		return sysfail(e, "make a file in memory"), -1;
 	json_put_open(&o, NULL, '{');
-	state_put(&o, s, status, pid);
+	state_put(&o, &told);
 	json_put_close(&o, '}');
 	text_put(&t, "\n", 1);
 	text_flush(&t);
@@ -11497,8 +11457,7 @@ static void plan_put_caps(struct text *t, const struct cred_plan *c)
 
 	for (i = 0; i < COUNT(sets); i++) {
 		text_add(t, "caps        %s", sets[i].name);
-		for (k = 0, name = cap_names; *name; k++,
-		     name += strlen(name) + 1)
+		for (k = 0, name = cap_names; *name; k++, name = str_next(name))
 			if (sets[i].set >> k & 1)
 				text_add(t, " %s", name);
 		text_add(t, "\n");
@@ -11715,13 +11674,19 @@ struct ctr {
 	struct plan	plan;
 	struct state	state;
 	char		*dir;		/* path of the state directory */
-	int		state_root, state_dir, root;
-	int		sock, peer;	/* P's end, and I's until the clone */
-	int		start;		/* the start socket, of I */
-	int		console;	/* where the terminal is wanted */
-	int		notify;		/* what the process tells systemd */
-	int		relay;		/* the child that passes it on */
-	int		pid, pidfd, tty;
+	union {
+		struct {
+			int	root, pidfd, tty;
+			int	sock, peer;	/* P's; I's until the clone */
+			int	start;		/* the start socket, of I */
+			int	console;	/* the terminal is wanted */
+			int	notify;		/* systemd is to be told */
+			int	state_dir, state_root;
+		};
+		int	fds[10];	/* all of these, to be closed */
+	};
+	int		relay;		/* the child that passes notify on */
+	int		pid;
 	unsigned	made;
 	int		left;	/* errno of a state that could not be undone */
 	enum mode	mode;
@@ -11729,6 +11694,8 @@ struct ctr {
 	bool		hold;	/* P acts between READY and the start */
 	const char	*config;	/* its text, to be kept */
 	size_t		config_len;
+	struct err	err;		/* of the verb, for out */
+	struct nsrun_error *out;
 };
 
 /* Are there hooks between the mounts and the pivot? */
@@ -11746,19 +11713,29 @@ static bool ctr_is_hooked(const struct ctr *c)
  * and must not allocate (rule 2). Nothing here returns to P's code.
  */
 
-static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
+/* The first thing in I and J: of P's files they keep these. */
+static bool init_keep(struct ctr *c, bool stage, struct err *e)
 {
-	const struct plan *p = &c->plan;
-	int keep[5 + 128], n = 0, i;
+	const struct ns_plan *p = &c->plan.ns;
+	int keep[5 + NS_COUNT + 128], n = 0, i;
 
 	keep[n++] = c->peer;
-	keep[n++] = ns_joins(&p->ns, CLONE_NEWNS) ? -1 : c->root;
+	keep[n++] = ns_joins(p, CLONE_NEWNS) ? -1 : c->root;
 	keep[n++] = c->start;
 	keep[n++] = c->exec ? -1 : c->state_dir;  /* the lock: see STATE */
 	keep[n++] = c->host.proc;
-	for (i = 0; i < p->proc.preserve_fds && n < (int)COUNT(keep); i++)
+	for (i = 0; stage && i < (int)p->n; i++)
+		keep[n++] = p->join[i].fd;
+	for (i = 0; i < c->plan.proc.preserve_fds && i < 128; i++)
 		keep[n++] = 3 + i;
-	if (!fd_keep_only(c->host.proc, keep, (size_t)n, e))
+	return fd_keep_only(c->host.proc, keep, (size_t)n, e);
+}
+
+static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
+{
+	const struct plan *p = &c->plan;
+
+	if (!init_keep(c, false, e))
 		return false;
 	/* from now on it dies with P; if P is gone already, GO never comes */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
@@ -11767,7 +11744,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		if (chdir(p->root) < 0)
 			return sysfail(e, "root.path: open %s in the joined "
 				       "mount namespace", p->root);
-	} else if (fchdir(c->root) < 0) {
+	} else if (sys_fchdir(c->root) < 0) {
 		return sysfail(e, "root.path: enter %s", p->root);
 	}
 	/* the cwd moves along into the new mount namespace */
@@ -12139,68 +12116,61 @@ static _Noreturn void init_main(struct ctr *c)
  * arranges itself, and the reading of its messages.
  */
 
+/* The user namespace, ahead of a time namespace, which belongs to it. */
+static bool stage_user(struct ctr *c, struct err *e)
+{
+	return (unshare(CLONE_NEWUSER) == 0 &&
+		sync_send(c->peer, MSG_MAP, 0, -1) &&
+		sync_wait_go(c->peer, e) &&
+		sys_setgid_all(0) == 0 && sys_setuid_all(0) == 0) ||
+	       (!*e->text && sysfail(e, "make the user namespace"));
+}
+
 /* J: joins, makes the time namespace, clones init as P's child. */
-static _Noreturn void spawn_stage(struct ctr *c)
+static bool stage_enter(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
 					       K_NEWTIME);
-	int keep[5 + NS_COUNT + 128], n = 0, pid;
-	struct err e = { 0, "" };
-	size_t i;
+	int pid;
 
-	keep[n++] = c->peer;
-	keep[n++] = ns_joins(p, CLONE_NEWNS) ? -1 : c->root;
-	keep[n++] = c->start;
-	keep[n++] = c->exec ? -1 : c->state_dir;
-	keep[n++] = c->host.proc;
-	for (i = 0; i < p->n; i++)
-		keep[n++] = p->join[i].fd;
-	for (i = 0; i < (size_t)c->plan.proc.preserve_fds && i < 128; i++)
-		keep[n++] = 3 + (int)i;
-	if (!fd_keep_only(c->host.proc, keep, (size_t)n, &e))
-		init_die(c->peer, &e);
+	if (!init_keep(c, true, e))
+		return false;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (p->n && c->host.euid == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (!ns_enter(p, &e))
-		init_die(c->peer, &e);
+	if (!ns_enter(p, e))
+		return false;
 	if (p->make & K_NEWTIME) {
-		/* it belongs to the new user namespace, so that comes first */
-		if (p->make & CLONE_NEWUSER) {
-			if (unshare(CLONE_NEWUSER) < 0 ||
-			    !sync_send(c->peer, MSG_MAP, 0, -1) ||
-			    !sync_wait_go(c->peer, &e) ||
-			    sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0) {
-				if (!*e.text)
-					sysfail(&e, "make the user namespace");
-				init_die(c->peer, &e);
-			}
-			flags &= ~(unsigned)CLONE_NEWUSER;
-		}
-		if (unshare(K_NEWTIME) < 0) {
-			sysfail(&e, "make the time namespace");
-			init_die(c->peer, &e);
-		}
+		if (p->make & CLONE_NEWUSER && !stage_user(c, e))
+			return false;
+		flags &= ~(unsigned)CLONE_NEWUSER;
+		if (unshare(K_NEWTIME) < 0)
+			return sysfail(e, "make the time namespace");
 		if (*p->time_offsets && !io_put(c->host.proc,
 						"self/timens_offsets",
-						p->time_offsets)) {
-			sysfail(&e, "linux.timeOffsets");
-			init_die(c->peer, &e);
-		}
+						p->time_offsets))
+			return sysfail(e, "linux.timeOffsets");
 	}
 	pid = io_clone(flags | K_CLONE_PARENT, -1, NULL);
 	if (pid == 0)
 		init_main(c);
-	if (pid < 0) {
-		sysfail(&e, "make the namespaces");
-		init_die(c->peer, &e);
-	}
+	if (pid < 0)
+		return sysfail(e, "make the namespaces");
 	/* J is still in P's pid namespace, so this is P's number for it */
 	if (sync_send(c->peer, MSG_HELLO, (size_t)pid, -1))
-		_exit(0);
-	sysfail(&e, "tell the parent of init");
+		return true;
+	sysfail(e, "tell the parent of init");
 	kill(pid, SIGKILL);
+	return false;
+}
+
+static _Noreturn void stage_main(struct ctr *c)
+{
+	struct err e = { 0, "" };
+
+	if (stage_enter(c, &e))
+		_exit(0);
 	init_die(c->peer, &e);
 }
 
@@ -12286,7 +12256,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		if (fd_keep_only(c->host.proc, NULL, 0, e))
 			for (;;)
-				pause();
+				poll(NULL, 0, -1);
 		_exit(1);
 	}
 	if (pid < 0)
@@ -12567,7 +12537,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		c->pid = io_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
 		if (p->stage)
-			spawn_stage(c);
+			stage_main(c);
 		init_main(c);
 	}
 	if (c->pid < 0) {
@@ -12680,7 +12650,7 @@ static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 	size_t n = 0;
 
 	if (!c->state.networks ||
-	    !state_alive(c->host.proc, c->state.pid, c->state.start) ||
+	    !state_has_init(&c->state, c->host.proc) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return 0;
 	pid = io_clone(0, -1, NULL);
@@ -12793,12 +12763,11 @@ static void relay_drain(struct relay *r)
 }
 
 /* The next pending signal, or 0. */
-static int watch_signal(const struct watch *w)
+static int watch_signal(int signals)
 {
 	struct signalfd_siginfo s;
 
-	return read(w->signals, &s, sizeof s) == sizeof s ?
-	       (int)s.ssi_signo : 0;
+	return read(signals, &s, sizeof s) == sizeof s ? (int)s.ssi_signo : 0;
 }
 
 static bool watch_ended(const struct nsrun_process *p)
@@ -12837,7 +12806,7 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 
 		if (poll(f, COUNT(f), -1) < 0)
 			continue;
-		while (f[0].revents && (sig = watch_signal(w))) {
+		while (f[0].revents && (sig = watch_signal(w->signals))) {
 			if (sig == SIGWINCH && p->terminal >= 0)
 				watch_resize(w, p->terminal);
 			else if (watch_forwards(sig))
@@ -12888,41 +12857,42 @@ static void watch_restore(struct watch *w)
  * verb_end(), which undoes what was made if it failed.
  */
 
-static int verb_end(struct ctr *c, bool ok, const char *what, struct err *e,
-		    struct nsrun_error *out)
-{
-	fd_close(&c->host.proc);
-	fd_close(&c->root);
-	fd_close(&c->sock);
-	fd_close(&c->start);
-	fd_close(&c->console);
-	fd_close(&c->notify);
-	fd_close(&c->tty);
-	fd_close(&c->pidfd);
-	fd_close(&c->state_dir);
-	fd_close(&c->state_root);
-	mem_free(&c->mem);
-	if (!ok) {
-		if (c->o->id)
-			wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
-		else
-			wrap(e, "cannot %s", what);
-		out->errnum = e->num;
-		text_to(out->text, sizeof out->text, "%s", e->text);
-	}
-	return ok ? 0 : -1;
-}
-
 static void verb_begin(struct ctr *c, const struct nsrun_options *o,
 		       struct nsrun_error *out)
 {
-	*c = (struct ctr){ .o = o, .state_root = -1, .state_dir = -1,
-			   .root = -1, .sock = -1, .peer = -1, .pidfd = -1,
-			   .tty = -1, .start = -1, .console = -1,
-			   .notify = -1,
-			   .host.proc = -1 };
+	memset(c, 0, sizeof *c);
+	memset(c->fds, -1, sizeof c->fds);
+	c->host.proc = -1;
+	c->o = o;
+	c->out = out;
 	out->errnum = 0;
 	out->text[0] = 0;
+}
+
+static void verb_close(struct ctr *c)
+{
+	size_t i;
+
+	fd_close(&c->host.proc);
+	for (i = 0; i < COUNT(c->fds); i++)
+		fd_close(&c->fds[i]);
+}
+
+static int verb_end(struct ctr *c, bool ok, const char *what)
+{
+	struct err *e = &c->err;
+
+	verb_close(c);
+	mem_free(&c->mem);
+	if (ok)
+		return 0;
+	if (c->o->id)
+		wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
+	else
+		wrap(e, "cannot %s", what);
+	c->out->errnum = e->num;
+	text_to(c->out->text, sizeof c->out->text, "%s", e->text);
+	return -1;
 }
 
 /* The host's procfs, proved to be one; or our own, seen by nobody else. */
@@ -13027,7 +12997,7 @@ static bool notify_open(struct ctr *c, struct err *e)
 	if (c->notify < 0 ||
 	    !text_to(path, sizeof path, "%s/notify/notify.sock", c->dir) ||
 	    !io_socket(c->notify, path, true) ||
-	    fchmodat(c->state_dir, "notify/notify.sock", 0777, 0) < 0)
+	    sys_fchmodat(c->state_dir, "notify/notify.sock", 0777) < 0)
 		return sysfail(e, "make the notify socket");
 	return true;
 }
@@ -13184,9 +13154,8 @@ static void verb_undo(struct ctr *c)
 /* Nothing of the container that the state speaks of lives any more. */
 static bool verb_is_stale(const struct ctr *c, const struct state *s)
 {
-	if (state_alive(c->host.proc, s->pid, s->start))
-		return false;
-	if (state_alive(c->host.proc, s->runner, s->runner_start))
+	if (state_has_init(s, c->host.proc) ||
+	    state_has_runner(s, c->host.proc))
 		return false;
 	return !s->status || str_eq(s->status, "creating") ||
 	       (s->runner.set && s->runner.v);
@@ -13195,12 +13164,14 @@ static bool verb_is_stale(const struct ctr *c, const struct state *s)
 /* Undoes what a dead nsrun left in the directory open at dir, by its state. */
 static void verb_reclaim(const struct ctr *c, int dir, const struct state *s)
 {
-	struct ctr dead = { .o = c->o, .state_root = c->state_root,
-			    .state_dir = dir, .host = c->host, .sock = -1,
-			    .peer = -1, .tty = -1, .pidfd = -1,
-			    .made = MADE_STATE };
 	struct err ignored;
+	struct ctr dead;
 
+	verb_begin(&dead, c->o, c->out);
+	dead.state_root = c->state_root;
+	dead.state_dir = dir;
+	dead.host = c->host;
+	dead.made = MADE_STATE;
 	if (s) {
 		dead.state = *s;
 		dead.made |= MADE_CGROUP | MADE_POSTSTOP;
@@ -13228,8 +13199,8 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 	 * foreground dies with its nsrun, but not at once */
 	s = state_load(dir, "state.json", &c->mem, c->o, e);
 	for (tries = 0; s && s->runner.v && tries < 100 &&
-	     !state_alive(c->host.proc, s->runner, s->runner_start) &&
-	     state_alive(c->host.proc, s->pid, s->start); tries++)
+	     !state_has_runner(s, c->host.proc) &&
+	     state_has_init(s, c->host.proc); tries++)
 		poll(NULL, 0, 10);
 	if (flock(dir, s && verb_is_stale(c, s) && s->runner.v ?
 		  LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
@@ -13518,26 +13489,24 @@ static int verb_attend(struct ctr *c)
 
 int nsrun_create(const struct nsrun_options *o, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
 	c.mode = MODE_CREATE;
-	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
-	     verb_create(&c, &e) && verb_save(&c, "created", &e) &&
-	     sync_go(c.sock, &e);
+	ok = verb_check_fds(o, &c.err) && state_check_id(o->id, &c.err) &&
+	     verb_create(&c, &c.err) && verb_save(&c, "created", &c.err) &&
+	     sync_go(c.sock, &c.err);
 	verb_close_joined(&c);
 	if (ok)
 		c.made = 0;
 	verb_undo(&c);
-	return verb_end(&c, ok, "create", &e, out);
+	return verb_end(&c, ok, "create");
 }
 
 int nsrun_run(const struct nsrun_options *o, int *status,
 	      struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
@@ -13545,12 +13514,12 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	c.mode = o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
 	/* in the foreground init dies with us, so it need not be known before
 	 * it runs */
-	ok = verb_check_fds(o, &e) && state_check_id(o->id, &e) &&
-	     verb_create(&c, &e) &&
-	     (c.mode == MODE_RUN || verb_save(&c, "running", &e)) &&
-	     spawn_start(&c, &e) &&
-	     (c.mode != MODE_RUN || verb_save(&c, "running", &e)) &&
-	     verb_poststart(&c, &e);
+	ok = verb_check_fds(o, &c.err) && state_check_id(o->id, &c.err) &&
+	     verb_create(&c, &c.err) &&
+	     (c.mode == MODE_RUN || verb_save(&c, "running", &c.err)) &&
+	     spawn_start(&c, &c.err) &&
+	     (c.mode != MODE_RUN || verb_save(&c, "running", &c.err)) &&
+	     verb_poststart(&c, &c.err);
 	verb_close_joined(&c);
 	if (ok)
 		notify_serve(&c);
@@ -13564,7 +13533,7 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 			c.made = 0;
 	}
 	verb_undo(&c);
-	return verb_end(&c, ok, "run", &e, out);
+	return verb_end(&c, ok, "run");
 }
 
 static bool verb_is_not(struct err *e)
@@ -13622,10 +13591,10 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 /* A hold on init that no reuse of its pid can deceive. */
 static bool verb_hold_init(struct ctr *c, struct err *e)
 {
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container not running");
 	c->pidfd = sys_pidfd_open(c->pid);
-	return state_alive(c->host.proc, c->state.pid, c->state.start) ||
+	return state_has_init(&c->state, c->host.proc) ||
 	       fail(e, "container not running");
 }
 
@@ -13689,7 +13658,7 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 	if (s->freezer)		/* what is frozen does not die, on v1 */
 		verb_put_freezer(c, false);
 	p.fd = c->pidfd;
-	for (tries = 0; state_alive(c->host.proc, s->pid, s->start); tries++) {
+	for (tries = 0; state_has_init(s, c->host.proc); tries++) {
 		if (tries == 1000)
 			return fail(e, "process %d does not end", c->pid);
 		poll(&p, c->pidfd >= 0, 10);
@@ -13710,7 +13679,7 @@ static bool verb_knock(struct ctr *c, struct err *e)
 	if (!io_socket(c->sock, path, false)) {
 		if (errno != ECONNREFUSED && errno != ENOENT)
 			return sysfail(e, "connect to %s", path);
-		return state_alive(c->host.proc, c->state.pid, c->state.start) ?
+		return state_has_init(&c->state, c->host.proc) ?
 		       fail(e, "cannot start an already running container") :
 		       fail(e, "cannot start a container that has stopped");
 	}
@@ -13722,6 +13691,7 @@ static bool verb_knock(struct ctr *c, struct err *e)
 static bool verb_start(struct ctr *c, struct err *e)
 {
 	const char *status;
+	struct stat st;
 
 	if (!verb_find_locked(c, e))
 		return false;
@@ -13735,7 +13705,7 @@ static bool verb_start(struct ctr *c, struct err *e)
 	c->state.status = "running";
 	return verb_hold_init(c, e) && verb_load_kept(c, e) &&
 	       verb_knock(c, e) &&
-	       (faccessat(c->state_dir, "notify", F_OK, 0) < 0 ||
+	       (fstatat(c->state_dir, "notify", &st, 0) < 0 ||
 		notify_open(c, e)) &&
 	       state_save(c->state_dir, &c->state, e) &&
 	       spawn_start(c, e) &&
@@ -13744,16 +13714,15 @@ static bool verb_start(struct ctr *c, struct err *e)
 
 int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
 	c.mode = MODE_CREATE;
-	ok = verb_start(&c, &e);
+	ok = verb_start(&c, &c.err);
 	if (ok)
 		notify_serve(&c);
-	return verb_end(&c, ok, "start", &e, out);
+	return verb_end(&c, ok, "start");
 }
 
 /* Without a pid namespace of its own, the rest does not die with init. */
@@ -13794,13 +13763,10 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 {
 	const char *freezer = c->state.freezer;
 	bool hold = freezer && !state_is_paused(&c->state), ok;
-	char path[PATH_MAX];
 	size_t i;
 
 	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
-		if (text_to(path, sizeof path, "%s/cgroup.kill",
-			    c->state.cgroups.v[i].path) &&
-		    io_put(AT_FDCWD, path, "1"))
+		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
 			return true;
 	if (hold && verb_put_freezer(c, true))
 		verb_await_freezer(c, true, 1000);
@@ -13836,13 +13802,12 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 int nsrun_kill(const struct nsrun_options *o, int sig, int all,
 	       struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_kill(&c, sig, all, &e);
-	return verb_end(&c, ok, "kill", &e, out);
+	ok = verb_kill(&c, sig, all, &c.err);
+	return verb_end(&c, ok, "kill");
 }
 
 static bool verb_freeze(struct ctr *c, bool want, struct err *e)
@@ -13868,42 +13833,40 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		    c->state.freezer);
 }
 
-int nsrun_pause(const struct nsrun_options *o, struct nsrun_error *out)
+static int verb_freeze_end(const struct nsrun_options *o, bool want,
+			   const char *what, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_freeze(&c, true, &e);
-	return verb_end(&c, ok, "pause", &e, out);
+	ok = verb_freeze(&c, want, &c.err);
+	return verb_end(&c, ok, what);
+}
+
+int nsrun_pause(const struct nsrun_options *o, struct nsrun_error *out)
+{
+	return verb_freeze_end(o, true, "pause", out);
 }
 
 int nsrun_resume(const struct nsrun_options *o, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
-	struct ctr c;
-	bool ok;
-
-	verb_begin(&c, o, out);
-	ok = verb_freeze(&c, false, &e);
-	return verb_end(&c, ok, "resume", &e, out);
+	return verb_freeze_end(o, false, "resume", out);
 }
 
 int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 	     void *data, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find(&c, &e);
+	ok = verb_find(&c, &c.err);
 	if (ok && c.state.cgroups.n)
-		ok = verb_each(&c, each, data, &e);
-	else if (ok && verb_hold_init(&c, &e))	/* all that is known of it */
+		ok = verb_each(&c, each, data, &c.err);
+	else if (ok && verb_hold_init(&c, &c.err))	/* all that is known */
 		each(data, c.pid);
-	return verb_end(&c, ok, "list the processes of", &e, out);
+	return verb_end(&c, ok, "list the processes of");
 }
 
 /* What `update` may change of linux. Device rules are never touched. */
@@ -13913,11 +13876,6 @@ static const struct field update_fields[] = {
 	F_SUB(spec_linux, T_PTR, "intelRdt", rdt, spec_rdt, rdt_fields),
 	F_END
 };
-
-static void update_fill(struct json_out *o, const void *what)
-{
-	spec_put_fields(o, update_fields, what);
-}
 
 /* An object of the form of update_fields into the container's spec. */
 static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
@@ -14045,7 +14003,7 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 
 	if (!verb_find_locked(c, e))
 		return false;
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container not running");
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
@@ -14056,7 +14014,7 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 		return false;
 	if (cg_limit(new, c->o, e) &&
 	    (!c->plan.rdt.group || rdt_limit(&c->plan.rdt, e)) &&
-	    state_write(c->state_dir, "update.json", update_fill,
+	    state_write(c->state_dir, "update.json", update_fields,
 			&c->spec->linux, e))
 		return true;
 	cg_limit(&old, &quiet, &ignored);
@@ -14066,13 +14024,12 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
 		 struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_update(&c, u, &e);
-	return verb_end(&c, ok, "update", &e, out);
+	ok = verb_update(&c, u, &c.err);
+	return verb_end(&c, ok, "update");
 }
 
 /* Finds a container that is not stopped, its groups and its resctrl group. */
@@ -14080,7 +14037,7 @@ static bool verb_find_groups(struct ctr *c, struct err *e)
 {
 	if (!verb_find(c, e))
 		return false;
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container with id %s is not running", c->o->id);
 	if (!host_gather(&c->host, true, &c->mem, e) || !verb_load_kept(c, e) ||
 	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
@@ -14117,13 +14074,12 @@ static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 
 int nsrun_stats(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find_groups(&c, &e) && event_put(&c, fd, false, &e);
-	return verb_end(&c, ok, "tell the statistics of", &e, out);
+	ok = verb_find_groups(&c, &c.err) && event_put(&c, fd, false, &c.err);
+	return verb_end(&c, ok, "tell the statistics of");
 }
 
 static long long now_ms(void)
@@ -14158,8 +14114,8 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
 			return sysfail(e, "wait for an event");
 		told = p[0].revents && read(oom, drain, sizeof drain) > 0;
-		ended = p[1].revents || !state_alive(c->host.proc,
-					c->state.pid, c->state.start);
+		ended = p[1].revents ||
+			!state_has_init(&c->state, c->host.proc);
 		if ((told || (ended && oom >= 0)) &&
 		    cg_had_oom(&c->plan.cg, &c->host.cg, told, &seen) &&
 		    !event_put(c, fd, true, e))
@@ -14177,15 +14133,15 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 int nsrun_events(const struct nsrun_options *o, int fd, int interval,
 		 struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = (interval > 0 || fail(&e, "duration interval must be greater than "
-				   "0")) &&
-	     verb_find_groups(&c, &e) && verb_watch(&c, fd, interval, &e);
-	return verb_end(&c, ok, "tell the events of", &e, out);
+	ok = (interval > 0 ||
+	      fail(&c.err, "duration interval must be greater than 0")) &&
+	     verb_find_groups(&c, &c.err) &&
+	     verb_watch(&c, fd, interval, &c.err);
+	return verb_end(&c, ok, "tell the events of");
 }
 
 static bool verb_delete(struct ctr *c, bool force, struct err *e)
@@ -14196,10 +14152,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	/* it may be held by a start that waits for what is to be ended */
 	if (force && (!verb_find(c, e) || !verb_end_init(c, e)))
 		return false;
-	fd_close(&c->pidfd);
-	fd_close(&c->host.proc);
-	fd_close(&c->state_root);
-	fd_close(&c->state_dir);
+	verb_close(c);
 	if (!verb_find_locked(c, e))
 		return false;
 	status = state_status(&c->state, c->host.proc);
@@ -14219,13 +14172,12 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 int nsrun_delete(const struct nsrun_options *o, int force,
 		 struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_delete(&c, force, &e) || (force && e.num == ENOENT);
-	return verb_end(&c, ok, "delete", &e, out);
+	ok = verb_delete(&c, force, &c.err) || (force && c.err.num == ENOENT);
+	return verb_end(&c, ok, "delete");
 }
 
 static void verb_tell(const struct ctr *c, const struct state *s,
@@ -14234,17 +14186,11 @@ static void verb_tell(const struct ctr *c, const struct state *s,
 {
 	const char *status = state_status(s, c->host.proc);
 	struct stat st = { .st_uid = 0 };
-	struct nsrun_state n = {
-		.version = s->version ? s->version : "", .id = s->id,
-		.status = status, .bundle = s->bundle ? s->bundle : "",
-		.rootfs = s->rootfs ? s->rootfs : "",
-		.created = s->created ? s->created : "",
-		.pid = str_eq(status, "stopped") ? 0 : (int)s->pid.v,
-		.annotations = s->annotations.v,
-		.annotation_count = s->annotations.n,
-		.links = links, .link_count = link_count,
-	};
+	struct nsrun_state n = state_tell(s, status, str_eq(status, "stopped") ?
+					  0 : (int)s->pid.v);
 
+	n.links = links;
+	n.link_count = link_count;
 	fstatat(c->state_root, s->id, &st, AT_SYMLINK_NOFOLLOW);
 	n.owner = st.st_uid;
 	each(data, &n);
@@ -14254,18 +14200,17 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 		struct nsrun_error *out)
 {
 	struct nsrun_link links[NSRUN_LINKS_MAX];
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find(&c, &e);
+	ok = verb_find(&c, &c.err);
 	if (ok) {
 		c.state.id = o->id;
 		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,
 			  data);
 	}
-	return verb_end(&c, ok, "show the state of", &e, out);
+	return verb_end(&c, ok, "show the state of");
 }
 
 /* One entry of the state root; one that is being deleted is none. */
@@ -14292,35 +14237,30 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 	       struct nsrun_error *out)
 {
-	_Alignas(struct k_dirent) char buf[4096];
-	struct err e = { 0, "" };
+	struct k_dirent *d;
+	struct entries l;
 	char path[PATH_MAX];
+	struct err ignored;
 	struct ctr c;
-	long n = 0, off;
 	autofd dir = -1;
 	bool ok;
 
 	verb_begin(&c, o, out);
 	c.host.proc = host_proc();
-	ok = state_root(o, path, &e) && (mem_reserve(&c.mem, 1) ||
-					 no_memory(&e));
+	ok = state_root(o, path, &c.err) && (mem_reserve(&c.mem, 1) ||
+					 no_memory(&c.err));
 	dir = ok ? io_open(path, O_RDONLY | O_DIRECTORY) : -1;
 	c.state_root = dir;
 	if (ok && dir < 0 && errno != ENOENT)
-		ok = sysfail(&e, "open %s", path);
-	while (dir >= 0 && (n = sys_getdents(dir, buf, sizeof buf)) > 0)
-		for (off = 0; off < n; ) {
-			struct k_dirent *d = (struct k_dirent *)(buf + off);
-			struct err ignored;
-
-			off += d->len;
-			if (state_check_id(d->name, &ignored))
-				verb_list_one(&c, d->name, each, data);
-		}
-	if (n < 0)
-		ok = sysfail(&e, "read %s", path);
+		ok = sysfail(&c.err, "open %s", path);
+	io_list(&l, dir);
+	while (dir >= 0 && (d = io_entry(&l)))
+		if (state_check_id(d->name, &ignored))
+			verb_list_one(&c, d->name, each, data);
+	if (l.len < 0)
+		ok = sysfail(&c.err, "read %s", path);
 	c.state_root = -1;
-	return verb_end(&c, ok, "list containers", &e, out);
+	return verb_end(&c, ok, "list containers");
 }
 
 /* UID[:GID], and nothing else: a name or a sign must not become a 0. */
@@ -14497,7 +14437,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	    !ns_open(&p->ns, c->host.proc, e))
 		return false;
 	/* still the one whose namespaces we wanted? */
-	if (!state_alive(c->host.proc, c->state.pid, c->state.start))
+	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "cannot exec in a stopped container");
 	if (!ns_joins(&p->ns, CLONE_NEWUSER))
 		grant &= c->host.caps;
@@ -14537,25 +14477,23 @@ static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
 int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
 	       int *status, struct nsrun_error *out)
 {
-	struct err e = { 0, "" };
 	struct ctr c;
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_check_fds(o, &e) && verb_exec(&c, x, &e);
+	ok = verb_check_fds(o, &c.err) && verb_exec(&c, x, &c.err);
 	verb_close_joined(&c);
 	if (ok && c.mode == MODE_RUN)
 		*status = verb_attend(&c);
 	if (ok)
 		c.made = 0;
 	verb_undo(&c);
-	return verb_end(&c, ok, "exec in", &e, out);
+	return verb_end(&c, ok, "exec in");
 }
 
 int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 {
 	struct nsrun_options with_id = *o;
-	struct err e = { 0, "" };
 	char buf[4096];
 	struct text t = { buf, 0, sizeof buf, fd, false };
 	struct ctr c;
@@ -14564,14 +14502,14 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 	if (!o->id)
 		with_id.id = "ID";
 	verb_begin(&c, &with_id, out);
-	ok = verb_load(&c, false, &e);
+	ok = verb_load(&c, false, &c.err);
 	if (ok) {
 		plan_print(&t, &c.plan);
 		text_flush(&t);
-		ok = !t.bad || sysfail(&e, "write the plan");
+		ok = !t.bad || sysfail(&c.err, "write the plan");
 	}
 	with_id.id = NULL;	/* the bundle is meant */
-	return verb_end(&c, ok, "plan", &e, out);
+	return verb_end(&c, ok, "plan");
 }
 
 enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };
@@ -14667,7 +14605,6 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 	       struct nsrun_error *out)
 {
 	unsigned have = rootless ? SPEC_USER : SPEC_ROOT;
-	struct err e = { 0, "" };
 	char path[PATH_MAX], buf[4096];
 	struct text t = { buf, 0, sizeof buf, -1, false };
 	struct statfs fs;
@@ -14683,24 +14620,24 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 		have |= SPEC_V2;
 	ok = text_to(path, sizeof path, "%s/config.json",
 		     o->bundle ? o->bundle : ".") ||
-	     fail(&e, "the path is too long");
+	     fail(&c.err, "the path is too long");
 	if (ok)
 		t.fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL |
 			      O_CLOEXEC, 0666);
 	if (ok && t.fd < 0)
-		ok = errno == EEXIST ? fail(&e, "File config.json exists. "
-			"Remove it first") : sysfail(&e, "create %s", path);
+		ok = errno == EEXIST ? fail(&c.err, "File config.json exists. "
+			"Remove it first") : sysfail(&c.err, "create %s", path);
 	for (i = 0; ok && i < COUNT(spec_parts); i++)
 		if (!(spec_parts[i].when & ~have))
 			depth = spec_put(&t, spec_parts[i].text, depth);
 	text_put(&t, "\n", ok);
 	text_flush(&t);
 	if (ok && t.bad) {
-		ok = sysfail(&e, "write %s", path);
+		ok = sysfail(&c.err, "write %s", path);
 		unlink(path);
 	}
 	fd_close(&t.fd);
-	return verb_end(&c, ok, "write a config.json", &e, out);
+	return verb_end(&c, ok, "write a config.json");
 }
 
 /* A read-only clone of the mount of our program; needs 5.12 and root. */
@@ -14803,13 +14740,14 @@ struct cli {
 	struct watch	watch;
 	size_t		listed;
 	struct text	*out;
+	struct nsrun_error e;
 };
 
 struct command {
 	const char	*name, *args, *help;
 	short		least, most;	/* arguments; most -1: any number */
 	unsigned	where;		/* its options */
-	int		(*run)(struct cli *);
+	int		(*run)(struct cli *);	/* its status; -1: see e */
 };
 
 enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
@@ -15065,27 +15003,24 @@ static int cli_flush(struct cli *c, struct text *t)
 /* Before a process is made: the program file is protected, and signals are
  * read. SIGTERM and such mean to give up while it is being made. Not 0 after
  * an error was told. */
-static int cli_prepare(struct cli *c, struct watch *stop)
+static int cli_prepare(struct cli *c)
 {
-	struct nsrun_error e;
 	sigset_t set;
 
-	if (nsrun_protect(c->argv, &e) < 0)
-		return cli_cannot(c, "protect the program file: %s", e.text);
+	if (nsrun_protect(c->argv, &c->e) < 0)
+		return cli_cannot(c, "protect the program file: %s", c->e.text);
 	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
-	stop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->o.cancel_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	memset(&set, 0xff, sizeof set);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (stop->signals < 0 || c->watch.signals < 0)
+	if (c->o.cancel_fd < 0 || c->watch.signals < 0)
 		return cli_cannot(c, "this kernel has no signalfd");
-	c->o.id = c->args[0];
-	c->o.cancel_fd = stop->signals;
 	c->o.console = cli_console;
 	c->o.attend = cli_attend;
 	c->watch.tty = -1;
@@ -15094,80 +15029,42 @@ static int cli_prepare(struct cli *c, struct watch *stop)
 		      (c->best_effort ? NSRUN_BEST_EFFORT : 0) |
 		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
 		      (c->detach ? NSRUN_DETACH : 0);
-	return 0;
-}
-
-/* The terminal back to what it was; who was told to give up dies of it. */
-static int cli_finish(struct cli *c, struct watch *stop, bool failed,
-		      int otherwise, const struct nsrun_error *e)
-{
-	int sig;
-
-	watch_restore(&c->watch);
-	if (!failed)
-		return c->detach ? 0 : otherwise;
-	sig = watch_signal(stop);
-	cli_fail(c, e->text);
-	return sig ? 128 + sig : c->cmd->where == OF_EXEC ? 255 : 1;
-}
-
-static int cli_create(struct cli *c)
-{
-	struct watch stop = { .signals = -1 };
-	struct nsrun_error e;
-	int failed;
-
-	failed = cli_prepare(c, &stop);
-	if (failed)
-		return failed;
-	return cli_finish(c, &stop, nsrun_create(&c->o, &e) < 0, 0, &e);
-}
-
-static int cli_run(struct cli *c)
-{
-	struct watch stop = { .signals = -1 };
-	struct nsrun_error e;
-	int status = 0, failed;
-
-	failed = cli_prepare(c, &stop);
-	if (failed)
-		return failed;
-	failed = nsrun_run(&c->o, &status, &e);
-	return cli_finish(c, &stop, failed < 0, status, &e);
-}
-
-static int cli_exec(struct cli *c)
-{
-	struct watch stop = { .signals = -1 };
-	struct nsrun_error e;
-	int status = 0, failed;
-
-	failed = cli_prepare(c, &stop);
-	if (failed)
-		return failed;
 	c->x.argv = c->args + 1;
 	c->x.flags = (c->tty ? NSRUN_EXEC_TTY : 0) |
 		     (c->no_new_privs ? NSRUN_EXEC_NO_NEW_PRIVS : 0) |
 		     (c->ignore_paused ? NSRUN_EXEC_IGNORE_PAUSED : 0);
-	failed = nsrun_exec(&c->o, &c->x, &status, &e);
-	return cli_finish(c, &stop, failed < 0, status, &e);
+	return 0;
+}
+
+/* create, run and exec. The terminal goes back to what it was; who was told to
+ * give up dies of it. */
+static int cli_make(struct cli *c)
+{
+	unsigned what = c->cmd->where;
+	int status = cli_prepare(c), failed, sig;
+
+	if (status)
+		return status;
+	failed = what == OF_CREATE ? nsrun_create(&c->o, &c->e) :
+		 what == OF_RUN ? nsrun_run(&c->o, &status, &c->e) :
+		 nsrun_exec(&c->o, &c->x, &status, &c->e);
+	watch_restore(&c->watch);
+	if (!failed)
+		return c->detach ? 0 : status;
+	sig = watch_signal(c->o.cancel_fd);
+	cli_fail(c, c->e.text);
+	return sig ? 128 + sig : what == OF_EXEC ? 255 : 1;
 }
 
 static int cli_start(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
 	c->o.notify_socket = getenv("NOTIFY_SOCKET");
-	return nsrun_start(&c->o, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_start(&c->o, &c->e);
 }
 
 static int cli_delete(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
-	return nsrun_delete(&c->o, c->force, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_delete(&c->o, c->force, &c->e);
 }
 
 /* 9, KILL, SIGKILL, sigkill, RTMIN+3, 0 to see whether it lives; -1: none. */
@@ -15199,33 +15096,16 @@ static int cli_kill(struct cli *c)
 {
 	const char *name = c->nargs > 1 ? c->args[1] : "TERM";
 	int sig = cli_signal(name);
-	struct nsrun_error e;
 
 	if (sig < 0)
 		return cli_failf(c, "unknown signal \"%s\"", name);
-	c->o.id = c->args[0];
-	return nsrun_kill(&c->o, sig, c->all, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_kill(&c->o, sig, c->all, &c->e);
 }
 
 static void cli_put_state(struct json_out *o, const struct nsrun_state *s)
 {
-	size_t i;
-
 	json_put_open(o, NULL, '{');
-	json_put_str(o, "ociVersion", s->version);
-	json_put_str(o, "id", s->id);
-	json_put_num(o, "pid", s->pid);
-	json_put_str(o, "status", s->status);
-	json_put_str(o, "bundle", s->bundle);
-	json_put_str(o, "rootfs", s->rootfs);
-	json_put_str(o, "created", s->created);
-	if (s->annotation_count) {
-		json_put_open(o, "annotations", '{');
-		for (i = 0; i < s->annotation_count; i++)
-			json_put_str(o, s->annotations[i].key,
-				     s->annotations[i].value);
-		json_put_close(o, '}');
-	}
+	state_put(o, s);
 	json_put_str(o, "owner", s->owner ? "" : "root");
 	if (s->link_count)
 		net_put_links(o, "networks", s->links, s->link_count);
@@ -15243,11 +15123,9 @@ static int cli_state(struct cli *c)
 {
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct nsrun_error e;
 
-	c->o.id = c->args[0];
-	if (nsrun_state(&c->o, cli_each_state, &t, &e))
-		return cli_fail(c, e.text);
+	if (nsrun_state(&c->o, cli_each_state, &t, &c->e))
+		return -1;
 	text_put(&t, "\n", 1);
 	return cli_flush(c, &t);
 }
@@ -15297,18 +15175,12 @@ static bool cli_is_json(struct cli *c, bool *json)
 
 static int cli_pause(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
-	return nsrun_pause(&c->o, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_pause(&c->o, &c->e);
 }
 
 static int cli_resume(struct cli *c)
 {
-	struct nsrun_error e;
-
-	c->o.id = c->args[0];
-	return nsrun_resume(&c->o, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_resume(&c->o, &c->e);
 }
 
 static void cli_each_pid(void *data, int pid)
@@ -15337,16 +15209,14 @@ static int cli_ps(struct cli *c)
 {
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct nsrun_error e;
 	bool json;
 
 	if (!cli_is_json(c, &json))
 		return 1;
 	c->out = &t;
-	c->o.id = c->args[0];
 	text_add(&t, json ? "[" : "PID         COMMAND\n");
-	if (nsrun_ps(&c->o, cli_each_pid, c, &e))
-		return cli_fail(c, e.text);
+	if (nsrun_ps(&c->o, cli_each_pid, c, &c->e))
+		return -1;
 	text_add(&t, json ? "]\n" : "");
 	return cli_flush(c, &t);
 }
@@ -15355,7 +15225,6 @@ static int cli_list(struct cli *c)
 {
 	char buf[4096];
 	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct nsrun_error e;
 	bool json;
 
 	if (!cli_is_json(c, &json))
@@ -15365,8 +15234,8 @@ static int cli_list(struct cli *c)
 		text_add(&t, json ? "[" : "ID              PID         STATUS  "
 			 "    BUNDLE                  CREATED              "
 			 "          OWNER\n");
-	if (nsrun_list(&c->o, cli_each_listed, c, &e))
-		return cli_fail(c, e.text);
+	if (nsrun_list(&c->o, cli_each_listed, c, &c->e))
+		return -1;
 	text_add(&t, json && !c->quiet ? "]\n" : "");
 	return cli_flush(c, &t);
 }
@@ -15374,8 +15243,8 @@ static int cli_list(struct cli *c)
 /* features.md: what nsrun knows, whatever this kernel can do. */
 static int cli_features(struct cli *c)
 {
-	static const char *const ns[] = { "cgroup", "ipc", "mount", "network",
-		"pid", "time", "user", "uts" };
+	static const char namespaces[] = "cgroup\0ipc\0mount\0network\0pid\0"
+		"time\0user\0uts\0";
 	char buf[1024];
 	struct text t = { buf, 0, sizeof buf, 1, false };
 	struct json_out o = { &t, 0, true, false };
@@ -15394,7 +15263,7 @@ static int cli_features(struct cli *c)
 	for (i = 0; i < COUNT(words); i++) {
 		json_put_str(&o, NULL, words[i].name);
 		text_to(word, sizeof word, "r%s", words[i].name);
-		if (words[i].act == W_ATTR && !word_find(word))
+		if (words[i].act <= W_ATIME && !word_find(word))
 			json_put_str(&o, NULL, word);
 	}
 	for (i = 0; i < COUNT(propagation_names); i++)
@@ -15402,11 +15271,11 @@ static int cli_features(struct cli *c)
 	json_put_close(&o, ']');
 	json_put_open(&o, "linux", '{');
 	json_put_open(&o, "namespaces", '[');
-	for (i = 0; i < COUNT(ns); i++)
-		json_put_str(&o, NULL, ns[i]);
+	for (name = namespaces; *name; name = str_next(name))
+		json_put_str(&o, NULL, name);
 	json_put_close(&o, ']');
 	json_put_open(&o, "capabilities", '[');
-	for (name = cap_names; *name; name += strlen(name) + 1) {
+	for (name = cap_names; *name; name = str_next(name)) {
 		text_to(word, sizeof word, "CAP_%s", name);
 		json_put_str(&o, NULL, word);
 	}
@@ -15450,12 +15319,10 @@ static int cli_update(struct cli *c)
 {
 	struct nsrun_pair set[COUNT(update_keys)];
 	struct nsrun_update u = { .set = set };
-	struct nsrun_error e;
 	struct err why = { 0, "" };
 	autofd fd = -1;
 	size_t i, len;
 
-	c->o.id = c->args[0];
 	for (i = 0; i < COUNT(update_keys); i++)
 		if (c->set[i])
 			set[u.count++] = (struct nsrun_pair){ update_keys[i],
@@ -15468,7 +15335,7 @@ static int cli_update(struct cli *c)
 		if (!u.resources)
 			return cli_cannot(c, "--resources: %s", why.text);
 	}
-	return nsrun_update(&c->o, &u, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_update(&c->o, &u, &c->e);
 }
 
 /* 5s, 100ms, 1m30s in milliseconds; -1: none such. */
@@ -15500,40 +15367,34 @@ static int cli_duration(const char *s)
 static int cli_events(struct cli *c)
 {
 	int interval = c->interval ? cli_duration(c->interval) : 5000;
-	struct nsrun_error e;
 
-	c->o.id = c->args[0];
 	if (interval < 0)
 		return cli_failf(c, "--interval is a time such as 5s or 100ms, "
 				 "not %s", c->interval);
-	return (c->stats ? nsrun_stats(&c->o, 1, &e) :
-		nsrun_events(&c->o, 1, interval, &e)) ? cli_fail(c, e.text) : 0;
+	return c->stats ? nsrun_stats(&c->o, 1, &c->e) :
+	       nsrun_events(&c->o, 1, interval, &c->e);
 }
 
 static int cli_plan(struct cli *c)
 {
-	struct nsrun_error e;
-
 	if (c->nargs)
 		c->o.bundle = c->args[0];
-	return nsrun_plan(&c->o, 1, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_plan(&c->o, 1, &c->e);
 }
 
 static int cli_spec(struct cli *c)
 {
-	struct nsrun_error e;
-
-	return nsrun_spec(&c->o, c->rootless, &e) ? cli_fail(c, e.text) : 0;
+	return nsrun_spec(&c->o, c->rootless, &c->e);
 }
 
 static const struct command commands[] = {
-	{ "run", "ID", "run a container", 1, 1, OF_RUN, cli_run },
+	{ "run", "ID", "run a container", 1, 1, OF_RUN, cli_make },
 	{ "create", "ID", "make a container, but do not start its program",
-	  1, 1, OF_CREATE, cli_create },
+	  1, 1, OF_CREATE, cli_make },
 	{ "start", "ID", "start the program of a created container", 1, 1,
 	  OF_PLAIN, cli_start },
 	{ "exec", "ID COMMAND [ARGUMENT...]",
-	  "run one more program in a container", 1, -1, OF_EXEC, cli_exec },
+	  "run one more program in a container", 1, -1, OF_EXEC, cli_make },
 	{ "kill", "ID [SIGNAL]", "send a signal, TERM if none is named", 1, 2,
 	  OF_KILL, cli_kill },
 	{ "delete", "ID", "remove a stopped container", 1, 1, OF_DELETE,
@@ -15655,11 +15516,8 @@ static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 }
 
 /* As Go's flags have them, and so runc's callers. */
-static const struct name cli_bools[] = {
-	{ "true", 1 },	{ "TRUE", 1 },	{ "True", 1 },	{ "t", 1 },
-	{ "T", 1 },	{ "1", 1 },	{ "false", 0 },	{ "FALSE", 0 },
-	{ "False", 0 },	{ "f", 0 },	{ "F", 0 },	{ "0", 0 },
-};
+static const char cli_yes[] = "1\0t\0T\0true\0True\0TRUE\0";
+static const char cli_no[] = "0\0f\0F\0false\0False\0FALSE\0";
 
 /* Options from argv[*at] on, up to the first word that is none. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
@@ -15681,15 +15539,14 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 			return false;
 		}
 		if (!o->arg) {
-			const struct name *n = !value ? &cli_bools[0] :
-				name_find(cli_bools, COUNT(cli_bools), value);
+			bool yes = !value || str_among(cli_yes, value);
 
-			if (!n) {
+			if (!yes && !str_among(cli_no, value)) {
 				cli_failf(c, "--%s is true or false, not %s",
 					  o->name, value);
 				return false;
 			}
-			*(bool *)((char *)c + o->off) = n->value;
+			*(bool *)((char *)c + o->off) = yes;
 			continue;
 		}
 		if (!value && *at + 1 < argc)
@@ -15758,7 +15615,7 @@ static void cli_own_process(void)
 
 	for (fd = 0; fd < 3; fd++)
 		while (sys_fcntl(fd, F_GETFD, 0) < 0 && errno == EBADF)
-			if (open("/dev/null", O_RDWR) < 0 &&
+			if (openat(AT_FDCWD, "/dev/null", O_RDWR) < 0 &&
 			    syscall(SYS_memfd_create, "null", 0) < 0)
 				return;		/* verb_check_fds() refuses */
 	sys_default_signal(SIGCHLD);
@@ -15812,7 +15669,11 @@ int nsrun_main(int argc, char **argv)
 		return cli_failf(&c, "%s takes %s, see nsrun %s --help",
 				 c.cmd->name, *c.cmd->args ? c.cmd->args :
 				 "no argument", c.cmd->name);
+	if (c.cmd->least)
+		c.o.id = c.args[0];
 	status = c.cmd->run(&c);
+	if (status < 0)
+		status = cli_fail(&c, c.e.text);
 	mem_free(&c.mem);
 	return status;
 }

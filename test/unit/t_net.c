@@ -48,12 +48,14 @@ static void t_build(void)
 
 	it("closes a nest with the length of all that is in it");
 	nl_init(&m, 16, 0, &body, sizeof body);
-	outer = nl_open(&m, 18);
+	outer = m.len;
+	nl_open(&m, 18);
 	nl_str(&m, 1, "veth");
-	inner = nl_open(&m, 2 | 0x8000);
+	inner = m.len;
+	nl_open(&m, 2 | 0x8000);
 	nl_u32(&m, 1, 1);
-	nl_close(&m, inner);
-	nl_close(&m, outer);
+	nl_close(&m);
+	nl_close(&m);
 	want(u16(outer) == 4 + 12 + 4 + 8 && u16(outer + 2) == 18, "outer %u",
 	     u16(outer));
 	want(u16(inner) == 12 && u16(inner + 2) == 0x8002, "inner %u",
