@@ -303,8 +303,9 @@ static void t_processes(void)
 static const char *take(int proc, const char *state, bool locked)
 {
 	static struct err e;
+	struct nsrun_error out;
 	struct ctr c = { .o = &o, .state_root = top_fd, .state_dir = -1,
-			 .host.proc = proc };
+			 .host.proc = proc, .out = &out };
 	bool again = false;
 	struct stat st;
 	int dir;
