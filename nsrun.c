@@ -7447,29 +7447,50 @@ static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 	return true;
 }
 
+/* The addresses of a network: where its texts stand, and what they become. */
+static const struct {
+	const char	*key;
+	unsigned short	text, to;	/* offsets in spec and plan */
+	bool		v6, prefix;
+} net_keys[] = {
+#define ADDRESS(key, from, to, v6, prefix) \
+	{ key, OFF(spec_network_if, from[v6]), OFF(net_if, to[v6]), v6, prefix }
+	ADDRESS("address", address, addr, 0, true),
+	ADDRESS("ipv6_address", address, addr, 1, true),
+	ADDRESS("gateway", gateway, via, 0, false),
+	ADDRESS("ipv6_gateway", gateway, via, 1, false),
+	ADDRESS("host_address", host_address, host, 0, true),
+	ADDRESS("host_ipv6_address", host_address, host, 1, true),
+	ADDRESS("bridge_address", bridge_address, bridge, 0, true),
+	ADDRESS("bridge_ipv6_address", bridge_address, bridge, 1, true),
+#undef ADDRESS
+};
+
+static bool net_plan_addresses(struct net_if *f, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(net_keys); i++) {
+		const char *text = *(const char *const *)((const char *)f->s +
+							  net_keys[i].text);
+		struct net_addr *to = (void *)((char *)f + net_keys[i].to);
+
+		if (text && (!net_read(text, strlen(text), net_keys[i].prefix,
+				       to) ||
+			     (to->family == AF_INET6) != net_keys[i].v6))
+			return fail(e, "%s: \"%s\" is no IPv%c address%s",
+				    net_keys[i].key, text,
+				    net_keys[i].v6 ? '6' : '4',
+				    net_keys[i].prefix ?
+				    " with a prefix length" : "");
+	}
+	return true;
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			 struct err *e)
 {
 	const struct spec_network_if *s = f->s;
-	const struct {
-		const char *key, *text;
-		struct net_addr *to;
-		int family;
-		bool prefix;
-	} t[] = {
-		{ "address", s->address[0], &f->addr[0], AF_INET, true },
-		{ "ipv6_address", s->address[1], &f->addr[1], AF_INET6, true },
-		{ "gateway", s->gateway[0], &f->via[0], AF_INET, false },
-		{ "ipv6_gateway", s->gateway[1], &f->via[1], AF_INET6, false },
-		{ "host_address", s->host_address[0], &f->host[0], AF_INET,
-		  true },
-		{ "host_ipv6_address", s->host_address[1], &f->host[1],
-		  AF_INET6, true },
-		{ "bridge_address", s->bridge_address[0], &f->bridge[0],
-		  AF_INET, true },
-		{ "bridge_ipv6_address", s->bridge_address[1], &f->bridge[1],
-		  AF_INET6, true },
-	};
 	bool veth = s->type.v == NET_VETH;
 	const struct name *mode;
 	size_t i;
@@ -7498,14 +7519,8 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 	if (s->bridge && (s->host_address[0] || s->host_address[1]))
 		return fail(e, "host_address: the pair is on a bridge, see "
 			    "bridge_address");
-	for (i = 0; i < COUNT(t); i++)
-		if (t[i].text && (!net_read(t[i].text, strlen(t[i].text),
-					    t[i].prefix, t[i].to) ||
-				  t[i].to->family != t[i].family))
-			return fail(e, "%s: \"%s\" is no IPv%c address%s",
-				    t[i].key, t[i].text,
-				    t[i].family == AF_INET ? '4' : '6',
-				    t[i].prefix ? " with a prefix length" : "");
+	if (!net_plan_addresses(f, e))
+		return false;
 	for (i = 0; s->mac && i < 6; i++) {
 		bool whole = strlen(s->mac) == 17;
 		int v = whole ? num_hex(s->mac + 3 * i, 2) : -1;
