@@ -1097,6 +1097,8 @@ static bool sysfail(struct err *e, const char *f, ...)
 	return false;
 }
 
+/* More context in front. One that ends in a dot, "networks[2].", begins the key
+ * that the cause names. */
 __attribute__((format(printf, 2, 3)))
 static bool wrap(struct err *e, const char *f, ...)
 {
@@ -1108,7 +1110,7 @@ static bool wrap(struct err *e, const char *f, ...)
 	va_start(ap, f);
 	text_vadd(&t, f, ap);
 	va_end(ap);
-	text_add(&t, ": %s", cause);
+	text_add(&t, f[strlen(f) - 1] == '.' ? "%s" : ": %s", cause);
 	return false;
 }
 
@@ -3710,36 +3712,35 @@ static bool spec_has_ns(const struct spec *s, int type)
 	return false;
 }
 
-static bool spec_check_process(const struct spec_process *p, struct err *e)
+static bool spec_check_args(const struct spec_process *p, struct err *e)
 {
 	size_t i, k;
 
 	if (*p->cwd != '/')
-		return fail(e, "process.cwd: \"%s\" is not an absolute path",
-			    p->cwd);
+		return fail(e, "cwd: \"%s\" is not an absolute path", p->cwd);
 	if (!p->args.n)
-		return fail(e, "process.args: names no program");
+		return fail(e, "args: names no program");
 	if (!*p->args.v[0])
-		return fail(e, "process.args: exec: \"\": executable file not "
-			    "found in $PATH");
+		return fail(e, "args: exec: \"\": executable file not found in "
+			    "$PATH");
 	for (i = 0; i < p->env.n; i++) {
 		const char *eq = strchr(p->env.v[i], '=');
 
 		if (!eq || eq == p->env.v[i])
-			return fail(e, "process.env[%u]: \"%s\" is not "
-				    "NAME=value", (unsigned)i, p->env.v[i]);
+			return fail(e, "env[%u]: \"%s\" is not NAME=value",
+				    (unsigned)i, p->env.v[i]);
 	}
 	for (i = 0; i < p->rlimits.n; i++) {
 		const struct spec_rlimit *r = &p->rlimits.v[i];
 
 		if (r->soft > r->hard)
-			return fail(e, "process.rlimits[%u].soft: %llu is more "
-				    "than hard, %llu", (unsigned)i, r->soft,
+			return fail(e, "rlimits[%u].soft: %llu is more than "
+				    "hard, %llu", (unsigned)i, r->soft,
 				    r->hard);
 		for (k = 0; k < i; k++)
 			if (p->rlimits.v[k].type.v == r->type.v)
-				return fail(e, "process.rlimits[%u].type: %s "
-					    "stands there twice", (unsigned)i,
+				return fail(e, "rlimits[%u].type: %s stands "
+					    "there twice", (unsigned)i,
 					    name_of(rlimit_names,
 						    COUNT(rlimit_names),
 						    (int)r->type.v));
@@ -3755,15 +3756,22 @@ static bool spec_check_scheduler(const struct spec_scheduler *s, struct err *e)
 	bool deadline = s->policy.v == 6;
 
 	if (s->nice.set && s->nice.v && !nice)
-		return fail(e, "process.scheduler.nice: goes with SCHED_OTHER "
-			    "and SCHED_BATCH only");
+		return fail(e, "scheduler.nice: goes with SCHED_OTHER and "
+			    "SCHED_BATCH only");
 	if (s->priority.set && s->priority.v && !fixed)
-		return fail(e, "process.scheduler.priority: goes with "
-			    "SCHED_FIFO and SCHED_RR only");
+		return fail(e, "scheduler.priority: goes with SCHED_FIFO and "
+			    "SCHED_RR only");
 	if (!deadline && (s->runtime.v || s->deadline.v || s->period.v))
-		return fail(e, "process.scheduler.runtime: runtime, deadline "
-			    "and period go with SCHED_DEADLINE only");
+		return fail(e, "scheduler.runtime: runtime, deadline and "
+			    "period go with SCHED_DEADLINE only");
 	return true;
+}
+
+static bool spec_check_process(const struct spec_process *p, struct err *e)
+{
+	return (spec_check_args(p, e) &&
+		(!p->scheduler || spec_check_scheduler(p->scheduler, e))) ||
+	       wrap(e, "process.");
 }
 
 static bool spec_check_ns(const struct spec *s, struct err *e)
@@ -3824,19 +3832,14 @@ static bool spec_check_ns(const struct spec *s, struct err *e)
 	return true;
 }
 
-static bool spec_check_device(const struct spec_device *d, size_t i,
-			      struct err *e)
+static bool spec_check_device(const struct spec_device *d, struct err *e)
 {
 	if (*d->path != '/')
-		return fail(e, "linux.devices[%u].path: \"%s\" is not an "
-			    "absolute path", (unsigned)i, d->path);
+		return fail(e, "path: \"%s\" is not an absolute path", d->path);
 	if (d->type.v == 0)
-		return fail(e, "linux.devices[%u].type: \"a\" is no node",
-			    (unsigned)i);
-	if (d->type.v != S_IFIFO && (!d->major.set || !d->minor.set))
-		return fail(e, "linux.devices[%u].%s: is missing", (unsigned)i,
-			    d->major.set ? "minor" : "major");
-	return true;
+		return fail(e, "type: \"a\" is no node");
+	return d->type.v == S_IFIFO || (d->major.set && d->minor.set) ||
+	       fail(e, "%s: is missing", d->major.set ? "minor" : "major");
 }
 
 /* The range of a weight that is asked for: 0 asks for none. */
@@ -3853,8 +3856,7 @@ static bool spec_check_blkio(const struct spec_blkio *b, struct err *e)
 	for (i = 0; i < b->weights.n; i++)
 		ok = ok && spec_is_weight(&b->weights.v[i].weight) &&
 		     spec_is_weight(&b->weights.v[i].leaf_weight);
-	return ok || fail(e, "linux.resources.blockIO: a weight is from 10 to "
-			  "1000");
+	return ok || fail(e, "blockIO: a weight is from 10 to 1000");
 }
 
 /* What becomes a part of a file's name, or a word of its line. */
@@ -3868,57 +3870,58 @@ static bool spec_check_words(const struct spec_resources *r, struct err *e)
 
 		if (!n || *s == '0' || !s[n] || !strchr("KMG", s[n]) ||
 		    !str_eq(s + n + 1, "B"))
-			return fail(e, "linux.resources.hugepageLimits[%u]."
-				    "pageSize: \"%s\" is no size such as 2MB",
-				    (unsigned)i, s);
+			return fail(e, "hugepageLimits[%u].pageSize: \"%s\" is "
+				    "no size such as 2MB", (unsigned)i, s);
 	}
 	for (i = 0; i < r->network.priorities.n; i++)
 		if (strpbrk(r->network.priorities.v[i].name, " \t\n"))
-			return fail(e, "linux.resources.network.priorities[%u]."
-				    "name: is no name of an interface",
-				    (unsigned)i);
+			return fail(e, "network.priorities[%u].name: is no "
+				    "name of an interface", (unsigned)i);
 	for (i = 0; i < r->rdma.n; i++)
 		if (!*r->rdma.v[i].device ||
 		    strpbrk(r->rdma.v[i].device, " \t\n"))
-			return fail(e, "linux.resources.rdma.%s: is no name of "
-				    "a device", r->rdma.v[i].device);
+			return fail(e, "rdma.%s: is no name of a device",
+				    r->rdma.v[i].device);
 	return true;
 }
 
-static bool spec_check_resources(const struct spec_resources *r, struct err *e)
+static bool spec_check_members(const struct spec_resources *r, struct err *e)
 {
 	const struct spec_memory *m = &r->memory;
 	size_t i;
 
 	if (m->swap.set && m->swap.v > 0) {
 		if (!m->limit.set || m->limit.v <= 0)
-			return fail(e, "linux.resources.memory.swap: is memory "
-				    "and swap together, and needs "
-				    "memory.limit");
+			return fail(e, "memory.swap: is memory and swap "
+				    "together, and needs memory.limit");
 		if (m->swap.v < m->limit.v)
-			return fail(e, "linux.resources.memory.swap: %lld is "
-				    "memory and swap together, and less than "
-				    "memory.limit, %lld", m->swap.v,
-				    m->limit.v);
+			return fail(e, "memory.swap: %lld is memory and swap "
+				    "together, and less than memory.limit, "
+				    "%lld", m->swap.v, m->limit.v);
 	}
 	for (i = 0; i < r->devices.n; i++) {
 		const char *a = r->devices.v[i].access;
 
 		if (r->devices.v[i].type.set &&
 		    r->devices.v[i].type.v == S_IFIFO)
-			return fail(e, "linux.resources.devices[%u].type: a "
-				    "rule is for a, b or c", (unsigned)i);
+			return fail(e, "devices[%u].type: a rule is for a, b "
+				    "or c", (unsigned)i);
 		if (a && a[strspn(a, "rwm")])
-			return fail(e, "linux.resources.devices[%u].access: "
-				    "\"%s\" is not made of r, w and m",
-				    (unsigned)i, a);
+			return fail(e, "devices[%u].access: \"%s\" is not made "
+				    "of r, w and m", (unsigned)i, a);
 	}
 	for (i = 0; i < r->unified.n; i++)
 		if (strchr(r->unified.v[i].key, '/') ||
 		    !strchr(r->unified.v[i].key, '.'))
-			return fail(e, "linux.resources.unified.%s: is no file "
-				    "of a controller", r->unified.v[i].key);
-	return spec_check_blkio(&r->blkio, e) && spec_check_words(r, e);
+			return fail(e, "unified.%s: is no file of a controller",
+				    r->unified.v[i].key);
+	return true;
+}
+
+static bool spec_check_resources(const struct spec_resources *r, struct err *e)
+{
+	return (spec_check_members(r, e) && spec_check_blkio(&r->blkio, e) &&
+		spec_check_words(r, e)) || wrap(e, "linux.resources.");
 }
 
 /* closID is one directory, or "/" for the one that the kernel made. */
@@ -3987,13 +3990,11 @@ static bool spec_check(const struct spec *s, struct err *e)
 			return fail(e, "mounts[%u].destination: is empty",
 				    (unsigned)i);
 	for (i = 0; i < s->linux.devices.n; i++)
-		if (!spec_check_device(&s->linux.devices.v[i], i, e))
-			return false;
+		if (!spec_check_device(&s->linux.devices.v[i], e))
+			return wrap(e, "linux.devices[%u].", (unsigned)i);
 	return spec_check_absolute(&s->linux.masked, "maskedPaths", e) &&
 	       spec_check_absolute(&s->linux.readonly, "readonlyPaths", e) &&
 	       spec_check_process(s->process, e) &&
-	       (!s->process->scheduler ||
-		spec_check_scheduler(s->process->scheduler, e)) &&
 	       spec_check_ns(s, e) &&
 	       spec_check_hooks(s, e) &&
 	       (!s->linux.rdt || spec_check_rdt(s->linux.rdt, e)) &&
@@ -7434,37 +7435,32 @@ static const char *net_find_port(const struct net_if *f,
 	return NULL;
 }
 
-static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
-			   struct arena *mem, struct err *e)
+static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 {
 	const struct strs *l = &f->s->publish;
+	const struct net_if *of;
 	const char *twin = NULL;
 	size_t i, k;
 
-	f->ports = mem_new(mem, (l->n + 1) * sizeof *f->ports);
-	if (!f->ports)
-		return no_memory(e);
 	for (i = 0; i < l->n; i++) {
 		struct net_port *port = &f->ports[i];
 
 		if (!net_read_port(l->v[i], port))
-			return fail(e, "networks[%u].publish[%u]: \"%s\" is "
-				    "not [ADDRESS:]PORT:PORT[/tcp|/udp]",
-				    (unsigned)index, (unsigned)i, l->v[i]);
+			return fail(e, "publish[%u]: \"%s\" is not "
+				    "[ADDRESS:]PORT:PORT[/tcp|/udp]",
+				    (unsigned)i, l->v[i]);
 		k = port->host.family == AF_INET6;
 		if (port->host.family && !f->addr[k].family)
-			return fail(e, "networks[%u].publish[%u]: the "
-				    "container has no address of the kind of "
-				    "%s", (unsigned)index, (unsigned)i,
+			return fail(e, "publish[%u]: the container has no "
+				    "address of the kind of %s", (unsigned)i,
 				    l->v[i]);
-		for (k = 0; !twin && k <= index; k++) {
-			twin = net_find_port(&p->v[k], port, AF_INET);
+		for (of = p->v; !twin && of <= f; of++) {
+			twin = net_find_port(of, port, AF_INET);
 			if (!twin)
-				twin = net_find_port(&p->v[k], port, AF_INET6);
+				twin = net_find_port(of, port, AF_INET6);
 		}
 		if (twin)
-			return fail(e, "networks[%u].publish[%u]: %s has that "
-				    "port already", (unsigned)index,
+			return fail(e, "publish[%u]: %s has that port already",
 				    (unsigned)i, twin);
 		f->nports++;
 	}
@@ -7472,8 +7468,7 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, size_t index,
 		p->nat[k] |= (l->n || f->s->masquerade) && f->addr[k].family;
 	return (f->addr[0].family || f->addr[1].family ||
 		(!l->n && !f->s->masquerade)) ||
-	       fail(e, "networks[%u].%s: needs an address", (unsigned)index,
-		    l->n ? "publish" : "masquerade");
+	       fail(e, "%s: needs an address", l->n ? "publish" : "masquerade");
 }
 
 /* A hardware address that is made of one of the two: who remembers the last who
@@ -7489,77 +7484,87 @@ static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 	return true;
 }
 
+/* The addresses of a network: where its texts stand, and what they become. */
+static const struct {
+	const char	*key;
+	unsigned short	text, to;	/* offsets in spec and plan */
+	bool		v6, prefix;
+} net_keys[] = {
+#define ADDRESS(key, from, to, v6, prefix) \
+	{ key, OFF(spec_network_if, from[v6]), OFF(net_if, to[v6]), v6, prefix }
+	ADDRESS("address", address, addr, 0, true),
+	ADDRESS("ipv6_address", address, addr, 1, true),
+	ADDRESS("gateway", gateway, via, 0, false),
+	ADDRESS("ipv6_gateway", gateway, via, 1, false),
+	ADDRESS("host_address", host_address, host, 0, true),
+	ADDRESS("host_ipv6_address", host_address, host, 1, true),
+	ADDRESS("bridge_address", bridge_address, bridge, 0, true),
+	ADDRESS("bridge_ipv6_address", bridge_address, bridge, 1, true),
+#undef ADDRESS
+};
+
+static bool net_plan_addresses(struct net_if *f, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(net_keys); i++) {
+		const char *text = *(const char *const *)((const char *)f->s +
+							  net_keys[i].text);
+		struct net_addr *to = (void *)((char *)f + net_keys[i].to);
+
+		if (text && (!net_read(text, strlen(text), net_keys[i].prefix,
+				       to) ||
+			     (to->family == AF_INET6) != net_keys[i].v6))
+			return fail(e, "%s: \"%s\" is no IPv%c address%s",
+				    net_keys[i].key, text,
+				    net_keys[i].v6 ? '6' : '4',
+				    net_keys[i].prefix ?
+				    " with a prefix length" : "");
+	}
+	return true;
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
-			 struct arena *mem, struct err *e)
+			 struct err *e)
 {
 	const struct spec_network_if *s = f->s;
-	const struct {
-		const char *key, *text;
-		struct net_addr *to;
-		int family;
-		bool prefix;
-	} t[] = {
-		{ "address", s->address[0], &f->addr[0], AF_INET, true },
-		{ "ipv6_address", s->address[1], &f->addr[1], AF_INET6, true },
-		{ "gateway", s->gateway[0], &f->via[0], AF_INET, false },
-		{ "ipv6_gateway", s->gateway[1], &f->via[1], AF_INET6, false },
-		{ "host_address", s->host_address[0], &f->host[0], AF_INET,
-		  true },
-		{ "host_ipv6_address", s->host_address[1], &f->host[1],
-		  AF_INET6, true },
-		{ "bridge_address", s->bridge_address[0], &f->bridge[0],
-		  AF_INET, true },
-		{ "bridge_ipv6_address", s->bridge_address[1], &f->bridge[1],
-		  AF_INET6, true },
-	};
 	bool veth = s->type.v == NET_VETH;
 	const struct name *mode;
-	unsigned n = (unsigned)index;
 	size_t i;
 
 	if (s->type.v == NET_LOOPBACK)
 		return true;
 	if (!net_is_name(s->name))
-		return fail(e, "networks[%u].name: is not 1 to 15 characters "
-			    "of an interface", n);
+		return fail(e, "name: is not 1 to 15 characters of an "
+			    "interface");
 	for (i = 0; i < index; i++)
 		if (p->v[i].s->name && str_eq(p->v[i].s->name, s->name))
-			return fail(e, "networks[%u].name: %s stands there "
-				    "twice", n, s->name);
+			return fail(e, "name: %s stands there twice", s->name);
 	if ((s->host_name || !veth) && !net_is_name(s->host_name))
-		return fail(e, "networks[%u].host_interface_name: %s", n,
-			    s->host_name ? "is not 1 to 15 characters of an "
-			    "interface" : "is missing");
+		return fail(e, "host_interface_name: %s", s->host_name ?
+			    "is not 1 to 15 characters of an interface" :
+			    "is missing");
 	if (s->bridge && !net_is_name(s->bridge))
-		return fail(e, "networks[%u].bridge: is not 1 to 15 characters "
-			    "of an interface", n);
+		return fail(e, "bridge: is not 1 to 15 characters of an "
+			    "interface");
 	if (!veth && (s->bridge || s->hairpin || s->host_address[0] ||
 		      s->host_address[1] || s->publish.n || s->masquerade))
-		return fail(e, "networks[%u]: bridge, host_address, "
-			    "hairpin_mode, masquerade and publish are for the "
-			    "type veth", n);
+		return fail(e, "bridge, host_address, hairpin_mode, masquerade "
+			    "and publish are for the type veth");
 	if (!s->bridge && (s->bridge_address[0] || s->bridge_address[1]))
-		return fail(e, "networks[%u].bridge_address: there is no "
-			    "bridge", n);
+		return fail(e, "bridge_address: there is no bridge");
 	if (s->bridge && (s->host_address[0] || s->host_address[1]))
-		return fail(e, "networks[%u].host_address: the pair is on a "
-			    "bridge, see bridge_address", n);
-	for (i = 0; i < COUNT(t); i++)
-		if (t[i].text && (!net_read(t[i].text, strlen(t[i].text),
-					    t[i].prefix, t[i].to) ||
-				  t[i].to->family != t[i].family))
-			return fail(e, "networks[%u].%s: \"%s\" is no IPv%c "
-				    "address%s", n, t[i].key, t[i].text,
-				    t[i].family == AF_INET ? '4' : '6',
-				    t[i].prefix ? " with a prefix length" : "");
+		return fail(e, "host_address: the pair is on a bridge, see "
+			    "bridge_address");
+	if (!net_plan_addresses(f, e))
+		return false;
 	for (i = 0; s->mac && i < 6; i++) {
 		bool whole = strlen(s->mac) == 17;
 		int v = whole ? num_hex(s->mac + 3 * i, 2) : -1;
 
 		if (v < 0 || (i < 5 && s->mac[3 * i + 2] != ':'))
-			return fail(e, "networks[%u].mac_address: \"%s\" is "
-				    "no address such as 02:00:00:00:00:01", n,
-				    s->mac);
+			return fail(e, "mac_address: \"%s\" is no address such "
+				    "as 02:00:00:00:00:01", s->mac);
 		f->mac[i] = (unsigned char)v;
 	}
 	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
@@ -7568,16 +7573,16 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 	       s->type.v == NET_IPVLAN ?
 	       name_find(ipvlan_modes, COUNT(ipvlan_modes), s->mode) : NULL;
 	if (s->mode && !mode)
-		return fail(e, "networks[%u].mode: %s has no mode \"%s\"", n,
+		return fail(e, "mode: %s has no mode \"%s\"",
 			    name_of(net_kinds, COUNT(net_kinds),
 				    (int)s->type.v), s->mode);
 	f->mode = mode ? (unsigned)mode->value :
 		  s->type.v == NET_MACVLAN ? K_MACVLAN_BRIDGE : 0;
-	return net_plan_ports(p, f, index, mem, e);
+	return net_plan_ports(p, f, e);
 }
 
 static bool net_plan_route(struct net_route *r, const struct spec_route *s,
-			   size_t index, struct err *e)
+			   struct err *e)
 {
 	const struct {
 		const char *key, *text;
@@ -7592,20 +7597,19 @@ static bool net_plan_route(struct net_route *r, const struct spec_route *s,
 
 	r->dev = s->dev;
 	if (s->dev && !net_is_name(s->dev))
-		return fail(e, "routes[%u].interface_name: is no name of an "
-			    "interface", (unsigned)index);
+		return fail(e, "interface_name: is no name of an interface");
 	for (i = 0; i < COUNT(t); i++)
 		if (t[i].text && *t[i].text &&
 		    (!net_read(t[i].text, strlen(t[i].text), t[i].prefix,
 			       t[i].to) ||
 		     (i && t[i].to->family != r->to.family)))
-			return fail(e, "routes[%u].%s: \"%s\" is no address%s",
-				    (unsigned)index, t[i].key, t[i].text,
+			return fail(e, "%s: \"%s\" is no address%s", t[i].key,
+				    t[i].text,
 				    t[i].prefix ? " with a prefix length" :
 				    " of the kind of destination");
 	return (r->to.family && (r->via.family || r->dev)) ||
-	       fail(e, "routes[%u]: needs a destination, and a gateway or an "
-		    "interface_name", (unsigned)index);
+	       fail(e, "destination: is needed, and a gateway or an "
+		    "interface_name");
 }
 
 static char *net_lines(struct arena *mem, char *text, const char *word,
@@ -7669,15 +7673,18 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 	if (!p->v || !p->r)
 		return no_memory(e);
 	for (i = 0; i < s->networks.n; i++) {
-		p->v[i].s = &s->networks.v[i];
-		if (!net_plan_one(p, &p->v[p->n], p->n, mem, e))
-			return false;
-		p->n++;
+		struct net_if *f = &p->v[p->n++];
+
+		f->s = &s->networks.v[i];
+		f->ports = mem_new(mem, f->s->publish.n * sizeof *f->ports);
+		if (!f->ports)
+			return no_memory(e);
+		if (!net_plan_one(p, f, i, e))
+			return wrap(e, "networks[%u].", (unsigned)i);
 	}
 	for (; p->nr < s->routes.n; p->nr++)
-		if (!net_plan_route(&p->r[p->nr], &s->routes.v[p->nr], p->nr,
-				    e))
-			return false;
+		if (!net_plan_route(&p->r[p->nr], &s->routes.v[p->nr], e))
+			return wrap(e, "routes[%u].", (unsigned)p->nr);
 	return !s->dns || net_plan_dns(p, s->dns, s->hostname && *s->hostname ?
 				       s->hostname : NULL, mem, e);
 }
@@ -10397,20 +10404,19 @@ static bool cred_ids(const struct cred_plan *p, struct inside *in,
 			       sizeof buf) > 0 && *buf == 'd';
 
 		if (!denied || errno != EPERM)
-			return sysfail(e, "process.user.additionalGids: set "
-				       "the groups");
+			return sysfail(e, "additionalGids: set the groups");
 		if (p->ngroups)
-			return sysfail(e, "process.user.additionalGids: this "
-				       "user namespace allows no setgroups");
+			return sysfail(e, "additionalGids: this user namespace "
+				       "allows no setgroups");
 	}
 	if (sys_setgid_all(p->gid) < 0)
-		return errno == EINVAL ? sysfail(e, "process.user.gid: cannot "
-			"set gid to unmapped group in user namespace") :
-			sysfail(e, "process.user.gid: setgid %u", p->gid);
+		return errno == EINVAL ? sysfail(e, "gid: cannot set gid to "
+			"unmapped group in user namespace") :
+			sysfail(e, "gid: setgid %u", p->gid);
 	if (sys_setuid_all(p->uid) < 0)
-		return errno == EINVAL ? sysfail(e, "process.user.uid: cannot "
-			"set uid to unmapped user in user namespace") :
-			sysfail(e, "process.user.uid: setuid %u", p->uid);
+		return errno == EINVAL ? sysfail(e, "uid: cannot set uid to "
+			"unmapped user in user namespace") :
+			sysfail(e, "uid: setuid %u", p->uid);
 	return true;
 }
 
@@ -10444,7 +10450,7 @@ static bool cred_apply(const struct cred_plan *p, struct inside *in,
 	return (cred_bounding(p, e) &&
 		(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 ||
 		 sysfail(e, "keep capabilities")) &&
-		cred_ids(p, in, e) &&
+		(cred_ids(p, in, e) || wrap(e, "process.user.")) &&
 		(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 ||
 		 sysfail(e, "keep capabilities")) &&
 		cred_caps(p, e));
@@ -14369,8 +14375,7 @@ static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 	return (!x->user || exec_user(&p->user, x->user, e)) &&
 	       exec_groups(c, &p->user, x->groups, e) &&
 	       exec_caps(c, p, x->caps, e) &&
-	       spec_check_process(p, e) &&
-	       (!p->scheduler || spec_check_scheduler(p->scheduler, e));
+	       spec_check_process(p, e);
 }
 
 /* The groups of the container, all to be entered last. --cgroup names one
