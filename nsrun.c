@@ -362,6 +362,10 @@ enum {
 	K_NFTA_BITWISE_XOR	= 5,
 	K_NFTA_META_DREG	= 1,
 	K_NFTA_META_KEY		= 2,
+	K_NFTA_CT_DREG		= 1,
+	K_NFTA_CT_KEY		= 2,
+	K_NFT_CT_STATUS		= 2,
+	K_IPS_DST_NAT		= 32,
 	K_NFTA_FIB_DREG		= 1,
 	K_NFTA_FIB_RESULT	= 2,
 	K_NFTA_FIB_FLAGS	= 3,
@@ -7037,6 +7041,22 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 
 enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
 
+/* Whose things are: the id, and which state root it is of, so that the same id
+ * in another is somebody else. -1: in none. */
+enum { NET_KEY_MAX = 241 };		/* an alias is 255 at most */
+
+static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
+{
+	struct stat st = { 0 };
+
+	if (root >= 0)
+		fstat(root, &st);
+	text_to(key, NET_KEY_MAX, "%.*s-%x", NET_KEY_MAX - 10, id,
+		str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
+		str_hash((const char *)&st.st_dev, sizeof st.st_dev));
+	return key;
+}
+
 static int net_group(const char *id)
 {
 	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
@@ -7321,6 +7341,16 @@ struct net_plan {
 static const char *const net_files[] = { "/etc/resolv.conf", "/etc/hosts",
 					 "/etc/hostname" };
 
+static bool net_is_file(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(net_files); i++)
+		if (str_eq(net_files[i], path))
+			return true;
+	return false;
+}
+
 static size_t net_size(const struct net_addr *a)
 {
 	return a->family == AF_INET ? 4 : 16;
@@ -7378,7 +7408,7 @@ static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 
 static bool net_is_name(const char *s)
 {
-	return s && *s && strlen(s) < 16 && !strpbrk(s, "/: \t\n") &&
+	return s && *s && strlen(s) < 16 && !strpbrk(s, "/:% \t\n") &&
 	       !str_eq(s, ".") && !str_eq(s, "..");
 }
 
@@ -7411,6 +7441,19 @@ static bool net_read_port(const char *s, struct net_port *p)
 	return true;
 }
 
+/* 0.0.0.0 or ::, all of a family's. */
+static bool net_is_zero(const struct net_addr *a)
+{
+	return memcmp(a->b, (const char[16]){ 0 }, net_size(a)) == 0;
+}
+
+/* 127.0.0.1 or ::1, from where nothing is passed on. */
+static bool net_is_own(const struct net_addr *a)
+{
+	return a->family == AF_INET ? a->b[0] == 127 :
+	       a->b[15] == 1 && memcmp(a->b, (const char[16]){ 0 }, 15) == 0;
+}
+
 static bool net_port_is_of(const struct net_port *p, int family)
 {
 	return !p->host.family || p->host.family == family;
@@ -7428,7 +7471,7 @@ static const char *net_find_port(const struct net_if *f,
 
 		if (p->from == port->from && p->udp == port->udp &&
 		    net_port_is_of(p, family) && net_port_is_of(port, family) &&
-		    (!p->host.family || !port->host.family ||
+		    (net_is_zero(&p->host) || net_is_zero(&port->host) ||
 		     memcmp(p->host.b, port->host.b, net_size(&p->host)) == 0))
 			return f->s->publish.v[i];
 	}
@@ -7450,6 +7493,10 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 				    "[ADDRESS:]PORT:PORT[/tcp|/udp]",
 				    (unsigned)i, l->v[i]);
 		k = port->host.family == AF_INET6;
+		if (port->host.family && net_is_own(&port->host))
+			return fail(e, "publish[%u]: \"%s\" would be reached "
+				    "from nowhere: what is for the host alone "
+				    "needs no port of it", (unsigned)i, l->v[i]);
 		if (port->host.family && !f->addr[k].family)
 			return fail(e, "publish[%u]: the container has no "
 				    "address of the kind of %s", (unsigned)i,
@@ -7471,16 +7518,19 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 	       fail(e, "%s: needs an address", l->n ? "publish" : "masquerade");
 }
 
-/* A hardware address that is made of one of the two: who remembers the last who
- * had it is right about the next, too. False: there is none. */
+/* A hardware address that is made of one of the two, as it is or by a hash: who
+ * remembers the last who had it is right about the next, too. False: there is
+ * none. */
 static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 {
 	const struct net_addr *of = a[0].family ? &a[0] : &a[1];
+	unsigned hash;
 
 	if (!of->family)
 		return false;
+	hash = str_hash((const char *)of->b, net_size(of));
 	memcpy(mac, "\2n", 2);		/* "locally administered" */
-	memcpy(mac + 2, of->b + net_size(of) - 4, 4);
+	memcpy(mac + 2, of->family == AF_INET ? (const void *)of->b : &hash, 4);
 	return true;
 }
 
@@ -7524,6 +7574,18 @@ static bool net_plan_addresses(struct net_if *f, struct err *e)
 	return true;
 }
 
+/* libcontainer says of lo what it is anyway. */
+static bool net_is_bare(const struct spec_network_if *s)
+{
+	return !s->bridge && !s->mac && !s->host_name && !s->mode &&
+	       !s->hairpin && !s->masquerade && !s->publish.n && !s->mtu.v &&
+	       !s->txqlen.set && !s->address[1] && !s->gateway[1] &&
+	       !s->host_address[0] && !s->host_address[1] &&
+	       !s->bridge_address[0] && !s->bridge_address[1] &&
+	       (!s->address[0] || str_eq(s->address[0], "127.0.0.1/0")) &&
+	       (!s->gateway[0] || str_eq(s->gateway[0], "localhost"));
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			 struct err *e)
 {
@@ -7533,7 +7595,8 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 	size_t i;
 
 	if (s->type.v == NET_LOOPBACK)
-		return true;
+		return net_is_bare(s) ||
+		       fail(e, "type: loopback has nothing to set");
 	if (!net_is_name(s->name))
 		return fail(e, "name: is not 1 to 15 characters of an "
 			    "interface");
@@ -7553,6 +7616,8 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			    "and publish are for the type veth");
 	if (!s->bridge && (s->bridge_address[0] || s->bridge_address[1]))
 		return fail(e, "bridge_address: there is no bridge");
+	if (s->hairpin && !s->bridge)
+		return fail(e, "hairpin_mode: there is no bridge");
 	if (s->bridge && (s->host_address[0] || s->host_address[1]))
 		return fail(e, "host_address: the pair is on a bridge, see "
 			    "bridge_address");
@@ -7685,6 +7750,10 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 	for (; p->nr < s->routes.n; p->nr++)
 		if (!net_plan_route(&p->r[p->nr], &s->routes.v[p->nr], e))
 			return wrap(e, "routes[%u].", (unsigned)p->nr);
+	for (i = 0; s->dns && i < s->mounts.n; i++)
+		if (net_is_file(s->mounts.v[i].destination))
+			return fail(e, "dns: mounts[%u] is %s already",
+				    (unsigned)i, s->mounts.v[i].destination);
 	return !s->dns || net_plan_dns(p, s->dns, s->hostname && *s->hostname ?
 				       s->hostname : NULL, mem, e);
 }
@@ -7692,7 +7761,7 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 /* What a reply tells of a link. */
 struct net_link {
 	int		index, master, group;
-	char		alias[128];
+	char		alias[256];		/* IFALIASZ */
 };
 
 static int net_number(const char *p, size_t n, unsigned type)
@@ -7761,12 +7830,25 @@ static bool net_add_both(int s, int index, const struct net_addr a[2],
 	       net_add_address(s, index, &a[1], e);
 }
 
+/* Is it worth to ask once more? The device of a container that has just ended
+ * keeps its parent, or its address, until its namespace goes, a moment later.
+ * Waits, a second in all. */
+static bool net_wait(unsigned *tries)
+{
+	return ++*tries <= 100 && poll(NULL, 0, 10) == 0;
+}
+
 static bool net_up(int s, int index, struct err *e)
 {
+	unsigned tries = 0;
 	struct nl_msg m;
 
-	nl_link(&m, K_RTM_NEWLINK, 0, index, IFF_UP);
-	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "bring it up");
+	do {
+		nl_link(&m, K_RTM_NEWLINK, 0, index, IFF_UP);
+		if (nl_call(s, &m, NULL, NULL, e))
+			return true;
+	} while (e->num == EADDRINUSE && net_wait(&tries));
+	return wrap(e, "bring it up");
 }
 
 /* to NULL: the default route. */
@@ -7805,14 +7887,28 @@ static void net_sync(int s, int index)
 	nl_call(s, &m, net_see_link, &l, &ignored);
 }
 
-/* The address that IPv6 gives itself is not to be doubted for a second or two,
- * in which nobody is asked or answered. To be told before it is up. */
-static void net_no_doubt(int proc, const char *name)
+/* What IPv6 shall not do on an interface; to be told before it is up. */
+static void net_forbid(int proc, const char *name, const char *what)
 {
 	char path[64];
 
-	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/accept_dad", name);
+	text_to(path, sizeof path, "sys/net/ipv6/conf/%s/%s", name, what);
 	io_put(proc, path, "0");
+}
+
+/* The address that IPv6 gives itself is not to be doubted for a second or two,
+ * in which nobody is asked or answered. */
+static void net_no_doubt(int proc, const char *name)
+{
+	net_forbid(proc, name, "accept_dad");
+}
+
+/* Nobody there says where the way leads: a container would become the router
+ * of the host (CVE-2020-13401), or of its neighbours (CVE-2020-10749). */
+static void net_no_routers(int proc, const char *name)
+{
+	net_forbid(proc, name, "accept_ra");
+	net_forbid(proc, name, "accept_redirects");
 }
 
 /* In the container: addresses, up, routes. */
@@ -7826,6 +7922,8 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 		return false;
 	if (f->addr[1].family)
 		net_no_doubt(proc, f->s->name);
+	if (f->via[1].family || f->bridge[0].family || f->bridge[1].family)
+		net_no_routers(proc, f->s->name);
 	if (!net_add_both(s, l.index, f->addr, e) || !net_up(s, l.index, e))
 		return false;
 	net_sync(s, l.index);
@@ -7893,6 +7991,7 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		    !net_get(s, name, &l, e))
 			return wrap(e, "make the bridge %s", name);
 		*index = l.index;
+		net_no_routers(proc, name);
 		if (f->bridge[1].family)
 			net_no_doubt(proc, name);
 	}
@@ -7980,7 +8079,7 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, int proc, struct err *e)
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
-	char host[16], alias[ID_MAX + 8];
+	char host[16], alias[NET_KEY_MAX + 8];
 	int bridge = 0;
 
 	text_to(alias, sizeof alias, "nsrun %s", id);
@@ -7993,6 +8092,7 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 			text_to(host, sizeof host, "veth%x",
 				hash + i * 2654435761U);
 		if (net_make_pair(s, f, host, net_group(id), pid, e)) {
+			net_no_routers(proc, host);
 			if (f->host[1].family)
 				net_no_doubt(proc, host);
 			return net_host_end(s, f, host, bridge, alias, e);
@@ -8004,21 +8104,16 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 	return false;
 }
 
-/* macvlan and ipvlan: a link of the container's on one of the host's. */
-static bool net_on_link(int s, const struct net_if *f, int group, int pid,
-			struct err *e)
+/* macvlan and ipvlan: a link of the container's on the one of that index. */
+static bool net_make_on(int s, const struct net_if *f, const char *kind,
+			int parent, int group, int pid, struct err *e)
 {
-	const char *kind = name_of(net_kinds, COUNT(net_kinds),
-				   (int)f->s->type.v);
-	struct net_link l;
 	struct nl_msg m;
 
-	if (!net_get(s, f->s->host_name, &l, e))
-		return false;
 	nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 	net_put_inside(&m, f, pid);
 	nl_u32(&m, K_IFLA_GROUP, (uint32_t)group);
-	nl_u32(&m, K_IFLA_LINK, (uint32_t)l.index);
+	nl_u32(&m, K_IFLA_LINK, (uint32_t)parent);
 	nl_open(&m, K_IFLA_LINKINFO);
 	    nl_str(&m, K_IFLA_INFO_KIND, kind);
 	    nl_open(&m, K_IFLA_INFO_DATA);
@@ -8029,8 +8124,25 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 			       &(uint16_t){ (uint16_t)f->mode }, 2);
 	    nl_close(&m);
 	nl_close(&m);
-	return nl_call(s, &m, NULL, NULL, e) ||
-	       wrap(e, "create %s %s on %s", kind, f->s->name,
+	return nl_call(s, &m, NULL, NULL, e);
+}
+
+static bool net_on_link(int s, const struct net_if *f, int group, int pid,
+			struct err *e)
+{
+	const char *kind = name_of(net_kinds, COUNT(net_kinds),
+				   (int)f->s->type.v);
+	bool macvlan = f->s->type.v == NET_MACVLAN;	/* one is passthru? */
+	unsigned tries = 0;
+	struct net_link l;
+
+	if (!net_get(s, f->s->host_name, &l, e))
+		return false;
+	do {
+		if (net_make_on(s, f, kind, l.index, group, pid, e))
+			return true;
+	} while (macvlan && e->num == EINVAL && net_wait(&tries));
+	return wrap(e, "create %s %s on %s", kind, f->s->name,
 		    f->s->host_name);
 }
 
@@ -8179,6 +8291,19 @@ static void nft_meta(struct nl_msg *m, unsigned key)
 	nft_close(m);
 }
 
+/* It came by a published port. */
+static void nft_translated(struct nl_msg *m)
+{
+	const uint32_t bit = K_IPS_DST_NAT;
+
+	nft_open(m, "ct");
+	nft_u32(m, K_NFTA_CT_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_CT_KEY, K_NFT_CT_STATUS);
+	nft_close(m);
+	nft_mask(m, &bit, sizeof bit);
+	nft_compare(m, false, (const char[4]){ 0 }, sizeof bit);
+}
+
 /* The destination is an address of the host's. */
 static void nft_local(struct nl_msg *m)
 {
@@ -8257,6 +8382,8 @@ static bool nft_masquerade(int s, const struct net_if *f,
 	nft_rule(&m, family, table, "postrouting");
 	nft_address(&m, true, a, inbound ? a->prefix : bits, true);
 	nft_address(&m, false, a, inbound ? bits : a->prefix, inbound);
+	if (inbound)
+		nft_translated(&m);
 	if (!inbound && f->s->bridge) {
 		text_to(bridge, sizeof bridge, "%s", f->s->bridge);
 		nft_meta(&m, K_NFT_META_OIFNAME);
@@ -8284,20 +8411,23 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 			const struct net_addr *a, const char *table,
 			const struct nft_chain *chain, struct err *e)
 {
-	static const struct net_addr own = { AF_INET, 8, { 127, 0, 0, 0 } };
+	static const struct net_addr own[] = {
+		{ AF_INET, 8, { 127 } }, { AF_INET6, 128, { [15] = 1 } },
+	};
+	const struct net_addr *not = &own[a->family == AF_INET6];
 	const uint16_t from = htons((uint16_t)p->from),
 		       to = htons((uint16_t)p->to);
 	const unsigned char proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
 	struct nl_msg m;
 
 	nft_rule(&m, a->family, table, chain->name);
-	if (p->host.family)
+	if (p->host.family && !net_is_zero(&p->host))
 		nft_address(&m, false, &p->host, p->host.prefix, true);
 	else
 		nft_local(&m);
-	/* 127.0.0.1 cannot talk to others, whatever is made of it */
-	if (a->family == AF_INET && chain->hook == 3)
-		nft_address(&m, false, &own, own.prefix, false);
+	/* they cannot talk to others, whatever is made of them */
+	if (chain->hook == 3)
+		nft_address(&m, false, not, not->prefix, false);
 	nft_meta(&m, K_NFT_META_L4PROTO);
 	nft_compare(&m, true, &proto, 1);
 	nft_payload(&m, K_NFT_TRANSPORT, 2, 2);
@@ -8352,13 +8482,15 @@ static bool net_forward(bool v6, int proc, const struct nsrun_options *o,
 	if (!io_put(proc, path, "1"))
 		return sysfail(e, "write 1 to /proc/%s", path);
 	log_note(o, NSRUN_WARNING, "networks: IPv%c forwarding was off on the "
-		 "host, and is on now", v6 ? '6' : '4');
+		 "host, and is on now%s", v6 ? '6' : '4', v6 ? "; its "
+		 "interfaces with accept_ra 1 no longer hear routers, 2 would" :
+		 "");
 	return true;
 }
 
-static void net_table_name(char buf[ID_MAX + 8], const char *id)
+static void net_table_name(char buf[NET_KEY_MAX + 8], const char *key)
 {
-	text_to(buf, ID_MAX + 8, NFT_TABLE "%.*s", 240, id);
+	text_to(buf, NET_KEY_MAX + 8, NFT_TABLE "%s", key);
 }
 
 /* Looks for somebody else's rule that has a port of ours. */
@@ -8366,7 +8498,7 @@ struct nft_search {
 	const struct net_plan *p;
 	int		family;
 	const char	*port;			/* ours; NULL: none */
-	char		by[ID_MAX + 8];
+	char		by[ID_MAX + 1];
 };
 
 static void nft_see_rule(void *data, const char *body, size_t n)
@@ -8382,12 +8514,12 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 	n -= sizeof(struct k_nfgen);
 	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
 	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
-	if (!by || !comment || len < 3 || comment[len - 1] ||
+	if (!by || !strrchr(by, '-') || !comment || len < 3 || comment[len - 1] ||
 	    !net_read_port(comment + 2, &port))
 		return;
 	for (i = 0; !f->port && i < f->p->n; i++)
 		f->port = net_find_port(&f->p->v[i], &port, f->family);
-	text_to(f->by, sizeof f->by, "%s", by);
+	text_to(f->by, sizeof f->by, "%.*s", (int)(strrchr(by, '-') - by), by);
 }
 
 /* The ports are free. To be asked before there are rules of ours. */
@@ -8414,7 +8546,7 @@ static bool nft_ports_free(int s, const struct net_plan *p, int family,
 static bool net_nat(const struct net_plan *p, const char *id, int proc,
 		    const struct nsrun_options *o, struct err *e)
 {
-	char table[ID_MAX + 8];
+	char table[NET_KEY_MAX + 8];
 	autofd s = -1;
 	size_t i, k;
 
@@ -8430,19 +8562,21 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 			continue;
 		if (!nft_table(s, k ? AF_INET6 : AF_INET, table, e)) {
 			wrap(e, "make the table %s", table);
-			return hint(e, "masquerade and publish need nf_tables "
-				    "and its nat chains in the kernel");
+			return e->num == EEXIST ? false : hint(e, "masquerade "
+				"and publish need nf_tables and its nat chains "
+				"in the kernel");
 		}
 		if (!nft_ports_free(s, p, k ? AF_INET6 : AF_INET, e))
 			return false;
-		for (i = 0; i < p->n; i++)
-			if (!nft_network(s, &p->v[i], &p->v[i].addr[k], table,
-					 e)) {
-				wrap(e, "networks[%u]", (unsigned)i);
-				return e->num == ENOENT ?
-				       hint(e, "does the kernel have nft_nat, "
-					    "nft_masq and nft_fib?") : false;
-			}
+		for (i = 0; i < p->n; i++) {
+			if (nft_network(s, &p->v[i], &p->v[i].addr[k], table,
+					e))
+				continue;
+			wrap(e, "networks[%u]", (unsigned)i);
+			return e->num == ENOENT ? hint(e, "does the kernel "
+				"have nft_nat, nft_masq, nft_ct and nft_fib?") :
+				false;
+		}
 		if (!net_forward(k, proc, o, e))
 			return false;
 	}
@@ -8467,10 +8601,12 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 		     struct err *e)
 {
 	autofd s = -1, lock = -1;
+	char key[NET_KEY_MAX];
 	size_t i;
 
 	if (!p->n)
 		return true;
+	id = net_key(key, id, root);
 	lock = net_lock(root);
 	s = nl_socket(K_NETLINK_ROUTE, e);
 	if (s < 0)
@@ -8560,7 +8696,7 @@ static bool net_drop_bridge(int s, const char *name, struct err *e)
 static bool net_drop_links(const struct spec *spec, const char *id,
 			   struct err *e)
 {
-	char alias[ID_MAX + 8];
+	char alias[NET_KEY_MAX + 8];
 	autofd s = nl_socket(K_NETLINK_ROUTE, e);
 	bool ok = s >= 0;
 	size_t i;
@@ -8585,7 +8721,7 @@ static bool net_drop_links(const struct spec *spec, const char *id,
 
 static bool net_drop_tables(const char *id, struct err *e)
 {
-	char table[ID_MAX + 8];
+	char table[NET_KEY_MAX + 8];
 	autofd s = nl_socket(K_NETLINK_NETFILTER, e);
 	struct nl_msg m;
 	bool ok = s >= 0 || e->num == EPROTONOSUPPORT;
@@ -8650,9 +8786,11 @@ static bool net_drop(const struct spec *spec, const char *id, int root,
 		     struct err *e)
 {
 	autofd lock = -1;
+	char key[NET_KEY_MAX];
 	bool nat = false;
 	size_t i;
 
+	id = net_key(key, id, root);
 	lock = net_lock(root);
 	net_drop_inside(spec, id);
 	for (i = 0; i < spec->networks.n; i++)
@@ -8713,13 +8851,16 @@ static void net_see_address(void *data, const char *body, size_t n)
 	memcpy(at.b, p, net_size(&at));
 	for (i = 0; i < t->n; i++) {
 		struct text to = TEXT(t->v[i].addresses);
+		size_t had = strlen(to.p);
 
 		if (t->index[i] != (int)a.index)
 			continue;
-		to.len = strlen(to.p);
-		text_add(&to, "%s", to.len ? " " : "");
+		to.len = had;
+		text_add(&to, "%s", had ? " " : "");
 		net_text(&to, &at);
 		text_add(&to, "/%u", a.prefix);
+		if (to.bad)		/* none rather than a half */
+			to.p[had] = 0;
 	}
 }
 
@@ -11663,7 +11804,7 @@ static bool sync_wait_go(int sock, struct err *e)
 
 /* Everything about one container while a verb works on it. */
 enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8,
-	    MADE_POSTSTOP = 16 /* its hooks are due */ };
+	    MADE_POSTSTOP = 16 /* its hooks are due */, MADE_NET = 32 };
 
 /* What init does once it is arranged. */
 enum mode {
@@ -12512,6 +12653,13 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
 }
 
+static bool spawn_net(struct ctr *c, struct err *e)
+{
+	c->made |= MADE_NET;
+	return net_make(&c->plan.net, c->o->id, c->pid, c->host.proc,
+			c->state_root, c->o, e);
+}
+
 /* From the clone to where init lacks nothing but a GO. */
 static bool spawn_init(struct ctr *c, struct err *e)
 {
@@ -12564,9 +12712,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			return false;
 		spawn_raise_limits(c);
 	}
-	return spawn_oom_score(c, e) &&
-	       (c->exec || net_make(&c->plan.net, c->o->id, c->pid,
-				    c->host.proc, c->state_root, c->o, e)) &&
+	return spawn_oom_score(c, e) && (c->exec || spawn_net(c, e)) &&
 	       (c->exec ? sync_go(c->sock, e) :
 			  spawn_place(c, into, placed, e));
 }
@@ -13139,7 +13285,7 @@ static void verb_undo(struct ctr *c)
 	}
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
-	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n &&
+	if (c->made & MADE_NET && c->spec && c->spec->networks.n &&
 	    !net_drop(c->spec, c->o->id, c->state_root, &e) &&
 	    !net_drop(c->spec, c->o->id, c->state_root, &e))	/* once more */
 		log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
@@ -13180,7 +13326,7 @@ static void verb_reclaim(const struct ctr *c, int dir, const struct state *s)
 	dead.made = MADE_STATE;
 	if (s) {
 		dead.state = *s;
-		dead.made |= MADE_CGROUP | MADE_POSTSTOP;
+		dead.made |= MADE_CGROUP | MADE_NET | MADE_POSTSTOP;
 		verb_load_kept(&dead, &ignored);
 	}
 	verb_undo(&dead);
@@ -14167,7 +14313,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 			    "stopped: %s", c->o->id, status);
 	if (!verb_end_init(c, e))
 		return false;
-	c->made = MADE_STATE | MADE_CGROUP;
+	c->made = MADE_STATE | MADE_CGROUP | MADE_NET;
 	if (c->state.status && verb_load_kept(c, &ignored))
 		c->made |= MADE_POSTSTOP;
 	verb_undo(c);

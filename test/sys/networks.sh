@@ -165,13 +165,13 @@ hold_net()
 	wait_for grep -q up "$T/holder"
 }
 
-# NAME [COMMAND..]: $server answers on port 90, where COMMAND leads to
+# NAME PORT [COMMAND..]: $server answers there, where COMMAND leads to
 serve()
 {
-	who=$1
-	shift
+	who=$1 port=$2
+	shift 2
 	: >"$T/serve"
-	"$@" "$PROBE" serve 90 "$who" >"$T/serve" &
+	"$@" "$PROBE" serve "$port" "$who" >"$T/serve" &
 	server=$!
 	wait_for grep -q serving "$T/serve"
 }
@@ -242,9 +242,18 @@ check_is "the bridge has its addresses and is up" \
 		s/.*[<,]\(UP\)[,>].*/\1/p' | xargs)" \
 	"UP 10.201.0.1/24 fd01::1/64"
 
+routers()
+{
+	# shellcheck disable=SC2013 # words
+	for link in $(sed -n 's/^ *\([^ ]*\):.*/\1/p' /proc/net/dev); do
+		[ "$link" = lo ] || cat "$v6/$link/accept_ra"
+	done
+	in_net a cat "$v6/eth0/accept_ra"
+}
+check_is "no container is heard as a router" "$(routers | xargs)" "0 0 0"
 says "the host reaches the container" "a from 10.201.0.1
 a from fd01::1" host connect 10.201.0.2 80 : connect fd01::2 80
-serve host
+serve host 90
 says "the container reaches the host" "host from 10.201.0.2
 host from fd01::2" a connect 10.201.0.1 90 : connect fd01::1 90
 within a /bin/busybox ping -c 1 -W 5 10.201.0.1
@@ -316,7 +325,7 @@ says "an address that another had a moment ago is reached at once" \
 b from fd01::2" a connect 10.201.0.3 80 : connect fd01::3 80
 # Who goes is the one whose link gave the bridge its address, if one did: what
 # the other remembers of the gateway must stay true.
-serve host
+serve host 90
 for net in a b; do
 	in_net $net ip neigh flush dev eth0 >"$T/out"
 	within $net /bin/probe ask 10.201.0.1 90 : ask fd01::1 90
@@ -446,6 +455,13 @@ knows()
 	ip link del nst1
 }
 knows macvlan "a macvlan" && {
+	config args='"exit","0"' caps="$caps" \
+		top="\"networks\":[$(on_link macvlan 2 '"mode":"passthru"')]"
+	for round in 1 2 3 4 5 6; do
+		run
+		[ "$status" = 0 ] || break
+	done
+	check_is "one comes at once after another" "$round $status $err" "6 0 "
 	up a "$(on_link macvlan 2 '"mac_address":"02:00:00:00:00:0b","mtu":1300,
 		"mode":"private"')"
 	says "a macvlan reaches what is behind its parent" "a from 10.205.0.1" \
@@ -522,7 +538,7 @@ in_net outside sh -c "echo 0 >$v6/out1/accept_dad
 	ip addr add 10.203.0.2/24 dev out1; ip addr add fd03::2/64 dev out1"
 ip addr add 10.203.0.1/24 dev out0
 ip addr add fd03::1/64 dev out0
-serve outside nsenter -t $outside -n
+serve outside 90 nsenter -t $outside -n
 forwarding()
 {
 	cat /proc/sys/net/ipv4/ip_forward $v6/all/forwarding | xargs
@@ -602,6 +618,13 @@ a from fd01::1" host connect fd03::1 8080 : ask fd01::1 8080
 says "not from 127.0.0.1, as the manual says" \
 	"error connect 127.0.0.1: Connection refused" \
 	host connect 127.0.0.1 8080
+there=$server
+serve service 8080
+says "a service of the host's keeps its port for the host alone" \
+	"service from 127.0.0.1
+service from ::1" host connect 127.0.0.1 8080 : connect ::1 8080
+let_go $server
+server=$there
 # SENTENCE PORT: another container cannot have it
 taken()
 {
@@ -619,7 +642,15 @@ up b "$(on_bridge 3 '"publish":["8083:80","8081:80/udp","10.201.0.1:8081:80",
 says "what overlaps with none is for another" "b from 10.201.0.1" \
 	host connect 10.201.0.1 8081
 down b
+up b "$(on_bridge 3 '"publish":["0.0.0.0:8083:80","[::]:8084:80"]')"
+says "0.0.0.0 and :: are all of their kind" "b from 10.203.0.2
+b from fd03::2" outside connect 10.203.0.1 8083 : connect fd03::1 8084
+says "and only of that" "error connect fd03::1: Connection refused" \
+	outside connect fd03::1 8083
+down b
 up b "$(on_bridge 3)"
+says "a neighbour is seen as who it is" "a from 10.201.0.3
+a from fd01::3" b connect 10.201.0.2 80 : connect fd01::2 80
 says "from another container" "a from 10.201.0.1
 a from 10.201.0.1" b connect 10.203.0.1 8080 : ask 10.201.0.1 8080
 says "over IPv6 too" "a from fd01::1" b connect fd03::1 8080
@@ -638,13 +669,18 @@ says "tcp alone is not udp" \
 	"error ask 10.203.0.1: Connection refused" outside ask 10.203.0.1 8081 1
 
 if has nft; then
+	# a container's, which has its state root in its name
+	table_of()
+	{
+		nft list tables ip | grep -o "nsrun-$TAG-$1-.*"
+	}
 	# The programs, without the numbers of the rules
 	programs()
 	{
 		nft --debug=netlink list table ip "$1" |
 			sed "s/$1/twin/; s/^\(ip twin [a-z]*\) .*/\1/"
 	}
-	programs "nsrun-$TAG-a" >"$T/rules.a"
+	programs "$(table_of a)" >"$T/rules.a"
 	nft -f - <<-END
 	table ip twin {
 		chain prerouting {
@@ -662,7 +698,7 @@ if has nft; then
 		chain postrouting {
 			type nat hook postrouting priority 100;
 			ip saddr 10.201.0.2 ip daddr & 255.255.255.0 != 10.201.0.0 oifname != "br0" masquerade
-			ip saddr & 255.255.255.0 == 10.201.0.0 ip daddr 10.201.0.2 masquerade
+			ip saddr & 255.255.255.0 == 10.201.0.0 ip daddr 10.201.0.2 ct status & 32 != 0 masquerade
 		}
 	}
 	END
@@ -835,6 +871,25 @@ config cmd='"/bin/missing"' \
 run
 nothing_left "nor after one that comes later"
 
+# ---- the same id twice -------------------------------------------------------------
+
+up a "$(on_bridge 2 '"masquerade":true')"
+config args='"exit","0"' caps="$caps" \
+	linux="\"cgroupsPath\":\"/$TAG-other\"" top="\"networks\":[$(on_bridge 3 '"masquerade":true')]"
+"$NSRUN" --root "$T/other" run -b "$B" "$TAG-a" >"$T/out" 2>"$T/err"
+check_is "the same id of another state root is somebody else" \
+	"$? $(cat "$T/err")" "0 "
+says "and leaves the first alone" "a from 10.201.0.1" \
+	host connect 10.201.0.2 80
+down a
+id=$(printf '%0150d' 0)
+config args='"exit","0"' caps="$caps" \
+	linux="\"cgroupsPath\":\"/$TAG-other\"" top="\"networks\":[$(on_bridge 2 '"masquerade":true')]"
+"$NSRUN" --root "$T/other" run -b "$B" "$id" >"$T/out" 2>"$T/err"
+check_is "an id can be long" "$? $(cat "$T/err")" "0 "
+rm -rf "$T/other"
+nothing_left "and nothing is left of it"
+
 # ---- a nsrun that is killed ---------------------------------------------------------------
 
 config args='"serve","80","a"' \
@@ -955,7 +1010,7 @@ check_is "they are deleted at once" "$(told)" ""
 nothing_left "and nothing is left of them"
 
 # The bridge comes and goes with each that is alone on it.
-serve host
+serve host 90
 brief()
 {
 	"$NSRUN" --root "$STATE" run -b "$T/many/$1" "$TAG-m$1" \

@@ -254,6 +254,27 @@ static void t_ports(void)
 	}
 }
 
+static void t_mac(void)
+{
+	static const char *const all[] = { "10.0.0.2", "10.0.1.2", "fd01::2",
+		"fd02::2", "fd01::3", "fd01::1:0:0:2" };
+	unsigned char mac[COUNT(all)][6];
+	struct net_addr a[2];
+	size_t i, k;
+
+	it("makes an address of hardware of each address");
+	for (i = 0; i < COUNT(all); i++) {
+		bool v6 = strchr(all[i], ':') != NULL;
+
+		memset(a, 0, sizeof a);
+		want(net_read(all[i], strlen(all[i]), false, &a[v6]) &&
+		     net_mac(a, mac[i]) && (mac[i][0] & 3) == 2, "%s", all[i]);
+		for (k = 0; k < i; k++)
+			want(memcmp(mac[i], mac[k], 6) != 0, "%s is %s",
+			     all[i], all[k]);
+	}
+}
+
 static void t_names(void)
 {
 	it("knows names of interfaces");
@@ -261,7 +282,7 @@ static void t_names(void)
 	     net_is_name("fifteen-chars-x"), "good ones");
 	want(!net_is_name("") && !net_is_name(NULL) && !net_is_name(".") &&
 	     !net_is_name("..") && !net_is_name("a/b") && !net_is_name("a b") &&
-	     !net_is_name("a:b") && !net_is_name("sixteen-chars-xx"), "bad");
+	     !net_is_name("a:b") && !net_is_name("a%d") && !net_is_name("sixteen-chars-xx"), "bad");
 }
 
 int main(void)
@@ -272,6 +293,7 @@ int main(void)
 	t_addresses();
 	t_texts();
 	t_ports();
+	t_mac();
 	t_names();
 	return done();
 }
