@@ -241,6 +241,7 @@ enum {
 	/* memfd */
 	K_MFD_CLOEXEC		= 1,
 	K_MFD_SEALING		= 2,
+	K_MFD_EXEC		= 16,		/* 6.3; before, all are */
 	K_ADD_SEALS		= 1033,		/* fcntl */
 	K_GET_SEALS		= 1034,
 	K_SEALS			= 1 | 2 | 4 | 8, /* seal, shrink, grow, write */
@@ -589,6 +590,11 @@ static int sys_exchange(int dir, const char *a, const char *b)
 
 static int sys_memfd(const char *name)
 {
+	int fd = (int)syscall(SYS_memfd_create, name, K_MFD_CLOEXEC |
+			      K_MFD_SEALING | K_MFD_EXEC);
+
+	if (fd >= 0 || errno != EINVAL)
+		return fd;
 	return (int)syscall(SYS_memfd_create, name,
 			    K_MFD_CLOEXEC | K_MFD_SEALING);
 }
@@ -989,7 +995,7 @@ static void text_escape(struct text *t, const char *s, bool quotes)
 			text_put(t, "\\n", 2);
 		else if (c == '\t')
 			text_put(t, "\\t", 2);
-		else if (c < 32 || c == 127)
+		else if (c < 32 || (c == 127 && !quotes))
 			text_add(t, "\\u00%c%c", "0123456789abcdef"[c >> 4],
 				 "0123456789abcdef"[c & 15]);
 		else if (!n)
@@ -1909,8 +1915,10 @@ static _Noreturn void run_child(const struct run *r, int said)
 	    dup2(r->in >= 0 ? r->in : null, 0) == 0 &&
 	    dup2(said, 1) == 1 && dup2(said, 2) == 2 &&
 	    (!r->dir || chdir(r->dir) == 0) &&
-	    fd_keep_only(r->proc, keep, 2, &e) && sig_reset(&e))
+	    fd_keep_only(r->proc, keep, 2, &e) && sig_reset(&e)) {
+		close(r->proc);		/* a path in a container leads there */
 		execve(r->path, r->argv, r->env);
+	}
 	t.p = *e.text ? e.text : (char *)err_text(errno, buf);
 	t.len = strlen(t.p);
 	text_flush(&t);
@@ -1921,12 +1929,20 @@ static _Noreturn void run_child(const struct run *r, int said)
  * up, the whole group is killed. */
 enum run_end { RUN_ENDED, RUN_LATE, RUN_CANCELLED };
 
+static long long now_ms(void)
+{
+	int64_t t[2];
+
+	sys_now(t);
+	return t[0] * 1000 + t[1] / 1000000;
+}
+
 static enum run_end run_wait(const struct run *r, int pid, int pidfd,
 			     int *status)
 {
 	struct pollfd p[] = { { pidfd, POLLIN, 0 }, { r->cancel, POLLIN, 0 } };
 	long long left = r->seconds > INT_MAX / 1000 ? INT_MAX :
-			 r->seconds * 1000;
+			 r->seconds * 1000, end_ms = now_ms() + left;
 	enum run_end end = RUN_ENDED;
 	siginfo_t i = { 0 };
 
@@ -1938,7 +1954,7 @@ static enum run_end run_wait(const struct run *r, int pid, int pidfd,
 		if (waitid(P_PID, (id_t)pid, &i, WEXITED | WNOWAIT |
 			   WNOHANG) < 0 || i.si_pid == pid)
 			break;
-		left -= step;
+		left = end_ms - now_ms();
 		if (p[1].revents)
 			end = RUN_CANCELLED;
 		else if (r->seconds && left <= 0)
@@ -3492,6 +3508,8 @@ static bool spec_list(struct walker *k, const struct where *w,
 	}
 	for (j = j->kids; j; j = j->next, at.index++) {
 		at.key = map ? j->key : NULL;
+		if (map && j->key_nul)
+			return spec_fail(k, &at, "holds a NUL character");
 		if (!spec_element(k, &at, j, f, v))
 			return false;
 		if (!bits)
@@ -9321,6 +9339,8 @@ static int mnt_clone(struct inside *in, int src, int target, const char *path,
 	return -1;
 }
 
+enum { MNT_OPTION_MAX = 4096 };	/* the options of a mount are a page at most */
+
 /* The option of a file system at *p, outside quotes up to a comma, into buf;
  * *p moves behind it. */
 static bool mnt_option(const char **p, char *buf, size_t size)
@@ -9334,6 +9354,25 @@ static bool mnt_option(const char **p, char *buf, size_t size)
 		quoted ^= s[n] == '"';
 	*p = s + n + (s[n] == ',');
 	return text_to(buf, size, "%.*s", (int)n, s);
+}
+
+/* Each of data to what fsopen(2) made. Of false: one, with errno. */
+static bool mnt_options_to(int fs, const char *data, char one[MNT_OPTION_MAX])
+{
+	while (*data && mnt_option(&data, one, MNT_OPTION_MAX)) {
+		char *value = strchr(one, '=');
+
+		if (value)
+			*value = 0;
+		if (sys_fsconfig(fs, value ? K_FSCONFIG_STRING :
+				 K_FSCONFIG_FLAG, one,
+				 value ? value + 1 : NULL) == 0)
+			continue;
+		if (value)
+			*value = '=';
+		return false;
+	}
+	return true;
 }
 
 /* The kernel's own words, as in "e tmpfs: Unknown parameter 'x'". */
@@ -9354,8 +9393,8 @@ static void mnt_fs_words(int fs, struct err *e)
  * by one, it says which it does not like, and why. */
 static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 {
+	char one[MNT_OPTION_MAX];
 	autofd fs = -1;
-	char one[512];
 
 	sysfail(e, "mount %s%s%s", m->type, *data ? " with " : "", data);
 	if (e->num == ENODEV)
@@ -9364,60 +9403,106 @@ static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 	if (e->num != EINVAL)
 		return false;
 	fs = sys_fsopen(m->type);
-	while (fs >= 0 && *data && mnt_option(&data, one, sizeof one)) {
-		char *value = strchr(one, '=');
-
-		if (value)
-			*value = 0;
-		if (sys_fsconfig(fs, value ? K_FSCONFIG_STRING :
-				 K_FSCONFIG_FLAG, one,
-				 value ? value + 1 : NULL) == 0)
-			continue;
-		if (value)
-			*value = '=';
+	if (fs >= 0 && !mnt_options_to(fs, data, one))
 		sysfail(e, "%s refused the option \"%s\"", m->type, one);
-		break;
-	}
 	mnt_fs_words(fs, e);
 	return false;
 }
 
-/* A new file system onto target, by mount(2) with the path self/fd/N: one call
- * for what fsopen and its friends do in seven. extra is its mode; options that
- * begin with skip are left out. */
-static bool mnt_fs(struct inside *in, const struct mnt *m, unsigned attr,
-		   const char *extra, const char *skip, int target,
+/* A new file system onto target by fsopen(2) and its friends, which have its
+ * mount in hand from the first. -1: not so, also where mount(2) says more: flags
+ * of the superblock, quotes. */
+static int mnt_fs_held(const struct mnt *m, unsigned attr, const char *data,
+		       int target)
+{
+	const unsigned plain = 15 | K_ATTR__ATIME | K_ATTR_NODIRATIME;
+	char one[MNT_OPTION_MAX];
+	autofd fs = -1, fd = -1;
+
+	if (m->sb || attr & ~plain || strchr(data, '"') ||
+	    (attr & K_ATTR_RDONLY && !mnt_is_kernel(m->type)))
+		return -1;
+	fs = sys_fsopen(m->type);
+	if (fs < 0 || sys_fsconfig(fs, K_FSCONFIG_STRING, "source",
+				   *m->src ? m->src : "none") < 0 ||
+	    !mnt_options_to(fs, data, one) ||
+	    sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) < 0)
+		return -1;
+	fd = sys_fsmount(fs, attr);
+	return fd >= 0 && sys_move_mount(fd, target) == 0 ? fd_take(&fd) : -1;
+}
+
+/* What the path leads to is a mount on target: who shares a volume could have
+ * led us elsewhere meanwhile (CVE-2021-30465). Else false and errno. */
+static bool mnt_is_on(int fd, int target)
+{
+	struct stat top, below, up, up_below;
+
+	if (fstat(fd, &top) < 0 || fstat(target, &below) < 0 ||
+	    fstatat(fd, "..", &up, 0) < 0 ||
+	    fstatat(target, "..", &up_below, 0) < 0)
+		return false;
+	errno = ESTALE;
+	return top.st_dev != below.st_dev && up.st_dev == up_below.st_dev &&
+	       up.st_ino == up_below.st_ino;
+}
+
+/* The mount that now covers path, which is target. The root itself is found by
+ * its name on the host: no path below it leads there. */
+static int mnt_top(struct inside *in, const char *path, int target,
 		   struct err *e)
 {
-	char data[4096], one[4096], path[32];
+	bool root = str_eq(path, "/");
+	autofd fd = root ? io_open(in->path, O_PATH) :
+			   root_open(in->root, path, 0);
+
+	if (fd >= 0 && (root || mnt_is_on(fd, target)))
+		return fd_take(&fd);
+	sysfail(e, "open the new mount");
+	if (e->num == ESTALE)
+		hint(e, "its mount point was replaced meanwhile");
+	return -1;
+}
+
+/* How a new file system is mounted. */
+struct mnt_fs {
+	unsigned	attr;
+	const char	*mode;		/* a further option; NULL: none */
+	const char	*skip;		/* options that begin so are left out */
+	const char	*path;		/* of target, if the mount is wanted */
+	int		top;		/* the mount then */
+};
+
+/* A new file system onto target, by mount(2) with the path self/fd/N: one call
+ * for what fsopen and its friends do in seven; unless its mount is wanted. */
+static bool mnt_fs(struct inside *in, const struct mnt *m, struct mnt_fs *f,
+		   int target, struct err *e)
+{
+	char data[MNT_OPTION_MAX], one[MNT_OPTION_MAX], path[32];
 	struct text t = TEXT(data);
 	const char *p = m->data;
 
 	*data = 0;
-	if (*extra)
-		text_add(&t, "mode=%s", extra);
-	while (*p && mnt_option(&p, one, sizeof one))
-		if (!skip || !str_after(one, skip))
+	if (f->mode)
+		text_add(&t, "mode=%s", f->mode);
+	while (*p && !t.bad)
+		if (!mnt_option(&p, one, sizeof one))
+			t.bad = true;
+		else if (!f->skip || !str_after(one, f->skip))
 			text_add(&t, "%s%s", t.len ? "," : "", one);
-	if (*p || t.bad)
+	if (t.bad)
 		return fail(e, "the options are longer than a page");
+	f->top = f->path ? mnt_fs_held(m, f->attr, data, target) : -1;
+	if (f->top >= 0)
+		return true;
 	text_to(path, sizeof path, "self/fd/%d", target);
-	return (sys_fchdir(in->proc) == 0 &&
-		mount(*m->src ? m->src : "none", path, m->type,
-		      mnt_flags(attr) | m->sb, data) == 0) ||
-	       mnt_fs_fail(m, data, e);
-}
-
-/* The mount that now covers path. The root itself is found by its name on the
- * host: no path below it leads there. */
-static int mnt_top(struct inside *in, const char *path, struct err *e)
-{
-	int fd = str_eq(path, "/") ? io_open(in->path, O_PATH) :
-		 root_open(in->root, path, 0);
-
-	if (fd < 0)
-		sysfail(e, "open the new mount");
-	return fd;
+	if (sys_fchdir(in->proc) < 0 ||
+	    mount(*m->src ? m->src : "none", path, m->type,
+		  mnt_flags(f->attr) | m->sb, data) < 0)
+		return mnt_fs_fail(m, data, e);
+	if (f->path)
+		f->top = mnt_top(in, f->path, target, e);
+	return f->top >= 0 || !f->path;
 }
 
 /* Copies one entry of a directory into a tmpfs: its kind, mode, owner, data. */
@@ -9685,23 +9770,26 @@ static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 }
 
 /* sysfs belongs to the network namespace: without a new one, a user namespace
- * gets the host's, read-only as asked. */
-static bool mnt_host_sys(const struct mnt *m, int target)
+ * gets the host's, read-only as asked. The mount, or -1. */
+static int mnt_host_sys(const struct mnt *m, int target)
 {
 	struct k_attr a = { m->set, m->clr, 0, 0 };
 	autofd fd = sys_open_tree(AT_FDCWD, "/sys", K_TREE_CLONE |
 				  K_AT_RECURSIVE);
 
 	return fd >= 0 && sys_mount_setattr(fd, K_AT_RECURSIVE, &a) == 0 &&
-	       sys_move_mount(fd, target) == 0;
+	       sys_move_mount(fd, target) == 0 ? fd_take(&fd) : -1;
 }
 
 static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 {
-	unsigned attr = m->set & ~(m->late_ro ? (unsigned)K_ATTR_RDONLY : 0);
+	bool wanted = m->copy_up || m->rset || m->rclr || m->nprop ||
+		      m->late_ro || str_eq(m->dest, "/"), existed, ok;
+	struct mnt_fs f = { .attr = m->set & ~(m->late_ro ?
+					       (unsigned)K_ATTR_RDONLY : 0),
+			    .path = wanted ? m->dest : NULL };
 	autofd fd = -1, target = -1;
-	char mode[16] = "";
-	bool existed, ok;
+	char mode[16];
 	struct stat st;
 
 	target = mnt_target(in, m, true, &existed, e);
@@ -9709,22 +9797,24 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 		return false;
 	if (fstat(target, &st) < 0)
 		return sysfail(e, "stat the mount point");
+	text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
 	if (existed && str_eq(m->type, "tmpfs") && !str_find(m->data, "mode="))
-		text_to(mode, sizeof mode, "%o", st.st_mode & 07777);
-	ok = mnt_fs(in, m, attr, mode, NULL, target, e);
-	if (!ok && e->num == EINVAL && in->user_ns && str_eq(m->type, "devpts"))
-		ok = mnt_fs(in, m, attr, mode, "gid=", target, e);
-	if (!ok && e->num == EPERM && in->user_ns && str_eq(m->type, "sysfs"))
-		ok = mnt_host_sys(m, target);
+		f.mode = mode;
+	ok = mnt_fs(in, m, &f, target, e);
+	if (!ok && e->num == EINVAL && in->user_ns && str_eq(m->type, "devpts")) {
+		f.skip = "gid=";
+		ok = mnt_fs(in, m, &f, target, e);
+	}
+	if (!ok && e->num == EPERM && in->user_ns && str_eq(m->type, "sysfs")) {
+		f.top = mnt_host_sys(m, target);
+		ok = f.top >= 0;
+	}
+	fd = f.top;
 	if (!ok)
 		return mnt_fs_explain(in, m, e);
-	if (!m->copy_up && !m->rset && !m->rclr && !m->nprop && !m->late_ro &&
-	    !str_eq(m->dest, "/"))
-		return true;
-	fd = mnt_top(in, m->dest, e);
-	return fd >= 0 &&
-	       (!m->copy_up || !existed || mnt_copy_up(fd, target, e)) &&
-	       mnt_finish(in, m, &fd, e);
+	return !wanted ||
+	       ((!m->copy_up || !existed || mnt_copy_up(fd, target, e)) &&
+		mnt_finish(in, m, &fd, e));
 }
 
 /* Other options for the file system at fd, which keeps its attributes. */
@@ -9758,20 +9848,19 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
  * container's own group. 1: done; 0: the host gave none. */
 static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 			  const struct cg_dir *d, int target,
-			  const char *path, struct err *e)
+			  const char *path, int *top, struct err *e)
 {
 	struct mnt h = { .src = "cgroup", .type = d->h->v2 ? "cgroup2" :
 			 "cgroup", .data = d->h->v2 ? "" : d->h->ctrls };
+	struct mnt_fs f = { .path = path };
 	char data[256];
 	autofd fd = -1, src = -1;
 
 	if (str_after(h.data, "name=") &&
 	    text_to(data, sizeof data, "none,%s", h.data))
 		h.data = data;
-	if (in->cgroup_ns && mnt_fs(in, &h, 0, "", NULL, target, e)) {
-		fd = mnt_top(in, path, e);
-		if (fd < 0)
-			return -1;
+	if (in->cgroup_ns && mnt_fs(in, &h, &f, target, e)) {
+		fd = f.top;
 	} else {
 		fd = sys_open_tree(AT_FDCWD, d->path, K_TREE_CLONE);
 		if (fd >= 0 && sys_move_mount(fd, target) < 0)
@@ -9786,7 +9875,10 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 			       (sysfail(e, "open %s", d->path), -1);
 		fd = mnt_clone(in, src, target, path, false, 0, e);
 	}
-	return fd >= 0 && mnt_set(in, fd, m->set, m->clr, false, e) ? 1 : -1;
+	if (fd < 0 || !mnt_set(in, fd, m->set, m->clr, false, e))
+		return -1;
+	*top = fd_take(&fd);
+	return 1;
 }
 
 /* v1: a tmpfs with a directory for each hierarchy, named as on the host, and
@@ -9802,7 +9894,7 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 		const struct cg_dir *d = &in->cg->d[i];
 		const char *name = strrchr(d->h->mount, '/') + 1;
 		const char *p = d->h->ctrls;
-		autofd dir = -1;
+		autofd dir = -1, fd = -1;
 
 		text_to(path, sizeof path, "%s/%s", m->dest, name);
 		if (mkdirat(top, name, 0755) < 0)
@@ -9811,7 +9903,7 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 			     O_CLOEXEC);
 		if (dir < 0)
 			return sysfail(e, "open %s", path);
-		done = mnt_cgroup_one(in, m, d, dir, path, e);
+		done = mnt_cgroup_one(in, m, d, dir, path, &fd, e);
 		if (done < 0)
 			return wrap(e, "%s", name);
 		if (!done)
@@ -9838,7 +9930,8 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 			 .data = "mode=755" };
 	const struct cg_dir *only = in->cg->n == 1 && in->cg->d[0].h->v2 ?
 				    &in->cg->d[0] : NULL;
-	unsigned attr = m->set & ~(unsigned)K_ATTR_RDONLY;
+	struct mnt_fs f = { .attr = m->set & ~(unsigned)K_ATTR_RDONLY,
+			    .path = m->dest };
 	autofd fd = -1, target = -1;
 	bool existed;
 
@@ -9846,19 +9939,15 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	if (target < 0 || !in->placed(in, e))
 		return false;
 	if (only) {
-		int done = mnt_cgroup_one(in, m, only, target, m->dest, e);
+		int done = mnt_cgroup_one(in, m, only, target, m->dest, &fd, e);
 
-		if (done < 0)
-			return false;
-		if (done) {
-			fd = mnt_top(in, m->dest, e);
-			return fd >= 0 && mnt_finish(in, m, &fd, e);
-		}
+		if (done)
+			return done > 0 && mnt_finish(in, m, &fd, e);
 	}
-	if (!mnt_fs(in, &t, attr, "", NULL, target, e))
+	if (!mnt_fs(in, &t, &f, target, e))
 		return false;
-	fd = mnt_top(in, m->dest, e);
-	if (fd < 0 || (!only && !mnt_cgroup_v1(in, m, fd, e)))
+	fd = f.top;
+	if (!only && !mnt_cgroup_v1(in, m, fd, e))
 		return false;
 	return ((m->set & K_ATTR_RDONLY) || in->cg->n == 0 || only ?
 		mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e) : true) &&
@@ -9968,9 +10057,12 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
 		} else if (dir >= 0) {
 			fd = mnt_clone(in, dir, at, path, false, 0, e);
 		} else {
+			struct mnt_fs f = { .attr = K_ATTR_RDONLY,
+					    .path = path };
+
 			first = true;
-			if (mnt_fs(in, &empty, K_ATTR_RDONLY, "", NULL, at, e))
-				fd = mnt_top(in, path, e);
+			if (mnt_fs(in, &empty, &f, at, e))
+				fd = f.top;
 		}
 		if (fd < 0)
 			return wrap(e, "linux.maskedPaths[%u]: %s",
@@ -10109,8 +10201,7 @@ static int dev_parent(struct inside *in, int *dev, const char *path,
 		return *own = root_parent(in->root, path, name);
 	if (*dev < 0)
 		*dev = root_make(in->root, "/dev", WALK_DIR, 0755);
-	text_to(name, NAME_MAX + 1, "%s", rest);
-	return *dev;
+	return text_to(name, NAME_MAX + 1, "%s", rest) ? *dev : -1;
 }
 
 static bool dev_make(struct inside *in, int *dev, const struct dev *d,
@@ -12141,6 +12232,11 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		if (gone.revents)
 			_exit(1);
 	}
+	/* The program is found through whatever the image's links say, also
+	 * /proc/self/fd: nothing of the host's is open any more. */
+	fd_close(&in->root);
+	fd_close(&in->proc);
+	c->host.proc = -1;
 	if (!proc_find(&p->proc, path))
 		return proc_fail(&p->proc, path, e);
 	if (!sig_reset(e))
@@ -12284,7 +12380,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 	if (!init_keep(c, true, e))
 		return false;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (p->n && c->host.euid == 0)
+	if (p->n && (c->host.euid == 0 || c->exec))
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (!ns_enter(p, e))
 		return false;
@@ -12572,6 +12668,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			return (want == MSG_END && exec) || (!failed &&
 							     spawn_died(c, e));
 		case MSG_HELLO:
+			if (want != MSG_HELLO)
+				break;		/* no J of ours says that now */
 			io_reap(c->pid);		/* J */
 			c->pid = (int)m.index;
 			return !failed;
@@ -12707,11 +12805,10 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		fd_close(&c->pidfd);
 		c->pidfd = sys_pidfd_open(c->pid);
 	}
-	if (ns_makes(p, CLONE_NEWUSER)) {
-		if (!mapped && !spawn_map(c, c->pid, e))
-			return false;
+	if (ns_makes(p, CLONE_NEWUSER) && !mapped && !spawn_map(c, c->pid, e))
+		return false;
+	if (ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER))
 		spawn_raise_limits(c);
-	}
 	return spawn_oom_score(c, e) && (c->exec || spawn_net(c, e)) &&
 	       (c->exec ? sync_go(c->sock, e) :
 			  spawn_place(c, into, placed, e));
@@ -13113,7 +13210,8 @@ static bool strs_add(struct arena *mem, struct strs *l, char **more)
  */
 static bool notify_add(struct ctr *c, struct err *e)
 {
-	static const char *const options[] = { "bind", "nosuid", "nodev",
+	/* to send to what lies there, ro does not matter */
+	static const char *const options[] = { "bind", "ro", "nosuid", "nodev",
 					       "noexec" };
 	char *env[] = { (char *)"NOTIFY_SOCKET=/run/notify/notify.sock", NULL };
 	struct spec *s = c->spec;
@@ -14232,14 +14330,6 @@ int nsrun_stats(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 	verb_begin(&c, o, out);
 	ok = verb_find_groups(&c, &c.err) && event_put(&c, fd, false, &c.err);
 	return verb_end(&c, ok, "tell the statistics of");
-}
-
-static long long now_ms(void)
-{
-	int64_t t[2];
-
-	sys_now(t);
-	return t[0] * 1000 + t[1] / 1000000;
 }
 
 /* Until the container ends, or the caller has enough. */

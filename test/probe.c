@@ -976,6 +976,17 @@ static int do_ask(char **a)
 
 /* serve PORT TEXT: answers everyone who comes, over TCP or UDP, IPv4 or IPv6,
  * with TEXT and the address that they come from. */
+/* Two names of a directory change places until there is a file "stop". */
+static int do_exchange(char **a)
+{
+	if (chdir(a[0]))
+		return -1;
+	while (access("stop", F_OK))
+		syscall(SYS_renameat2, AT_FDCWD, a[1], AT_FDCWD, a[2],
+			2 /* RENAME_EXCHANGE */);
+	return 0;
+}
+
 static int do_serve(char **a)
 {
 	struct sockaddr_in6 self = { .sin6_family = AF_INET6,
@@ -1416,6 +1427,7 @@ static const struct command {
 	{ "connect",		2, do_connect },
 	{ "copy",		2, do_copy },
 	{ "echo",		0, do_echo },
+	{ "exchange",		3, do_exchange },
 	{ "exec",		1, do_exec },
 	{ "exit",		1, do_exit },
 	{ "fault",		0, do_fault },

@@ -168,6 +168,9 @@ config linux='"devices":[{"path":"/dev/ok","type":"p"},
 	{"path":"/data/dir","type":"c","major":1,"minor":3}]'
 run
 refused "so is a directory" "device.*/data/dir"
+config linux='"devices":[{"path":"/dev/'"$(printf '%0300d' 0)"'","type":"p"}]'
+run
+refused "a name that is too long is not cut" "device.*: file ?name too long"
 
 while IFS='|' read -r fault entry; do
 	config linux="\"devices\":[{\"path\":\"/dev/ok\",\"type\":\"p\"},

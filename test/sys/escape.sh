@@ -276,6 +276,18 @@ for way in /data/cwd /data/cwd/x "/proc/self/fd/7/$up$host" \
 		[ -d "$B/rootfs/$(seen cwd)" ]
 done
 unharmed "working directories"
+# The procfs of the host would lead on, here to nsrun itself.
+found=
+for n in $(seq 3 30); do
+	config cmd="\"/proc/self/fd/$n/self/exe\",\"--version\""
+	run
+	case $err in
+	*"no such file"*|*"not a directory"*) ;;
+	*)	found="$found $n: $status $out$err" ;;
+	esac
+done
+check_is "a program of /proc/self/fd/N, N from 3 to 30, leads nowhere" \
+	"$found" ""
 config args='"show","fd"'
 run
 check_is "no descriptor of the caller or the runtime reaches the payload" \
@@ -401,5 +413,28 @@ wait $racer
 check_is "$n runs in a race, of which $worked worked, end as they should" \
 	"$wild" ""
 unharmed "a race"
+
+# The same with a link that is always there: a directory and a link out of the
+# volume, but in the root, change places.
+rm -rf "$T/volume"
+mkdir -p "$T/volume/a" "$B/rootfs/there" "$B/rootfs/secret"
+made there secret
+echo evil >"$T/volume/a/planted"
+ln -s /there "$T/volume/b"
+"$PROBE" exchange "$T/volume" a b &
+racer=$!
+volume="{\"destination\":\"/data\",\"type\":\"bind\",\"source\":\"$T/volume\",
+	\"options\":[\"rbind\"]}"
+config mounts="$volume,{\"destination\":\"/data/a\",\"type\":\"tmpfs\",
+	\"source\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}" args='"exit","0"'
+n=0 planted=
+while [ $n -lt 100 ] && [ -z "$planted" ]; do
+	n=$((n + 1))
+	run
+	planted=$(ls "$B/rootfs/there")
+done
+: >"$T/volume/stop"
+wait $racer
+check_is "a copy in $n races ends up nowhere else" "$planted" ""
 
 done_testing

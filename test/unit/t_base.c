@@ -175,10 +175,10 @@ static void t_escaping(void)
 	strcpy(in + 127, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x8b");
 	put_quoted(doc, in);
 
+	/* DEL is none to JSON, and six characters would be many */
 	it("escapes a string without a control character");
 	for (i = 0; doc[i]; i++)
-		want((unsigned char)doc[i] >= 32 && doc[i] != 127, "byte %d is "
-		     "%d", i, doc[i]);
+		want((unsigned char)doc[i] >= 32, "byte %d is %d", i, doc[i]);
 
 	it("escapes a string so that JSON reads the same back");
 	j = json_parse(&mem, "doc", doc, strlen(doc), &e);
