@@ -5413,8 +5413,8 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
 			there = next = strlen(d->h->mount);
-		} else if (!tries) {	/* somebody else's, since cg_probe() */
-			d->keep = next;
+		} else if (!tries || next == len) {
+			d->keep = next;	/* another's, since cg_probe() */
 		}
 	}
 	return true;
@@ -5902,10 +5902,10 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
-		if (!d->ours && !cg_refused(p, i, o, e->num))
-			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours)
 			cg_drop_path(d->path, d->keep);
+		if (!d->ours && !cg_refused(p, i, o, e->num))
+			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
 			log_note(o, NSRUN_WARNING, "no cgroup of its own, and "
 				 "no limits: %s", e->text);
@@ -12487,6 +12487,23 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
+/* Makes the cgroups. Those that are there, as far as they are of our making,
+ * are what the state speaks of from now on. */
+static bool spawn_cgroups(struct ctr *c, struct err *e)
+{
+	const struct cg_plan *p = &c->plan.cg;
+	bool ok = cg_make(&c->plan.cg, c->o, e);
+	struct state *s = &c->state;
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->d[i].ours)
+			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+				p->d[i].path,
+				{ (long long)p->d[i].keep, true } };
+	return ok;
+}
+
 /* Limits the cgroups, then moves init there: not the other way, it must not see
  * a half-written device policy. */
 static bool spawn_join(struct ctr *c, bool all, struct err *e)
@@ -12506,7 +12523,7 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 
 	if (placed)
 		return sync_go(c->sock, e);
-	if (!made && !cg_make(&c->plan.cg, c->o, e))
+	if (!made && !spawn_cgroups(c, e))
 		return false;
 	return all ? spawn_join(c, true, e) && sync_go(c->sock, e) :
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
@@ -12527,8 +12544,11 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		  c->plan.net.n ||
 		  c->plan.proc.terminal ||
 		  c->mode != MODE_RUN || c->exec;
-	c->made |= c->exec ? 0 : MADE_CGROUP;
-	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
+	if (!c->exec) {
+		c->made |= MADE_CGROUP;
+		c->state.cgroups.n = 0;
+	}
+	if (into && (!spawn_cgroups(c, e) ||
 		     !cg_limit(&c->plan.cg, c->o, e)))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -13314,8 +13334,10 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	}
 	cg_probe(cg);		/* after what a dead one left was removed */
 	for (i = 0; i < cg->n; i++) {
-		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
-			cg->d[i].path, { (long long)cg->d[i].keep, true } };
+		if (cg->d[i].keep < strlen(cg->d[i].path))
+			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+				cg->d[i].path,
+				{ (long long)cg->d[i].keep, true } };
 		if (!cg_has(cg->d[i].h->ctrls, "freezer") &&
 		    (!cg->d[i].h->v2 || s->freezer))
 			continue;
@@ -13454,14 +13476,9 @@ static bool verb_create(struct ctr *c, struct err *e)
 static bool verb_save(struct ctr *c, const char *status, struct err *e)
 {
 	struct state *s = &c->state;
-	size_t i, n = 0;
 
 	if (c->state_dir < 0)
 		return true;
-	for (i = 0; i < s->cgroups.n; i++)
-		if (c->plan.cg.d[i].ours)
-			s->cgroups.v[n++] = s->cgroups.v[i];
-	s->cgroups.n = n;
 	s->pid = (struct opt){ c->pid, true };
 	s->start = (struct opt){ state_pid_start(c->host.proc, c->pid), true };
 	if (s->start.v < 0)

@@ -153,6 +153,32 @@ able "a cgroup namespace" kernel:4.6 && {
 		"$status$(strangers /)" 0
 }
 
+# ---- one group for two ------------------------------------------------------
+
+waits=$(json_list echo ready : signal-wait 15)
+
+# What is a second one that comes to the same group between the first one's
+# look and its mkdir?
+if able "a group that is made by two at once" strace &&
+   strace -o "$T/trace" -e trace=mkdir true && ours "two at once"; then
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" args="$waits"
+	strace -o "$T/trace" -e trace=mkdir,mkdirat \
+		-e inject=mkdir:delay_enter=500000:when=1 \
+		"$NSRUN" --root "$STATE" create -b "$B" $ID-late \
+		>"$T/late" 2>&1 &
+	late=$!
+	wait_for grep -qs "mkdirat(.*$ID-late" "$T/trace"
+	sleep 0.2
+	create
+	wait $late
+	check_is "of two creates with one group one wins" "$? $(grep -c \
+		"not empty" "$T/late") $status" "1 1 0"
+	check "and lives on" alive $pid
+	check "in its group" grep -q "/$TAG-s/x" "/proc/$pid/cgroup"
+	verb delete --force $ID
+	check_is "which goes with it" "$status $(drop_cgroups "$TAG-s" 2>&1)" "0 "
+fi
+
 # ---- groups of v2 that are not as others -----------------------------------
 
 # Below a threaded group only threaded ones can be, without some controllers.
