@@ -3702,14 +3702,19 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 	}
 }
 
-static bool spec_has_ns(const struct spec *s, int type)
+static const struct spec_ns *spec_find_ns(const struct spec *s, int type)
 {
 	size_t i;
 
 	for (i = 0; i < s->linux.namespaces.n; i++)
 		if (s->linux.namespaces.v[i].type.v == type)
-			return true;
-	return false;
+			return &s->linux.namespaces.v[i];
+	return NULL;
+}
+
+static bool spec_has_ns(const struct spec *s, int type)
+{
+	return spec_find_ns(s, type) != NULL;
 }
 
 static bool spec_check_args(const struct spec_process *p, struct err *e)
@@ -5801,13 +5806,14 @@ static void cg_signal(void *sig, int pid)
 	kill(pid, *(int *)sig);
 }
 
-/* rmdir from the leaf up to what existed. The leaf is the container's, and all
- * in it ends; above it others may live, who keep what they use. */
-static void cg_drop_path(const char *full, size_t keep)
+/* rmdir from the leaf up to what existed. The leaf is the container's, with the
+ * groups below it, and all in them ends if it is to; above it others may live,
+ * who keep what they use. */
+static void cg_drop_path(const char *full, size_t keep, bool end)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int tries = 0, sig = SIGKILL;
+	int tries = 0, sig = end ? SIGKILL : 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
@@ -5816,10 +5822,10 @@ static void cg_drop_path(const char *full, size_t keep)
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
-				if (dir >= 0) {	/* at once since 5.14 */
+				if (dir >= 0 && end)	/* at once since 5.14 */
 					io_put(dir, "cgroup.kill", "1");
+				if (dir >= 0)
 					cg_each(dir, 0, true, cg_signal, &sig);
-				}
 				if (tries > 1)
 					poll(NULL, 0, 1);
 				continue;
@@ -5903,7 +5909,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
 		if (!d->ours)
-			cg_drop_path(d->path, d->keep);
+			cg_drop_path(d->path, d->keep, false);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
@@ -13127,6 +13133,16 @@ static bool verb_load_kept(struct ctr *c, struct err *e)
 	return true;
 }
 
+/* Can a process of the container be there when init is not? Not with a pid
+ * namespace of its own: what is found in its groups then is not its. */
+static bool verb_leaves_some(const struct ctr *c)
+{
+	const struct spec_ns *ns = c->spec ?
+				   spec_find_ns(c->spec, CLONE_NEWPID) : NULL;
+
+	return c->spec && (!ns || (ns->path && *ns->path));
+}
+
 /* In reverse, whatever of it was made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
@@ -13155,7 +13171,8 @@ static void verb_undo(struct ctr *c)
 		const struct state_cgroup *g = &c->state.cgroups.v[i];
 
 		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
-			cg_drop_path(g->path, (size_t)g->keep.v);
+			cg_drop_path(g->path, (size_t)g->keep.v,
+				     verb_leaves_some(c));
 	}
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);

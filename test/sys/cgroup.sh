@@ -179,6 +179,22 @@ if able "a group that is made by two at once" strace &&
 	check_is "which goes with it" "$status $(drop_cgroups "$TAG-s" 2>&1)" "0 "
 fi
 
+# A dead one has no process in the group of another.
+if ours "a dead one with the group of another"; then
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" args="$waits"
+	ID=$ID-dead create
+	verb kill "$TAG-dead" KILL
+	wait_for not alive $pid
+	create
+	check_is "a group that a dead one had will do" "$status$err" 0
+	verb delete "$TAG-dead"
+	check "whose delete does not end the other" alive $pid
+	verb delete --force $ID
+	check_is "which can be deleted" "$status$err" 0
+	verb delete --force "$TAG-dead"
+	drop_cgroups "$TAG-s"
+fi
+
 # ---- groups of v2 that are not as others -----------------------------------
 
 # Below a threaded group only threaded ones can be, without some controllers.

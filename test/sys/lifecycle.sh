@@ -458,7 +458,7 @@ if ours "another process with its pid is not the container"; then
 	wait "$other" 2>/dev/null
 	alive "$pid" && kill -KILL "$pid"
 	wait_for not alive "$pid"
-	# What it could not remove, a new one of that name does.
+	drop_cgroups "$ID"
 	create
 	check_is "the id can be used again" "$status $err" "0 "
 	destroy
