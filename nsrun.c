@@ -12497,16 +12497,25 @@ static bool spawn_into(const struct plan *p)
  * are what the state speaks of from now on. */
 static bool spawn_cgroups(struct ctr *c, struct err *e)
 {
-	const struct cg_plan *p = &c->plan.cg;
 	bool ok = cg_make(&c->plan.cg, c->o, e);
 	struct state *s = &c->state;
 	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		if (p->d[i].ours)
-			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
-				p->d[i].path,
-				{ (long long)p->d[i].keep, true } };
+	for (i = 0; i < c->plan.cg.n; i++) {
+		const struct cg_dir *d = &c->plan.cg.d[i];
+
+		if (!d->ours)
+			continue;
+		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+			d->path, { (long long)d->keep, true } };
+		if (!cg_has(d->h->ctrls, "freezer") &&
+		    (!d->h->v2 || s->freezer))
+			continue;
+		s->freezer = mem_text(&c->mem, "%s/%s", d->path, d->h->v2 ?
+				      "cgroup.freeze" : "freezer.state");
+		if (!s->freezer)
+			return ok && no_memory(e);
+	}
 	return ok;
 }
 
@@ -13350,20 +13359,11 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		*e->text = 0;
 	}
 	cg_probe(cg);		/* after what a dead one left was removed */
-	for (i = 0; i < cg->n; i++) {
+	for (i = 0; i < cg->n; i++)
 		if (cg->d[i].keep < strlen(cg->d[i].path))
 			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
 				cg->d[i].path,
 				{ (long long)cg->d[i].keep, true } };
-		if (!cg_has(cg->d[i].h->ctrls, "freezer") &&
-		    (!cg->d[i].h->v2 || s->freezer))
-			continue;
-		s->freezer = mem_text(&c->mem, "%s/%s", cg->d[i].path,
-				      cg->d[i].h->v2 ? "cgroup.freeze" :
-				      "freezer.state");
-		if (!s->freezer)
-			return no_memory(e);
-	}
 	if (c->state_dir < 0)
 		return true;
 	if (!io_replace(c->state_dir, "config.json", c->config, c->config_len,

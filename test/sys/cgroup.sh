@@ -195,6 +195,23 @@ if ours "a dead one with the group of another"; then
 	drop_cgroups "$TAG-s"
 fi
 
+# With --best-effort it may have no group, and then none to be paused by.
+if ours "no group to be paused by"; then
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" args="$waits"
+	ID=$ID-first create
+	first=$pid
+	create --best-effort
+	check_is "a group that is taken is done without" "$status $(grep -c \
+		"$TAG-s" "/proc/$pid/cgroup")" "0 0"
+	verb pause $ID
+	declined "then there is no pause" "no cgroup here has a freezer"
+	check_is "which would be that of the other" \
+		"$(ID=$TAG-first in_state created && echo alive)" alive
+	verb delete --force $ID
+	verb delete --force $TAG-first
+	check "the other ends by its own delete" not alive $first
+fi
+
 # ---- groups of v2 that are not as others -----------------------------------
 
 # Below a threaded group only threaded ones can be, without some controllers.
