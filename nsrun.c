@@ -5317,7 +5317,8 @@ static size_t cg_next(const char *path, size_t n)
 	return n + 1 + strcspn(path + n + 1, "/");
 }
 
-/* A v1 cpuset is born empty, and an empty one takes no process. */
+/* A v1 cpuset is born empty, and an empty one takes no process; whoever made
+ * it may have left it so. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
 	static const char *const up[] = { "../cpuset.cpus", "../cpuset.mems" };
@@ -5325,6 +5326,8 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	size_t i;
 
 	for (i = 0; i < COUNT(up); i++) {
+		if (io_get_in(path, up[i] + 3, buf, sizeof buf) > 1)
+			continue;
 		if (io_get_in(path, up[i], buf, sizeof buf) < 0) {
 			if (errno == ENOENT)	/* mounted noprefix */
 				continue;
@@ -5395,9 +5398,9 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			struct err *e)
 {
 	char path[PATH_MAX];
-	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
-	size_t len = strlen(d->path), there = d->keep;
 	bool cpuset = cg_has(d->h->ctrls, "cpuset");
+	size_t n = d->h->v2 || cpuset ? strlen(d->h->mount) : d->keep, next;
+	size_t len = strlen(d->path), there = d->keep;
 	int tries = 0;
 
 	for (; n < len; n = next) {
@@ -5406,13 +5409,11 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
 			cg_enable(path, p, d);
 		}
-		if (n < there)
-			continue;
 		text_to(path, sizeof path, "%.*s", (int)next, d->path);
-		if (mkdir(path, 0755) == 0) {
+		if (n < there || mkdir(path, 0755) == 0) {
 			if (cpuset && !cg_fill_cpuset(path, e))
 				return false;
-			if (d->h->v2)
+			if (d->h->v2 && n >= there)
 				cg_thread(path);
 		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)

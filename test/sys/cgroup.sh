@@ -104,9 +104,10 @@ check_is "after a failure nothing is left either" "$gone" ""
 
 for mount_point in $hierarchies; do
 	mkdir "$mount_point/$TAG-parent" "$mount_point/$TAG-own"
-	# A child of a v1 cpuset takes tasks only when it has both.
+	# A child of a v1 cpuset takes tasks only when it has both: peers do
+	# not see to it.
 	for file in cpuset.cpus cpuset.mems; do
-		[ "$mount_point" != "$(v1_mount cpuset)" ] ||
+		[ -z "$peer" ] || [ "$mount_point" != "$(v1_mount cpuset)" ] ||
 		for child in parent own; do
 			cat "$mount_point/$file" \
 				>"$mount_point/$TAG-$child/$file"
