@@ -5443,6 +5443,19 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 			      "process(es) found in %s", n, d->path);
 }
 
+/* In a frozen group, or below one, init would not come to its first word. */
+static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
+{
+	const char *file = d->h->v2 ? "cgroup.events" : "freezer.state";
+	char buf[128];
+
+	return (!d->h->v2 && !cg_has(d->h->ctrls, "freezer")) ||
+	       io_get_in(d->path, file, buf, sizeof buf) <= 0 ||
+	       (*buf != 'F' && !str_find(buf, "frozen 1")) ||
+	       fail(e, "container's cgroup is frozen: thaw %s, or the one "
+		    "above it that is", d->path);
+}
+
 /* Why a v2 group lacks the files of a controller: where on the way down to it
  * was it not passed on? */
 static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
@@ -5905,7 +5918,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		struct cg_dir *d = &p->d[i];
 
 		d->ours = cg_make_dir(p, d, e) && cg_check_empty(d, e) &&
-			  cg_delegate(p, d, e);
+			  cg_check_thawed(d, e) && cg_delegate(p, d, e);
 		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
@@ -13143,6 +13156,15 @@ static bool verb_load_kept(struct ctr *c, struct err *e)
 	return true;
 }
 
+/* v1 has words for it, v2 digits. */
+static bool verb_put_freezer(const struct ctr *c, bool stop)
+{
+	const char *file = c->state.freezer;
+
+	return io_put(AT_FDCWD, file, str_find(file, ".state") ?
+		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
+}
+
 /* Can a process of the container be there when init is not? Not with a pid
  * namespace of its own: what is found in its groups then is not its. */
 static bool verb_leaves_some(const struct ctr *c)
@@ -13164,6 +13186,8 @@ static void verb_undo(struct ctr *c)
 	fd_close(&c->tty);
 	if (c->made & MADE_INIT && c->pid > 0) {
 		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
+		if (c->state.freezer && !c->exec)
+			verb_put_freezer(c, false);	/* or it stays, on v1 */
 		io_reap(c->pid);
 	}
 	if (c->relay > 0) {
@@ -13643,15 +13667,6 @@ static bool verb_signal(const struct ctr *c, int sig)
 {
 	return (c->pidfd >= 0 ? sys_pidfd_send_signal(c->pidfd, sig) :
 		kill(c->pid, sig)) == 0;
-}
-
-/* v1 has words for it, v2 digits. */
-static bool verb_put_freezer(const struct ctr *c, bool stop)
-{
-	const char *file = c->state.freezer;
-
-	return io_put(AT_FDCWD, file, str_find(file, ".state") ?
-		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
 }
 
 /* Has the freezer come to what was asked? v1 has to be told again when a fork

@@ -213,6 +213,27 @@ if ours "no group to be paused by"; then
 	check "the other ends by its own delete" not alive $first
 fi
 
+# Frozen ones: a process that is put there does nothing.
+freezer=$(v1_mount freezer) file=freezer.state on=FROZEN off=THAWED
+[ -n "$freezer" ] || freezer=$v2_mount file=cgroup.freeze on=1 off=0
+mkdir "$freezer/$TAG-s"
+if [ -e "$freezer/$TAG-s/$file" ]; then
+	echo $on >"$freezer/$TAG-s/$file"
+	for path in "$TAG-s" "$TAG-s/x"; do
+		config linux="\"cgroupsPath\":\"/$path\""
+		run
+		refused "a frozen group is refused${path#"$TAG-s"}" \
+			"cgroup is frozen.*/$TAG-s"
+	done
+	echo $off >"$freezer/$TAG-s/$file"
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" top="\"hooks\":{
+		\"createRuntime\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",
+		\"-c\",\"echo $on >$freezer/$TAG-s/x/$file; exit 1\"]}]}"
+	run
+	refused "what is frozen later ends all the same" "createRuntime"
+fi
+rmdir "$freezer/$TAG-s"
+
 # ---- groups of v2 that are not as others -----------------------------------
 
 # Below a threaded group only threaded ones can be, without some controllers.
