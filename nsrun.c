@@ -5426,23 +5426,6 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 	return true;
 }
 
-/* A group that was there before must be empty. */
-static bool cg_check_empty(const struct cg_dir *d, struct err *e)
-{
-	char buf[1024], *p;
-	unsigned n = 0;
-
-	if (d->keep < strlen(d->path) || strlen(d->path) ==
-	    strlen(d->h->mount))
-		return true;
-	if (io_get_in(d->path, "cgroup.procs", buf, sizeof buf) < 0)
-		return true;		/* threaded: cannot be read */
-	for (p = buf; *p; p++)
-		n += *p == '\n';
-	return n == 0 || fail(e, "container's cgroup is not empty: %u "
-			      "process(es) found in %s", n, d->path);
-}
-
 /* In a frozen group, or below one, init would not come to its first word. */
 static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 {
@@ -5775,7 +5758,7 @@ static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 	while (fd >= 0 && (s = io_line(&l))) {
 		long long pid;
 
-		if (num_signed(s, strlen(s), &pid) && pid > 1)
+		if (num_signed(s, strlen(s), &pid))
 			each(data, (int)pid);	/* 0: not of our pid ns */
 	}
 	return l.error == ENOENT || l.error == ENODEV ? 0 : l.error;
@@ -5817,17 +5800,38 @@ static int cg_each(int dir, int depth, bool drop,
 
 static void cg_signal(void *sig, int pid)
 {
-	kill(pid, *(int *)sig);
+	if (pid > 1)
+		kill(pid, *(int *)sig);
 }
 
-/* rmdir from the leaf up to what existed. The leaf is the container's, with the
- * groups below it, and all in them ends if it is to; above it others may live,
- * who keep what they use. */
-static void cg_drop_path(const char *full, size_t keep, bool end)
+static void cg_count(void *n, int pid)
+{
+	(void)pid;
+	++*(unsigned *)n;
+}
+
+/* A group that was there before must be empty: what is in it is ours then. */
+static bool cg_check_empty(const struct cg_dir *d, struct err *e)
+{
+	autofd dir = -1;
+	unsigned n = 0;
+
+	if (d->keep < strlen(d->path))
+		return true;
+	dir = io_open(d->path, O_RDONLY | O_DIRECTORY);
+	if (dir >= 0)
+		cg_each(dir, 0, false, cg_count, &n);
+	return n == 0 || fail(e, "container's cgroup is not empty: %u "
+			      "process(es) found in %s", n, d->path);
+}
+
+/* rmdir from the leaf up to what existed. The groups below the leaf go too;
+ * above it others may live, who keep what they use. */
+static void cg_drop_path(const char *full, size_t keep)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int tries = 0, sig = end ? SIGKILL : 0;
+	int tries = 0, sig = 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
@@ -5836,8 +5840,6 @@ static void cg_drop_path(const char *full, size_t keep, bool end)
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
-				if (dir >= 0 && end)	/* at once since 5.14 */
-					io_put(dir, "cgroup.kill", "1");
 				if (dir >= 0)
 					cg_each(dir, 0, true, cg_signal, &sig);
 				if (tries > 1)
@@ -5923,7 +5925,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
 		if (!d->ours)
-			cg_drop_path(d->path, d->keep, false);
+			cg_drop_path(d->path, d->keep);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
@@ -13165,6 +13167,75 @@ static bool verb_put_freezer(const struct ctr *c, bool stop)
 		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
 }
 
+/* Has the freezer come to what was asked? v1 has to be told again when a fork
+ * was faster. */
+static bool verb_is_frozen(const struct ctr *c, bool want)
+{
+	const char *file = c->state.freezer;
+	size_t dir = (size_t)(strrchr(file, '/') - file);
+	char path[PATH_MAX], buf[128];
+
+	if (str_find(file, ".state")) {
+		verb_put_freezer(c, want);
+		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
+		       str_after(buf, want ? "FROZEN" : "THAWED");
+	}
+	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
+		       file) &&
+	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
+	       str_find(buf, want ? "frozen 1" : "frozen 0");
+}
+
+/* Waits for it, so many milliseconds at most. */
+static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
+{
+	for (; !verb_is_frozen(c, want); ms -= 5) {
+		if (ms <= 0)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
+}
+
+/* All processes of the container, by the first of its cgroups that is there:
+ * they are in all of them. */
+static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
+		      void *data, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < c->state.cgroups.n; i++) {
+		const char *path = c->state.cgroups.v[i].path;
+		autofd dir = io_open(path, O_RDONLY | O_DIRECTORY);
+
+		if (dir < 0 && errno == ENOENT)
+			continue;
+		errno = dir < 0 ? errno : cg_each(dir, 0, false, each, data);
+		return !errno || sysfail(e, "read the processes of %s", path);
+	}
+	return true;
+}
+
+/* Signals all of them, so that a fork is no way out: the kernel kills a v2
+ * group as a whole, and what is frozen does not fork. */
+static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
+{
+	const char *freezer = c->state.freezer;
+	bool hold = freezer && !state_is_paused(&c->state), ok;
+	size_t i;
+
+	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
+		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
+			return true;
+	if (hold && verb_put_freezer(c, true))
+		verb_await_freezer(c, true, 1000);
+	ok = verb_each(c, cg_signal, &sig, e);
+	if ((hold || (freezer && sig == SIGKILL)) &&
+	    !verb_put_freezer(c, false))	/* what is frozen gets none */
+		return sysfail(e, "write %s", freezer);
+	return ok;
+}
+
 /* Can a process of the container be there when init is not? Not with a pid
  * namespace of its own: what is found in its groups then is not its. */
 static bool verb_leaves_some(const struct ctr *c)
@@ -13201,12 +13272,13 @@ static void verb_undo(struct ctr *c)
 		c->made = 0;
 	if (c->made & MADE_PIDFILE)
 		unlink(c->o->pid_file);
+	if (c->made & MADE_CGROUP && verb_leaves_some(c))
+		verb_signal_all(c, SIGKILL, &e);
 	for (i = c->state.cgroups.n; c->made & MADE_CGROUP && i--; ) {
 		const struct state_cgroup *g = &c->state.cgroups.v[i];
 
 		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
-			cg_drop_path(g->path, (size_t)g->keep.v,
-				     verb_leaves_some(c));
+			cg_drop_path(g->path, (size_t)g->keep.v);
 	}
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
@@ -13669,36 +13741,6 @@ static bool verb_signal(const struct ctr *c, int sig)
 		kill(c->pid, sig)) == 0;
 }
 
-/* Has the freezer come to what was asked? v1 has to be told again when a fork
- * was faster. */
-static bool verb_is_frozen(const struct ctr *c, bool want)
-{
-	const char *file = c->state.freezer;
-	size_t dir = (size_t)(strrchr(file, '/') - file);
-	char path[PATH_MAX], buf[128];
-
-	if (str_find(file, ".state")) {
-		verb_put_freezer(c, want);
-		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
-		       str_after(buf, want ? "FROZEN" : "THAWED");
-	}
-	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
-		       file) &&
-	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
-	       str_find(buf, want ? "frozen 1" : "frozen 0");
-}
-
-/* Waits for it, so many milliseconds at most. */
-static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
-{
-	for (; !verb_is_frozen(c, want); ms -= 5) {
-		if (ms <= 0)
-			return false;
-		poll(NULL, 0, 5);
-	}
-	return true;
-}
-
 /* Ends init, which is not our child, and waits for it. */
 static bool verb_end_init(struct ctr *c, struct err *e)
 {
@@ -13792,45 +13834,6 @@ static bool verb_shares_pids(const struct ctr *c)
 	return fstatat(c->host.proc, path, &a, 0) == 0 &&
 	       fstatat(c->host.proc, "self/ns/pid", &b, 0) == 0 &&
 	       a.st_ino == b.st_ino;
-}
-
-/* All processes of the container, by the first of its cgroups that is there:
- * they are in all of them. */
-static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
-		      void *data, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < c->state.cgroups.n; i++) {
-		const char *path = c->state.cgroups.v[i].path;
-		autofd dir = io_open(path, O_RDONLY | O_DIRECTORY);
-
-		if (dir < 0 && errno == ENOENT)
-			continue;
-		errno = dir < 0 ? errno : cg_each(dir, 0, false, each, data);
-		return !errno || sysfail(e, "read the processes of %s", path);
-	}
-	return true;
-}
-
-/* Signals all of them, so that a fork is no way out: the kernel kills a v2
- * group as a whole, and what is frozen does not fork. */
-static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
-{
-	const char *freezer = c->state.freezer;
-	bool hold = freezer && !state_is_paused(&c->state), ok;
-	size_t i;
-
-	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
-		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
-			return true;
-	if (hold && verb_put_freezer(c, true))
-		verb_await_freezer(c, true, 1000);
-	ok = verb_each(c, cg_signal, &sig, e);
-	if ((hold || (freezer && sig == SIGKILL)) &&
-	    !verb_put_freezer(c, false))	/* what is frozen gets none */
-		return sysfail(e, "write %s", freezer);
-	return ok;
 }
 
 static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)

@@ -145,6 +145,11 @@ refused "a cgroup with processes is refused" \
 check "whose process goes on" alive $sleeper
 kill $sleeper
 wait $sleeper 2>/dev/null
+sh -c 'echo $$ >"$1/cgroup.procs"; exec "$2" fork 250' - "$busy" "$PROBE" \
+	>"$T/forked"
+run
+refused "and all of them are counted" "not empty: 250 process"
+kill $(cat "$busy/cgroup.procs")
 wait_for rmdir "$busy"
 
 able "a cgroup namespace" kernel:4.6 && {
@@ -211,6 +216,30 @@ if ours "no group to be paused by"; then
 	verb delete --force $ID
 	verb delete --force $TAG-first
 	check "the other ends by its own delete" not alive $first
+fi
+
+# What a container without a pid namespace leaves in a group that was there.
+if ours "what is left in a group that was there"; then
+	for mount_point in $hierarchies; do
+		mkdir -p "$mount_point/$TAG-s/sub"
+	done
+	config ns="mount ipc uts" args="$(json_list fork 3 : signal-wait 15)" \
+		linux="\"cgroupsPath\":\"/$TAG-s\""
+	create
+	verb start $ID
+	wait_for said ready
+	verb delete --force $ID
+	check_is "delete --force succeeds in a group that was there" \
+		"$status$err" 0
+	check "and ends all that is in it" wait_for no_processes
+	config ns="mount ipc uts" args='"fork","3"' \
+		linux="\"cgroupsPath\":\"/$TAG-s\""
+	run
+	check_is "a run there ends" "$status$err" 0
+	check "and so does what it leaves" wait_for no_processes
+	for mount_point in $hierarchies; do
+		rmdir "$mount_point/$TAG-s/sub" "$mount_point/$TAG-s"
+	done
 fi
 
 # Frozen ones: a process that is put there does nothing.
