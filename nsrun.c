@@ -5697,6 +5697,7 @@ static bool bpf_attach(const struct bpf_program *b, int group)
 	if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) < 0)
 		return false;
 	at.program = (uint32_t)old;
+	at.flags = 0;
 	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
 }
 
