@@ -13888,8 +13888,11 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		return fail(e, "no cgroup here has a freezer");
 	if (!verb_put_freezer(c, want))
 		return sysfail(e, "write %s", c->state.freezer);
-	return verb_await_freezer(c, want, 10000) ||
-	       fail(e, "%s did not come to it in ten seconds",
+	if (verb_await_freezer(c, want, 10000))
+		return true;
+	if (want)			/* not half of it */
+		verb_put_freezer(c, false);
+	return fail(e, "%s did not come to it in ten seconds",
 		    c->state.freezer);
 }
 
