@@ -13217,22 +13217,22 @@ static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 	return true;
 }
 
-/* Signals all of them, so that a fork is no way out: the kernel kills a v2
- * group as a whole, and what is frozen does not fork. */
+/* Signals all of them. A fork is no way out of SIGKILL: the kernel kills a v2
+ * group as a whole, and what is frozen does not fork. Another signal changes
+ * nothing of whether they are frozen. */
 static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 {
-	const char *freezer = c->state.freezer;
-	bool hold = freezer && !state_is_paused(&c->state), ok;
+	const char *freezer = sig == SIGKILL ? c->state.freezer : NULL;
 	size_t i;
+	bool ok;
 
 	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
 		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
 			return true;
-	if (hold && verb_put_freezer(c, true))
+	if (freezer && verb_put_freezer(c, true))
 		verb_await_freezer(c, true, 1000);
 	ok = verb_each(c, cg_signal, &sig, e);
-	if ((hold || (freezer && sig == SIGKILL)) &&
-	    !verb_put_freezer(c, false))	/* what is frozen gets none */
+	if (freezer && !verb_put_freezer(c, false))	/* or it gets none */
 		return sysfail(e, "write %s", freezer);
 	return ok;
 }
