@@ -3724,14 +3724,19 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 	}
 }
 
-static bool spec_has_ns(const struct spec *s, int type)
+static const struct spec_ns *spec_find_ns(const struct spec *s, int type)
 {
 	size_t i;
 
 	for (i = 0; i < s->linux.namespaces.n; i++)
 		if (s->linux.namespaces.v[i].type.v == type)
-			return true;
-	return false;
+			return &s->linux.namespaces.v[i];
+	return NULL;
+}
+
+static bool spec_has_ns(const struct spec *s, int type)
+{
+	return spec_find_ns(s, type) != NULL;
 }
 
 static bool spec_check_args(const struct spec_process *p, struct err *e)
@@ -5334,7 +5339,8 @@ static size_t cg_next(const char *path, size_t n)
 	return n + 1 + strcspn(path + n + 1, "/");
 }
 
-/* A v1 cpuset is born empty, and an empty one takes no process. */
+/* A v1 cpuset is born empty, and an empty one takes no process; whoever made
+ * it may have left it so. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
 	static const char *const up[] = { "../cpuset.cpus", "../cpuset.mems" };
@@ -5342,6 +5348,8 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	size_t i;
 
 	for (i = 0; i < COUNT(up); i++) {
+		if (io_get_in(path, up[i] + 3, buf, sizeof buf) > 1)
+			continue;
 		if (io_get_in(path, up[i], buf, sizeof buf) < 0) {
 			if (errno == ENOENT)	/* mounted noprefix */
 				continue;
@@ -5412,9 +5420,9 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			struct err *e)
 {
 	char path[PATH_MAX];
-	size_t n = d->h->v2 ? strlen(d->h->mount) : d->keep, next;
-	size_t len = strlen(d->path), there = d->keep;
 	bool cpuset = cg_has(d->h->ctrls, "cpuset");
+	size_t n = d->h->v2 || cpuset ? strlen(d->h->mount) : d->keep, next;
+	size_t len = strlen(d->path), there = d->keep;
 	int tries = 0;
 
 	for (; n < len; n = next) {
@@ -5423,40 +5431,34 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			text_to(path, sizeof path, "%.*s", (int)n, d->path);
 			cg_enable(path, p, d);
 		}
-		if (n < there)
-			continue;
 		text_to(path, sizeof path, "%.*s", (int)next, d->path);
-		if (mkdir(path, 0755) == 0) {
+		if (n < there || mkdir(path, 0755) == 0) {
 			if (cpuset && !cg_fill_cpuset(path, e))
 				return false;
-			if (d->h->v2)
+			if (d->h->v2 && n >= there)
 				cg_thread(path);
 		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
 			there = next = strlen(d->h->mount);
-		} else if (!tries) {	/* somebody else's, since cg_probe() */
-			d->keep = next;
+		} else if (!tries || next == len) {
+			d->keep = next;	/* another's, since cg_probe() */
 		}
 	}
 	return true;
 }
 
-/* A group that was there before must be empty. */
-static bool cg_check_empty(const struct cg_dir *d, struct err *e)
+/* In a frozen group, or below one, init would not come to its first word. */
+static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 {
-	char buf[1024], *p;
-	unsigned n = 0;
+	const char *file = d->h->v2 ? "cgroup.events" : "freezer.state";
+	char buf[128];
 
-	if (d->keep < strlen(d->path) || strlen(d->path) ==
-	    strlen(d->h->mount))
-		return true;
-	if (io_get_in(d->path, "cgroup.procs", buf, sizeof buf) < 0)
-		return true;		/* threaded: cannot be read */
-	for (p = buf; *p; p++)
-		n += *p == '\n';
-	return n == 0 || fail(e, "container's cgroup is not empty: %u "
-			      "process(es) found in %s", n, d->path);
+	return (!d->h->v2 && !cg_has(d->h->ctrls, "freezer")) ||
+	       io_get_in(d->path, file, buf, sizeof buf) <= 0 ||
+	       (*buf != 'F' && !str_find(buf, "frozen 1")) ||
+	       fail(e, "container's cgroup is frozen: thaw %s, or the one "
+		    "above it that is", d->path);
 }
 
 /* Why a v2 group lacks the files of a controller: where on the way down to it
@@ -5717,6 +5719,7 @@ static bool bpf_attach(const struct bpf_program *b, int group)
 	if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) < 0)
 		return false;
 	at.program = (uint32_t)old;
+	at.flags = 0;
 	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
 }
 
@@ -5778,7 +5781,7 @@ static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 	while (fd >= 0 && (s = io_line(&l))) {
 		long long pid;
 
-		if (num_signed(s, strlen(s), &pid) && pid > 1)
+		if (num_signed(s, strlen(s), &pid))
 			each(data, (int)pid);	/* 0: not of our pid ns */
 	}
 	return l.error == ENOENT || l.error == ENODEV ? 0 : l.error;
@@ -5820,16 +5823,38 @@ static int cg_each(int dir, int depth, bool drop,
 
 static void cg_signal(void *sig, int pid)
 {
-	kill(pid, *(int *)sig);
+	if (pid > 1)
+		kill(pid, *(int *)sig);
 }
 
-/* rmdir from the leaf up to what existed. The leaf is the container's, and all
- * in it ends; above it others may live, who keep what they use. */
+static void cg_count(void *n, int pid)
+{
+	(void)pid;
+	++*(unsigned *)n;
+}
+
+/* A group that was there before must be empty: what is in it is ours then. */
+static bool cg_check_empty(const struct cg_dir *d, struct err *e)
+{
+	autofd dir = -1;
+	unsigned n = 0;
+
+	if (d->keep < strlen(d->path))
+		return true;
+	dir = io_open(d->path, O_RDONLY | O_DIRECTORY);
+	if (dir >= 0)
+		cg_each(dir, 0, false, cg_count, &n);
+	return n == 0 || fail(e, "container's cgroup is not empty: %u "
+			      "process(es) found in %s", n, d->path);
+}
+
+/* rmdir from the leaf up to what existed. The groups below the leaf go too;
+ * above it others may live, who keep what they use. */
 static void cg_drop_path(const char *full, size_t keep)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int tries = 0, sig = SIGKILL;
+	int tries = 0, sig = 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
@@ -5838,10 +5863,8 @@ static void cg_drop_path(const char *full, size_t keep)
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
-				if (dir >= 0) {	/* at once since 5.14 */
-					io_put(dir, "cgroup.kill", "1");
+				if (dir >= 0)
 					cg_each(dir, 0, true, cg_signal, &sig);
-				}
 				if (tries > 1)
 					poll(NULL, 0, 1);
 				continue;
@@ -5920,14 +5943,14 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		struct cg_dir *d = &p->d[i];
 
 		d->ours = cg_make_dir(p, d, e) && cg_check_empty(d, e) &&
-			  cg_delegate(p, d, e);
+			  cg_check_thawed(d, e) && cg_delegate(p, d, e);
 		if (d->ours && d->h->v2 && d->keep == strlen(d->path) &&
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
-		if (!d->ours && !cg_refused(p, i, o, e->num))
-			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours)
 			cg_drop_path(d->path, d->keep);
+		if (!d->ours && !cg_refused(p, i, o, e->num))
+			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
 			log_note(o, NSRUN_WARNING, "no cgroup of its own, and "
 				 "no limits: %s", e->text);
@@ -12726,6 +12749,32 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
+/* Makes the cgroups. Those that are there, as far as they are of our making,
+ * are what the state speaks of from now on. */
+static bool spawn_cgroups(struct ctr *c, struct err *e)
+{
+	bool ok = cg_make(&c->plan.cg, c->o, e);
+	struct state *s = &c->state;
+	size_t i;
+
+	for (i = 0; i < c->plan.cg.n; i++) {
+		const struct cg_dir *d = &c->plan.cg.d[i];
+
+		if (!d->ours)
+			continue;
+		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+			d->path, { (long long)d->keep, true } };
+		if (!cg_has(d->h->ctrls, "freezer") &&
+		    (!d->h->v2 || s->freezer))
+			continue;
+		s->freezer = mem_text(&c->mem, "%s/%s", d->path, d->h->v2 ?
+				      "cgroup.freeze" : "freezer.state");
+		if (!s->freezer)
+			return ok && no_memory(e);
+	}
+	return ok;
+}
+
 /* Limits the cgroups, then moves init there: not the other way, it must not see
  * a half-written device policy. */
 static bool spawn_join(struct ctr *c, bool all, struct err *e)
@@ -12745,7 +12794,7 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 
 	if (placed)
 		return sync_go(c->sock, e);
-	if (!made && !cg_make(&c->plan.cg, c->o, e))
+	if (!made && !spawn_cgroups(c, e))
 		return false;
 	return all ? spawn_join(c, true, e) && sync_go(c->sock, e) :
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
@@ -12773,8 +12822,11 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		  c->plan.net.n ||
 		  c->plan.proc.terminal ||
 		  c->mode != MODE_RUN || c->exec;
-	c->made |= c->exec ? 0 : MADE_CGROUP;
-	if (into && (!cg_make(&c->plan.cg, c->o, e) ||
+	if (!c->exec) {
+		c->made |= MADE_CGROUP;
+		c->state.cgroups.n = 0;
+	}
+	if (into && (!spawn_cgroups(c, e) ||
 		     !cg_limit(&c->plan.cg, c->o, e)))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -13351,6 +13403,94 @@ static bool verb_load_kept(struct ctr *c, struct err *e)
 	return true;
 }
 
+/* v1 has words for it, v2 digits. */
+static bool verb_put_freezer(const struct ctr *c, bool stop)
+{
+	const char *file = c->state.freezer;
+
+	return io_put(AT_FDCWD, file, str_find(file, ".state") ?
+		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
+}
+
+/* Has the freezer come to what was asked? v1 has to be told again when a fork
+ * was faster. */
+static bool verb_is_frozen(const struct ctr *c, bool want)
+{
+	const char *file = c->state.freezer;
+	size_t dir = (size_t)(strrchr(file, '/') - file);
+	char path[PATH_MAX], buf[128];
+
+	if (str_find(file, ".state")) {
+		verb_put_freezer(c, want);
+		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
+		       str_after(buf, want ? "FROZEN" : "THAWED");
+	}
+	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
+		       file) &&
+	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
+	       str_find(buf, want ? "frozen 1" : "frozen 0");
+}
+
+/* Waits for it, so many milliseconds at most. */
+static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
+{
+	for (; !verb_is_frozen(c, want); ms -= 5) {
+		if (ms <= 0)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
+}
+
+/* All processes of the container, by the first of its cgroups that is there:
+ * they are in all of them. */
+static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
+		      void *data, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < c->state.cgroups.n; i++) {
+		const char *path = c->state.cgroups.v[i].path;
+		autofd dir = io_open(path, O_RDONLY | O_DIRECTORY);
+
+		if (dir < 0 && errno == ENOENT)
+			continue;
+		errno = dir < 0 ? errno : cg_each(dir, 0, false, each, data);
+		return !errno || sysfail(e, "read the processes of %s", path);
+	}
+	return true;
+}
+
+/* Signals all of them. A fork is no way out of SIGKILL: the kernel kills a v2
+ * group as a whole, and what is frozen does not fork. Another signal changes
+ * nothing of whether they are frozen. */
+static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
+{
+	const char *freezer = sig == SIGKILL ? c->state.freezer : NULL;
+	size_t i;
+	bool ok;
+
+	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
+		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
+			return true;
+	if (freezer && verb_put_freezer(c, true))
+		verb_await_freezer(c, true, 1000);
+	ok = verb_each(c, cg_signal, &sig, e);
+	if (freezer && !verb_put_freezer(c, false))	/* or it gets none */
+		return sysfail(e, "write %s", freezer);
+	return ok;
+}
+
+/* Can a process of the container be there when init is not? Not with a pid
+ * namespace of its own: what is found in its groups then is not its. */
+static bool verb_leaves_some(const struct ctr *c)
+{
+	const struct spec_ns *ns = c->spec ?
+				   spec_find_ns(c->spec, CLONE_NEWPID) : NULL;
+
+	return c->spec && (!ns || (ns->path && *ns->path));
+}
+
 /* In reverse, whatever of it was made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
@@ -13362,6 +13502,8 @@ static void verb_undo(struct ctr *c)
 	fd_close(&c->tty);
 	if (c->made & MADE_INIT && c->pid > 0) {
 		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
+		if (c->state.freezer && !c->exec)
+			verb_put_freezer(c, false);	/* or it stays, on v1 */
 		io_reap(c->pid);
 	}
 	if (c->relay > 0) {
@@ -13375,6 +13517,8 @@ static void verb_undo(struct ctr *c)
 		c->made = 0;
 	if (c->made & MADE_PIDFILE)
 		unlink(c->o->pid_file);
+	if (c->made & MADE_CGROUP && verb_leaves_some(c))
+		verb_signal_all(c, SIGKILL, &e);
 	for (i = c->state.cgroups.n; c->made & MADE_CGROUP && i--; ) {
 		const struct state_cgroup *g = &c->state.cgroups.v[i];
 
@@ -13557,18 +13701,11 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		*e->text = 0;
 	}
 	cg_probe(cg);		/* after what a dead one left was removed */
-	for (i = 0; i < cg->n; i++) {
-		s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
-			cg->d[i].path, { (long long)cg->d[i].keep, true } };
-		if (!cg_has(cg->d[i].h->ctrls, "freezer") &&
-		    (!cg->d[i].h->v2 || s->freezer))
-			continue;
-		s->freezer = mem_text(&c->mem, "%s/%s", cg->d[i].path,
-				      cg->d[i].h->v2 ? "cgroup.freeze" :
-				      "freezer.state");
-		if (!s->freezer)
-			return no_memory(e);
-	}
+	for (i = 0; i < cg->n; i++)
+		if (cg->d[i].keep < strlen(cg->d[i].path))
+			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+				cg->d[i].path,
+				{ (long long)cg->d[i].keep, true } };
 	if (c->state_dir < 0)
 		return true;
 	if (!io_replace(c->state_dir, "config.json", c->config, c->config_len,
@@ -13698,14 +13835,9 @@ static bool verb_create(struct ctr *c, struct err *e)
 static bool verb_save(struct ctr *c, const char *status, struct err *e)
 {
 	struct state *s = &c->state;
-	size_t i, n = 0;
 
 	if (c->state_dir < 0)
 		return true;
-	for (i = 0; i < s->cgroups.n; i++)
-		if (c->plan.cg.d[i].ours)
-			s->cgroups.v[n++] = s->cgroups.v[i];
-	s->cgroups.n = n;
 	s->pid = (struct opt){ c->pid, true };
 	s->start = (struct opt){ state_pid_start(c->host.proc, c->pid), true };
 	if (s->start.v < 0)
@@ -13854,45 +13986,6 @@ static bool verb_signal(const struct ctr *c, int sig)
 		kill(c->pid, sig)) == 0;
 }
 
-/* v1 has words for it, v2 digits. */
-static bool verb_put_freezer(const struct ctr *c, bool stop)
-{
-	const char *file = c->state.freezer;
-
-	return io_put(AT_FDCWD, file, str_find(file, ".state") ?
-		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
-}
-
-/* Has the freezer come to what was asked? v1 has to be told again when a fork
- * was faster. */
-static bool verb_is_frozen(const struct ctr *c, bool want)
-{
-	const char *file = c->state.freezer;
-	size_t dir = (size_t)(strrchr(file, '/') - file);
-	char path[PATH_MAX], buf[128];
-
-	if (str_find(file, ".state")) {
-		verb_put_freezer(c, want);
-		return io_get(AT_FDCWD, file, buf, sizeof buf) > 0 &&
-		       str_after(buf, want ? "FROZEN" : "THAWED");
-	}
-	return text_to(path, sizeof path, "%.*s/cgroup.events", (int)dir,
-		       file) &&
-	       io_get(AT_FDCWD, path, buf, sizeof buf) > 0 &&
-	       str_find(buf, want ? "frozen 1" : "frozen 0");
-}
-
-/* Waits for it, so many milliseconds at most. */
-static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
-{
-	for (; !verb_is_frozen(c, want); ms -= 5) {
-		if (ms <= 0)
-			return false;
-		poll(NULL, 0, 5);
-	}
-	return true;
-}
-
 /* Ends init, which is not our child, and waits for it. */
 static bool verb_end_init(struct ctr *c, struct err *e)
 {
@@ -13988,45 +14081,6 @@ static bool verb_shares_pids(const struct ctr *c)
 	       a.st_ino == b.st_ino;
 }
 
-/* All processes of the container, by the first of its cgroups that is there:
- * they are in all of them. */
-static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
-		      void *data, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < c->state.cgroups.n; i++) {
-		const char *path = c->state.cgroups.v[i].path;
-		autofd dir = io_open(path, O_RDONLY | O_DIRECTORY);
-
-		if (dir < 0 && errno == ENOENT)
-			continue;
-		errno = dir < 0 ? errno : cg_each(dir, 0, false, each, data);
-		return !errno || sysfail(e, "read the processes of %s", path);
-	}
-	return true;
-}
-
-/* Signals all of them, so that a fork is no way out: the kernel kills a v2
- * group as a whole, and what is frozen does not fork. */
-static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
-{
-	const char *freezer = c->state.freezer;
-	bool hold = freezer && !state_is_paused(&c->state), ok;
-	size_t i;
-
-	for (i = 0; sig == SIGKILL && i < c->state.cgroups.n; i++)
-		if (io_put_in(c->state.cgroups.v[i].path, "cgroup.kill", "1"))
-			return true;
-	if (hold && verb_put_freezer(c, true))
-		verb_await_freezer(c, true, 1000);
-	ok = verb_each(c, cg_signal, &sig, e);
-	if ((hold || (freezer && sig == SIGKILL)) &&
-	    !verb_put_freezer(c, false))	/* what is frozen gets none */
-		return sysfail(e, "write %s", freezer);
-	return ok;
-}
-
 static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 {
 	bool alive;
@@ -14078,8 +14132,11 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		return fail(e, "no cgroup here has a freezer");
 	if (!verb_put_freezer(c, want))
 		return sysfail(e, "write %s", c->state.freezer);
-	return verb_await_freezer(c, want, 10000) ||
-	       fail(e, "%s did not come to it in ten seconds",
+	if (verb_await_freezer(c, want, 10000))
+		return true;
+	if (want)			/* not half of it */
+		verb_put_freezer(c, false);
+	return fail(e, "%s did not come to it in ten seconds",
 		    c->state.freezer);
 }
 

@@ -172,7 +172,8 @@ int nsrun_resume(const struct nsrun_options *, struct nsrun_error *);
 
 /*
  * nsrun_ps - call each with every process of a container, as the host numbers
- * it: those of its cgroup and of the groups below.
+ * it: those of its cgroup and of the groups below. One that has no number in
+ * the pid namespace of the caller is 0.
  */
 int nsrun_ps(const struct nsrun_options *, void (*each)(void *data, int pid),
 	     void *data, struct nsrun_error *);

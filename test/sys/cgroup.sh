@@ -104,9 +104,10 @@ check_is "after a failure nothing is left either" "$gone" ""
 
 for mount_point in $hierarchies; do
 	mkdir "$mount_point/$TAG-parent" "$mount_point/$TAG-own"
-	# A child of a v1 cpuset takes tasks only when it has both.
+	# A child of a v1 cpuset takes tasks only when it has both: peers do
+	# not see to it.
 	for file in cpuset.cpus cpuset.mems; do
-		[ "$mount_point" != "$(v1_mount cpuset)" ] ||
+		[ -z "$peer" ] || [ "$mount_point" != "$(v1_mount cpuset)" ] ||
 		for child in parent own; do
 			cat "$mount_point/$file" \
 				>"$mount_point/$TAG-$child/$file"
@@ -144,6 +145,11 @@ refused "a cgroup with processes is refused" \
 check "whose process goes on" alive $sleeper
 kill $sleeper
 wait $sleeper 2>/dev/null
+sh -c 'echo $$ >"$1/cgroup.procs"; exec "$2" fork 250' - "$busy" "$PROBE" \
+	>"$T/forked"
+run
+refused "and all of them are counted" "not empty: 250 process"
+kill $(cat "$busy/cgroup.procs")
 wait_for rmdir "$busy"
 
 able "a cgroup namespace" kernel:4.6 && {
@@ -152,6 +158,110 @@ able "a cgroup namespace" kernel:4.6 && {
 	check_is "with a cgroup namespace the payload sees itself at the top" \
 		"$status$(strangers /)" 0
 }
+
+# ---- one group for two ------------------------------------------------------
+
+waits=$(json_list echo ready : signal-wait 15)
+
+# What is a second one that comes to the same group between the first one's
+# look and its mkdir?
+if able "a group that is made by two at once" strace &&
+   strace -o "$T/trace" -e trace=mkdir true && ours "two at once"; then
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" args="$waits"
+	strace -o "$T/trace" -e trace=mkdir,mkdirat \
+		-e inject=mkdir:delay_enter=500000:when=1 \
+		"$NSRUN" --root "$STATE" create -b "$B" $ID-late \
+		>"$T/late" 2>&1 &
+	late=$!
+	wait_for grep -qs "mkdirat(.*$ID-late" "$T/trace"
+	sleep 0.2
+	create
+	wait $late
+	check_is "of two creates with one group one wins" "$? $(grep -c \
+		"not empty" "$T/late") $status" "1 1 0"
+	check "and lives on" alive $pid
+	check "in its group" grep -q "/$TAG-s/x" "/proc/$pid/cgroup"
+	verb delete --force $ID
+	check_is "which goes with it" "$status $(drop_cgroups "$TAG-s" 2>&1)" "0 "
+fi
+
+# A dead one has no process in the group of another.
+if ours "a dead one with the group of another"; then
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" args="$waits"
+	ID=$ID-dead create
+	verb kill "$TAG-dead" KILL
+	wait_for not alive $pid
+	create
+	check_is "a group that a dead one had will do" "$status$err" 0
+	verb delete "$TAG-dead"
+	check "whose delete does not end the other" alive $pid
+	verb delete --force $ID
+	check_is "which can be deleted" "$status$err" 0
+	verb delete --force "$TAG-dead"
+	drop_cgroups "$TAG-s"
+fi
+
+# With --best-effort it may have no group, and then none to be paused by.
+if ours "no group to be paused by"; then
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" args="$waits"
+	ID=$ID-first create
+	first=$pid
+	create --best-effort
+	check_is "a group that is taken is done without" "$status $(grep -c \
+		"$TAG-s" "/proc/$pid/cgroup")" "0 0"
+	verb pause $ID
+	declined "then there is no pause" "no cgroup here has a freezer"
+	check_is "which would be that of the other" \
+		"$(ID=$TAG-first in_state created && echo alive)" alive
+	verb delete --force $ID
+	verb delete --force $TAG-first
+	check "the other ends by its own delete" not alive $first
+fi
+
+# What a container without a pid namespace leaves in a group that was there.
+if ours "what is left in a group that was there"; then
+	for mount_point in $hierarchies; do
+		mkdir -p "$mount_point/$TAG-s/sub"
+	done
+	config ns="mount ipc uts" args="$(json_list fork 3 : signal-wait 15)" \
+		linux="\"cgroupsPath\":\"/$TAG-s\""
+	create
+	verb start $ID
+	wait_for said ready
+	verb delete --force $ID
+	check_is "delete --force succeeds in a group that was there" \
+		"$status$err" 0
+	check "and ends all that is in it" wait_for no_processes
+	config ns="mount ipc uts" args='"fork","3"' \
+		linux="\"cgroupsPath\":\"/$TAG-s\""
+	run
+	check_is "a run there ends" "$status$err" 0
+	check "and so does what it leaves" wait_for no_processes
+	for mount_point in $hierarchies; do
+		rmdir "$mount_point/$TAG-s/sub" "$mount_point/$TAG-s"
+	done
+fi
+
+# Frozen ones: a process that is put there does nothing.
+freezer=$(v1_mount freezer) file=freezer.state on=FROZEN off=THAWED
+[ -n "$freezer" ] || freezer=$v2_mount file=cgroup.freeze on=1 off=0
+mkdir "$freezer/$TAG-s"
+if [ -e "$freezer/$TAG-s/$file" ]; then
+	echo $on >"$freezer/$TAG-s/$file"
+	for path in "$TAG-s" "$TAG-s/x"; do
+		config linux="\"cgroupsPath\":\"/$path\""
+		run
+		refused "a frozen group is refused${path#"$TAG-s"}" \
+			"cgroup is frozen.*/$TAG-s"
+	done
+	echo $off >"$freezer/$TAG-s/$file"
+	config linux="\"cgroupsPath\":\"/$TAG-s/x\"" top="\"hooks\":{
+		\"createRuntime\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",
+		\"-c\",\"echo $on >$freezer/$TAG-s/x/$file; exit 1\"]}]}"
+	run
+	refused "what is frozen later ends all the same" "createRuntime"
+fi
+rmdir "$freezer/$TAG-s"
 
 # ---- groups of v2 that are not as others -----------------------------------
 

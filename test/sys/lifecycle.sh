@@ -392,6 +392,12 @@ if able "KILL ends all processes without a pid namespace" cgroup; then
 			\$(sed 's|\\([0-9]*\\) |/proc/\\1/status |g' \
 			/proc/$pid/task/$pid/children)"
 	check "and the init" said '^signal 10$'
+	able "but not the freezer" strace && {
+		strace -o "$T/trace" "$NSRUN" --root "$STATE" kill --all "$ID" \
+			CONT
+		check_is "but not the freezer" \
+			"$? $(grep -c 'FROZEN\|freeze' "$T/trace")" "0 0"
+	}
 	verb kill "$ID" 15
 	wait_for not alive "$pid"
 	verb delete "$ID"
@@ -458,7 +464,7 @@ if ours "another process with its pid is not the container"; then
 	wait "$other" 2>/dev/null
 	alive "$pid" && kill -KILL "$pid"
 	wait_for not alive "$pid"
-	# What it could not remove, a new one of that name does.
+	drop_cgroups "$ID"
 	create
 	check_is "the id can be used again" "$status $err" "0 "
 	destroy

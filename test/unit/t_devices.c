@@ -6,6 +6,36 @@
  * allowed. The kernel's verifier sees them in test/sys/devices.sh.
  */
 #include "unit.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+
+/* A group with one program, before 5.6: none takes the place of another. */
+static int attached;
+
+static long old_bpf(long n, ...)
+{
+	va_list ap;
+	uint32_t *u;
+	int cmd;
+
+	va_start(ap, n);
+	cmd = va_arg(ap, int);
+	u = n == SYS_bpf ? va_arg(ap, void *) : NULL;
+	va_end(ap);
+	if (!u)
+		return errno = ENOSYS, -1;
+	switch (cmd) {
+	case 16: return u[6] = 1, 0;			/* query */
+	case 15: return strcpy((char *)*(uintptr_t *)(u + 2) + 64,
+			       "nsrun_devices"), 0;	/* info */
+	case 8: return u[3] & 4 ? (errno = EINVAL, -1) : (attached++, 0);
+	case 9: return u[3] ? (errno = EINVAL, -1) : (attached--, 0);
+	}
+	return open("/dev/null", O_RDONLY);
+}
+#define syscall old_bpf
 #define NSRUN_NO_MAIN
 #include "../../nsrun.c"
 
@@ -211,8 +241,21 @@ static void t_long(void)
 	want(b.n <= COUNT(b.v), "%u", (unsigned)b.n);
 }
 
+static void t_old(void)
+{
+	static const struct cg_write w = ALLOW("c 1:3 r");
+	static struct bpf_program b;
+
+	it("takes the old program away where the kernel cannot replace it");
+	bpf_make(&b, &w, 1);
+	attached = 1;
+	want(bpf_attach(&b, 3) && attached == 1, "%d: %s", attached,
+	     strerror(errno));
+}
+
 int main(void)
 {
+	t_old();
 	t_known();
 	t_random();
 	t_long();
