@@ -964,14 +964,12 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 }
 
 /* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
- * to U+10FFFF; 0 if there is none. */
-static unsigned utf8_len(const unsigned char *s, size_t room)
+ * to U+10FFFF; 0 if there is none. A zero behind the text ends it. */
+static unsigned utf8_len(const unsigned char *s)
 {
 	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
 		     s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0, i;
 
-	if (!n || n > room)
-		return 0;
 	for (i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
@@ -987,7 +985,7 @@ static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
-		unsigned n = utf8_len((const unsigned char *)s, strnlen(s, 4));
+		unsigned n = utf8_len((const unsigned char *)s);
 
 		if (quotes && (c == '"' || c == '\\'))
 			text_add(t, "\\%c", c);
@@ -2080,30 +2078,15 @@ struct json_parser {
 	struct err	*e;
 };
 
-__attribute__((format(printf, 3, 4)))
-static bool json_fail(struct json_parser *j, const char *at, const char *f, ...)
-{
-	struct text t = TEXT(j->e->text);
-	va_list ap;
-
-	j->e->num = 0;
-	text_add(&t, "%s:%u:%u: ", j->name, j->line,
-		 (unsigned)(at - j->start) + 1);
-	va_start(ap, f);
-	text_vadd(&t, f, ap);
-	va_end(ap);
-	return false;
-}
-
 static bool json_eof(struct json_parser *j)
 {
 	int i;
 
 	for (i = j->depth - 1; i >= 0; i--)
 		if (j->open[i]->key)
-			return json_fail(j, j->end, "unexpected end of file "
-					 "inside \"%s\"", j->open[i]->key);
-	return json_fail(j, j->end, "unexpected end of file");
+			return fail(j->e, "unexpected end of file inside "
+				    "\"%s\"", j->open[i]->key);
+	return fail(j->e, "unexpected end of file");
 }
 
 static char *utf8_put(char *to, unsigned c)
@@ -2144,31 +2127,25 @@ static int num_hex(const char *s, int n)
 	return v;
 }
 
-/* The four digits of \uXXXX at s; -1 if they are not there. */
-static int json_hex(const char *s, const char *end)
-{
-	return end - s < 4 ? -1 : num_hex(s, 4);
-}
-
 /* \uXXXX at j->p, which stands behind the u, surrogates paired; -1: error. */
 static int json_unicode(struct json_parser *j)
 {
-	int c = json_hex(j->p, j->end), low;
+	int c = num_hex(j->p, 4), low;
 
 	if (c < 0)
-		return json_fail(j, j->p, "\\u wants four hex digits"), -1;
+		return fail(j->e, "\\u wants four hex digits"), -1;
 	j->p += 4;
 	if (c < 0xd800 || c > 0xdfff)
 		return c;
-	if (c < 0xdc00 && j->end - j->p > 2 && j->p[0] == '\\' &&
-	    j->p[1] == 'u') {
-		low = json_hex(j->p + 2, j->end);
+	if (c < 0xdc00 && j->p[0] == '\\' && j->p[1] == 'u') {
+		low = num_hex(j->p + 2, 4);
 		if (low >= 0xdc00 && low <= 0xdfff) {
 			j->p += 6;
 			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 		}
 	}
-	return json_fail(j, j->p - 4, "half of a surrogate pair"), -1;
+	j->p -= 4;
+	return fail(j->e, "half of a surrogate pair"), -1;
 }
 
 /* The string at j->p, behind its quote, decoded in place and terminated. */
@@ -2189,13 +2166,11 @@ static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 		if (c == '"')
 			break;
 		if (c < 32)
-			return json_fail(j, j->p,
-					 "control character in a string");
+			return fail(j->e, "control character in a string");
 		if (c != '\\') {
-			n = utf8_len((unsigned char *)j->p,
-				     (size_t)(j->end - j->p));
+			n = utf8_len((unsigned char *)j->p);
 			if (!n)
-				return json_fail(j, j->p, "not UTF-8");
+				return fail(j->e, "not UTF-8");
 			while (n--)
 				*out++ = *j->p++;
 			continue;
@@ -2213,7 +2188,8 @@ static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 			*nul |= c == 0;
 			out = utf8_put(out, (unsigned)c);
 		} else {
-			return json_fail(j, j->p - 1, "unknown escape");
+			j->p--;
+			return fail(j->e, "unknown escape");
 		}
 	}
 	j->p++;
@@ -2230,37 +2206,31 @@ static bool json_number(struct json_parser *j, struct json *n)
 	n->type = JSON_NUM;
 	n->str = s;
 	s += *s == '-';
-	if (s < j->end && *s == '0')
-		s++;
-	else if (s < j->end && is_digit(*s))
-		while (s < j->end && is_digit(*s))
-			s++;
-	else
-		return json_fail(j, j->p, "not a number");
-	if (s < j->end && *s == '.') {
-		s++;
-		if (s >= j->end || !is_digit(*s))
-			return json_fail(j, s, "a digit is due behind the dot");
-		while (s < j->end && is_digit(*s))
-			s++;
+	if (!is_digit(*s))
+		return fail(j->e, "not a number");
+	s += *s == '0' ? 1 : strspn(s, "0123456789");
+	if (*s == '.') {
+		j->p = ++s;
+		if (!is_digit(*s))
+			return fail(j->e, "a digit is due behind the dot");
+		s += strspn(s, "0123456789");
 	}
-	if (s < j->end && (*s | 32) == 'e') {
+	if ((*s | 32) == 'e') {
 		s++;
-		s += s < j->end && (*s == '+' || *s == '-');
-		if (s >= j->end || !is_digit(*s))
-			return json_fail(j, s, "a digit is due behind the e");
-		while (s < j->end && is_digit(*s))
-			s++;
+		j->p = s += *s == '+' || *s == '-';
+		if (!is_digit(*s))
+			return fail(j->e, "a digit is due behind the e");
+		s += strspn(s, "0123456789");
 	}
-	n->len = (unsigned)(s - j->p);
+	n->len = (unsigned)(s - n->str);
 	j->p = s;
 	return true;
 }
 
 static void json_blank(struct json_parser *j)
 {
-	for (; j->p < j->end && (*j->p == ' ' || *j->p == '\n' ||
-				 *j->p == '\t' || *j->p == '\r'); j->p++)
+	for (; *j->p == ' ' || *j->p == '\n' || *j->p == '\t' ||
+	       *j->p == '\r'; j->p++)
 		if (*j->p == '\n') {	/* they stand nowhere else */
 			j->line++;
 			j->start = j->p + 1;
@@ -2270,11 +2240,9 @@ static void json_blank(struct json_parser *j)
 static bool json_word(struct json_parser *j, struct json *n, const char *word,
 		      enum json_type type)
 {
-	size_t len = strlen(word);
-
-	if ((size_t)(j->end - j->p) < len || memcmp(j->p, word, len) != 0)
-		return json_fail(j, j->p, "unexpected word");
-	j->p += len;
+	if (!str_after(j->p, word))
+		return fail(j->e, "unexpected word");
+	j->p += strlen(word);
 	n->type = (unsigned char)type;
 	return true;
 }
@@ -2290,7 +2258,7 @@ static bool json_value(struct json_parser *j, struct json *n)
 	c = *j->p;
 	if (c == '{' || c == '[') {
 		if (j->depth == JSON_DEPTH_MAX)
-			return json_fail(j, j->p, "nested deeper than %d",
+			return fail(j->e, "nested deeper than %d",
 					 JSON_DEPTH_MAX);
 		n->type = c == '{' ? JSON_OBJ : JSON_LIST;
 		j->open[j->depth] = n;
@@ -2311,7 +2279,7 @@ static bool json_value(struct json_parser *j, struct json *n)
 		return json_word(j, n, "false", JSON_FALSE);
 	if (c == 'n')
 		return json_word(j, n, "null", JSON_NULL);
-	return json_fail(j, j->p, "unexpected character");
+	return fail(j->e, "unexpected character");
 }
 
 /* "key": of the next member. */
@@ -2320,7 +2288,7 @@ static bool json_key(struct json_parser *j, struct json *n)
 	unsigned len;
 
 	if (*j->p != '"')
-		return json_fail(j, j->p, "a member name in quotes is due");
+		return fail(j->e, "a member name in quotes is due");
 	j->p++;
 	if (!json_string(j, &n->key, &len, &n->key_nul))
 		return false;
@@ -2328,7 +2296,7 @@ static bool json_key(struct json_parser *j, struct json *n)
 	if (j->p >= j->end)
 		return json_eof(j);
 	if (*j->p != ':')
-		return json_fail(j, j->p, "a colon is due behind \"%s\"",
+		return fail(j->e, "a colon is due behind \"%s\"",
 				 n->key);
 	j->p++;
 	return true;
@@ -2350,7 +2318,7 @@ static bool json_step(struct json_parser *j)
 	}
 	if (up->kids) {
 		if (*j->p != ',')
-			return json_fail(j, j->p, "a comma or %c is due",
+			return fail(j->e, "a comma or %c is due",
 					 close);
 		j->p++;
 		json_blank(j);
@@ -2359,8 +2327,7 @@ static bool json_step(struct json_parser *j)
 	}
 	n = mem_new(j->mem, sizeof *n);
 	if (!n)
-		return json_fail(j, j->p, "too large: more than %d MiB of "
-				 "memory", ARENA_MAX >> 20);
+		return no_memory(j->e);
 	*j->tail[j->depth - 1] = n;
 	j->tail[j->depth - 1] = &n->next;
 	return (up->type != JSON_OBJ || json_key(j, n)) && json_value(j, n);
@@ -2374,21 +2341,26 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 				 .end = text + len, .start = text, .line = 1,
 				 .e = e };
 	struct json *top = mem_new(mem, sizeof *top);
+	bool ok = false;
 
 	if (!top)
 		return no_memory(e), NULL;
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		return json_fail(&j, text, "begins with a byte order mark; "
-				 "save it as plain UTF-8"), NULL;
-	if (!json_value(&j, top))
-		return NULL;
-	while (j.depth)
-		if (!json_step(&j))
-			return NULL;
-	json_blank(&j);
-	if (j.p < j.end)
-		return json_fail(&j, j.p, "more text behind the end"), NULL;
-	return top;
+	text[len] = 0;		/* what was begun ends there at the latest */
+	if (str_after(text, "\xef\xbb\xbf"))
+		fail(e, "begins with a byte order mark; save it as plain "
+		     "UTF-8");
+	else
+		ok = json_value(&j, top);
+	while (ok && j.depth)
+		ok = json_step(&j);
+	if (ok) {
+		json_blank(&j);
+		ok = j.p == j.end || fail(e, "more text behind the end");
+	}
+	if (!ok)
+		wrap(e, "%s:%u:%u", name, j.line,
+		     (unsigned)(j.p - j.start) + 1);
+	return ok ? top : NULL;
 }
 
 /* Does it ask for anything? null, false, "", 0 and containers of such do not.

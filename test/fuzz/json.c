@@ -24,7 +24,7 @@ static size_t walk(const struct json *j, int depth)
 
 		must(!j->str[j->len]);
 		for (i = 0; i < j->len; i += k)
-			must((k = utf8_len(s + i, j->len - i)) != 0);
+			must((k = utf8_len(s + i)) != 0);
 		must(j->nul || strlen(j->str) == j->len);
 	} else if (j->type == JSON_NUM) {
 		must(j->len && (*j->str == '-' || is_digit(*j->str)));
