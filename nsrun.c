@@ -757,6 +757,12 @@ static bool str_among(const char *row, const char *s)
 	return false;
 }
 
+/* Leaves only the first line of s, without its end. */
+static void str_line(char *s)
+{
+	s[strcspn(s, "\n")] = 0;
+}
+
 static unsigned str_hash(const char *s, size_t n)
 {
 	unsigned h = 2166136261u;		/* FNV-1a */
@@ -771,27 +777,8 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-/* All of the n bytes at s are one decimal number: no sign but one '-', no
- * blank, no leading zero games; out of range is no number. */
-static bool num_signed(const char *s, size_t n, long long *out)
-{
-	bool neg = n && *s == '-';
-	unsigned long long v = 0, max = (unsigned long long)LLONG_MAX + neg;
-	size_t i;
-
-	if (n == neg)
-		return false;
-	for (i = neg; i < n; i++) {
-		unsigned d = (unsigned)(s[i] - '0');
-
-		if (d > 9 || v > (max - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	*out = neg ? (long long)-v : (long long)v;
-	return true;
-}
-
+/* All of the n bytes at s are one decimal number: no sign, no blank; out of
+ * range is no number. */
 static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
 {
 	unsigned long long v = 0;
@@ -806,6 +793,25 @@ static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
 	}
 	*out = v;
 	return n != 0;
+}
+
+/* The same, and it may begin with a '-'. */
+static bool num_signed(const char *s, size_t n, long long *out)
+{
+	bool neg = n && *s == '-';
+	unsigned long long v;
+
+	if (!num_unsigned(s + neg, n - neg, &v) ||
+	    v > (unsigned long long)LLONG_MAX + neg)
+		return false;
+	*out = neg ? (long long)-v : (long long)v;
+	return true;
+}
+
+/* How many digits s begins with. */
+static size_t num_len(const char *s)
+{
+	return strspn(s, "0123456789");
 }
 
 static void fd_close(int *fd)
@@ -873,6 +879,11 @@ static void text_put(struct text *t, const char *s, size_t n)
 	t->p[t->len] = 0;
 }
 
+static void text_char(struct text *t, char c)
+{
+	text_put(t, &c, 1);
+}
+
 static void text_num(struct text *t, unsigned long long v, unsigned base)
 {
 	char buf[24], *p = buf + sizeof buf;
@@ -892,7 +903,6 @@ static void text_vadd(struct text *t, const char *f, va_list ap)
 		int width = -1;
 		long long v;
 		const char *s;
-		char c;
 
 		text_put(t, f, n);
 		f += n;
@@ -916,13 +926,12 @@ static void text_vadd(struct text *t, const char *f, va_list ap)
 				 strnlen(s, (size_t)width));
 			break;
 		case 'c':
-			c = (char)va_arg(ap, int);
-			text_put(t, &c, 1);
+			text_char(t, (char)va_arg(ap, int));
 			break;
 		case 'd':
 			v = wide ? va_arg(ap, long long) : va_arg(ap, int);
 			if (v < 0)
-				text_put(t, "-", 1);
+				text_char(t, '-');
 			text_num(t, v < 0 ? -(unsigned long long)v :
 				 (unsigned long long)v, 10);
 			break;
@@ -932,7 +941,7 @@ static void text_vadd(struct text *t, const char *f, va_list ap)
 				 *f == 'u' ? 10 : *f == 'x' ? 16 : 8);
 			break;
 		default:
-			text_put(t, f, 1);
+			text_char(t, *f);
 		}
 	}
 }
@@ -1142,7 +1151,7 @@ static bool hint(struct err *e, const char *f, ...)
 	va_start(ap, f);
 	text_put(&t, " (", 2);
 	text_vadd(&t, f, ap);
-	text_put(&t, ")", 1);
+	text_char(&t, ')');
 	va_end(ap);
 	return false;
 }
@@ -2208,19 +2217,19 @@ static bool json_number(struct json_parser *j, struct json *n)
 	s += *s == '-';
 	if (!is_digit(*s))
 		return fail(j->e, "not a number");
-	s += *s == '0' ? 1 : strspn(s, "0123456789");
+	s += *s == '0' ? 1 : num_len(s);
 	if (*s == '.') {
 		j->p = ++s;
 		if (!is_digit(*s))
 			return fail(j->e, "a digit is due behind the dot");
-		s += strspn(s, "0123456789");
+		s += num_len(s);
 	}
 	if ((*s | 32) == 'e') {
 		s++;
 		j->p = s += *s == '+' || *s == '-';
 		if (!is_digit(*s))
 			return fail(j->e, "a digit is due behind the e");
-		s += strspn(s, "0123456789");
+		s += num_len(s);
 	}
 	n->len = (unsigned)(s - n->str);
 	j->p = s;
@@ -2399,7 +2408,7 @@ static void json_put_end(struct json_out *o)
 
 	if (o->line)
 		return;
-	text_put(o->t, "\n", 1);
+	text_char(o->t, '\n');
 	for (i = 0; i < o->depth; i++)
 		text_put(o->t, "  ", 2);
 }
@@ -2411,7 +2420,7 @@ static void json_put_key(struct json_out *o, const char *key)
 	if (o->depth)
 		json_put_end(o);
 	if (key) {
-		text_put(o->t, "\"", 1);
+		text_char(o->t, '"');
 		text_escape(o->t, key, true);
 		text_put(o->t, "\": ", o->line ? 2 : 3);
 	}
@@ -2421,7 +2430,7 @@ static void json_put_key(struct json_out *o, const char *key)
 static void json_put_open(struct json_out *o, const char *key, char open)
 {
 	json_put_key(o, key);
-	text_put(o->t, &open, 1);
+	text_char(o->t, open);
 	o->depth++;
 	o->first = true;
 }
@@ -2431,16 +2440,16 @@ static void json_put_close(struct json_out *o, char close)
 	o->depth--;
 	if (!o->first)
 		json_put_end(o);
-	text_put(o->t, &close, 1);
+	text_char(o->t, close);
 	o->first = false;
 }
 
 static void json_put_str(struct json_out *o, const char *key, const char *s)
 {
 	json_put_key(o, key);
-	text_put(o->t, "\"", 1);
+	text_char(o->t, '"');
 	text_escape(o->t, s, true);
-	text_put(o->t, "\"", 1);
+	text_char(o->t, '"');
 }
 
 static void json_put_bool(struct json_out *o, const char *key, bool v)
@@ -3569,7 +3578,7 @@ static bool spec_object(struct walker *k, const struct where *w,
 static bool num_bytes(const char *s, long long *out)
 {
 	static const char units[] = "bkmgtp";
-	size_t n = strspn(s, "0123456789"), k;
+	size_t n = num_len(s), k;
 	const char *rest = s + n, *unit;
 	unsigned long long v, part = 0, one = 1;
 
@@ -3865,7 +3874,7 @@ static bool spec_check_words(const struct spec_resources *r, struct err *e)
 
 	for (i = 0; i < r->hugepages.n; i++) {
 		const char *s = r->hugepages.v[i].size;
-		size_t n = strspn(s, "0123456789");
+		size_t n = num_len(s);
 
 		if (!n || *s == '0' || !s[n] || !strchr("KMG", s[n]) ||
 		    !str_eq(s + n + 1, "B"))
@@ -4168,10 +4177,10 @@ static void state_now(char buf[40])
 	text_add(&t, "%lld", y);
 	for (i = 0; i < 5; i++)
 		text_add(&t, "%c%u%u", "--T::"[i], part[i] / 10, part[i] % 10);
-	text_put(&t, ".", 1);
+	text_char(&t, '.');
 	for (i = 100000000; i; i /= 10)
 		text_add(&t, "%u", (unsigned)now[1] / i % 10);
-	text_put(&t, "Z", 1);
+	text_char(&t, 'Z');
 }
 
 /* Outside of one the map is "0 0 4294967295". */
@@ -4275,7 +4284,7 @@ static bool state_write(int dir, const char *name, const struct field *fields,
 	json_put_open(&o, NULL, '{');
 	spec_put_fields(&o, fields, base);
 	json_put_close(&o, '}');
-	text_put(&t, "\n", 1);
+	text_char(&t, '\n');
 	return io_put_new(&t, dir, name, tmp) || sysfail(e, "write %s", name);
 }
 
@@ -5121,8 +5130,8 @@ static struct dev_rule dev_rule(const char *line)
 	if (*line == 'a')
 		return r;
 	r.type = *line == 'b' ? 1 : 2;
-	num_signed(line + 2, strspn(line + 2, "0123456789"), &r.major);
-	num_signed(minor + 1, strspn(minor + 1, "0123456789"), &r.minor);
+	num_signed(line + 2, num_len(line + 2), &r.major);
+	num_signed(minor + 1, num_len(minor + 1), &r.minor);
 	r.access = (strchr(word, 'm') ? 1 : 0) | (strchr(word, 'r') ? 2 : 0) |
 		   (strchr(word, 'w') ? 4 : 0);
 	return r;
@@ -5365,7 +5374,7 @@ static void cg_enable(const char *path, const struct cg_plan *plan,
 	    io_get_in(path, "cgroup.subtree_control", on, sizeof on) < 0 ||
 	    str_eq(have, on))
 		return;
-	have[strcspn(have, "\n")] = 0;
+	str_line(have);
 	for (save = p; *p; p++)
 		text_add(&t, "%s%c", p == save || p[-1] == ' ' ? "+" : "", *p);
 	if (io_put_in(path, "cgroup.subtree_control", buf))
@@ -5480,7 +5489,7 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 		return false;
 	if (io_get_in(d->path, "memory.usage_in_bytes", used, sizeof used) <= 0)
 		return false;
-	used[strcspn(used, "\n")] = 0;
+	str_line(used);
 	return hint(e, "%s bytes are in use", used);
 }
 
@@ -6020,7 +6029,7 @@ static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 	if (!s)
 		return false;
 	s = str_find(s, "::") + 2;
-	s[strcspn(s, "\n")] = 0;
+	str_line(s);
 	/* what both have in common is known to lead to the group */
 	for (n = strlen(s); n; n--)
 		if (n <= len && strncmp(path + len - n, s, n) == 0 &&
@@ -6206,7 +6215,7 @@ static unsigned long long stat_number(const char *s, unsigned long long max)
 
 	if (str_after(s, "max"))
 		return max;
-	num_unsigned(s, strspn(s, "0123456789"), &v);
+	num_unsigned(s, num_len(s), &v);
 	return v;
 }
 
@@ -6288,10 +6297,10 @@ static void stat_set(struct json_out *o, const char *s)
 	while (is_digit(*s)) {
 		unsigned long long from = stat_number(s, 0), to = from;
 
-		s += strspn(s, "0123456789");
+		s += num_len(s);
 		if (*s == '-') {
 			to = stat_number(++s, 0);
-			s += strspn(s, "0123456789");
+			s += num_len(s);
 		}
 		for (; from <= to; from++)
 			json_put_u64(o, NULL, from);
@@ -6575,7 +6584,7 @@ static bool rdt_failed(struct err *e)
 	if (io_get(AT_FDCWD, NSRUN_RESCTRL "/info/last_cmd_status", said,
 		   sizeof said) <= 0)
 		return false;
-	said[strcspn(said, "\n")] = 0;
+	str_line(said);
 	return err_add(e, said);
 }
 
@@ -6699,7 +6708,7 @@ static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 	for (; *files; files = str_next(files)) {
 		if (io_get_in(dir, files, text, sizeof text) <= 0)
 			continue;
-		text[strcspn(text, "\n")] = 0;
+		str_line(text);
 		if (!open)
 			json_put_open(o, key, '{');
 		open = true;
@@ -6723,7 +6732,7 @@ static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 	s = str_find(text, name);
 	if (!s)
 		return;
-	s[strcspn(s, "\n")] = 0;
+	str_line(s);
 	json_put_str(o, key, s);
 }
 
@@ -9378,7 +9387,7 @@ static void mnt_fs_words(int fs, struct err *e)
 
 	while ((n = read(fs, buf, sizeof buf - 1)) > 2) {
 		buf[n] = 0;
-		buf[strcspn(buf, "\n")] = 0;
+		str_line(buf);
 		if (*buf == 'e')
 			hint(e, "%s", buf + 2);
 	}
@@ -10790,13 +10799,13 @@ static bool proc_plan_cpus(const unsigned char **out, const char *s,
 		return no_memory(e);
 	for (*out = mask; ; p++) {
 		unsigned long long from, to;
-		size_t n = strspn(p, "0123456789");
+		size_t n = num_len(p);
 		bool ok = num_unsigned(p, n, &from);
 
 		to = from;
 		p += n;
 		if (ok && *p == '-') {
-			n = strspn(++p, "0123456789");
+			n = num_len(++p);
 			ok = num_unsigned(p, n, &to);
 			p += n;
 		}
@@ -11389,7 +11398,7 @@ static int hook_stdin(const struct state *s, const char *status, int pid,
 	json_put_open(&o, NULL, '{');
 	state_put(&o, &told);
 	json_put_close(&o, '}');
-	text_put(&t, "\n", 1);
+	text_char(&t, '\n');
 	text_flush(&t);
 	if (t.bad || lseek(t.fd, 0, SEEK_SET) != 0) {
 		sysfail(e, "write the state for a hook");
@@ -14346,7 +14355,7 @@ static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 		json_put_close(&o, '}');
 	}
 	json_put_close(&o, '}');
-	text_put(&t, "\n", 1);
+	text_char(&t, '\n');
 	text_flush(&t);
 	return !t.bad || sysfail(e, "write the event");
 }
@@ -14840,9 +14849,9 @@ static const struct {
 
 static void spec_newline(struct text *t, int depth)
 {
-	text_put(t, "\n", 1);
+	text_char(t, '\n');
 	while (depth-- > 0)
-		text_put(t, "\t", 1);
+		text_char(t, '\t');
 }
 
 /* Compact JSON with line ends and tabs, from depth on; returns the depth. */
@@ -14858,7 +14867,7 @@ static int spec_put(struct text *t, const char *s, int depth)
 		}
 		if (!quoted && (*s == ']' || *s == '}'))
 			spec_newline(t, --depth);
-		text_put(t, s, 1);
+		text_char(t, *s);
 		if (quoted)
 			continue;
 		if (*s == '[' || *s == '{')
@@ -14866,7 +14875,7 @@ static int spec_put(struct text *t, const char *s, int depth)
 		else if (*s == ',')
 			spec_newline(t, depth);
 		else if (*s == ':')
-			text_put(t, " ", 1);
+			text_char(t, ' ');
 	}
 	return depth;
 }
@@ -15185,7 +15194,7 @@ static void cli_say(int fd, const char *text)
 
 	text_add(&t, "nsrun: ");
 	text_escape(&t, text, false);
-	text_put(&t, "\n", 1);
+	text_char(&t, '\n');
 	text_flush(&t);
 }
 
@@ -15396,7 +15405,7 @@ static int cli_state(struct cli *c)
 
 	if (nsrun_state(&c->o, cli_each_state, &t, &c->e))
 		return -1;
-	text_put(&t, "\n", 1);
+	text_char(&t, '\n');
 	return cli_flush(c, &t);
 }
 
@@ -15407,8 +15416,8 @@ static void cli_column(struct text *t, const char *s, size_t width)
 
 	text_put(t, s, n);
 	for (; n < width; n++)
-		text_put(t, " ", 1);
-	text_put(t, " ", 1);
+		text_char(t, ' ');
+	text_char(t, ' ');
 }
 
 static void cli_each_listed(void *data, const struct nsrun_state *s)
@@ -15471,7 +15480,7 @@ static void cli_each_pid(void *data, int pid)
 	text_to(number, sizeof number, "%d", pid);
 	cli_column(c->out, number, 11);
 	text_escape(c->out, line, false);
-	text_put(c->out, "\n", 1);
+	text_char(c->out, '\n');
 }
 
 /* What follows the ID is for runc's ps program. */
@@ -15581,7 +15590,7 @@ static int cli_features(struct cli *c)
 	json_put_close(&o, '}');
 	json_put_close(&o, '}');
 	json_put_close(&o, '}');
-	text_put(&t, "\n", 1);
+	text_char(&t, '\n');
 	return cli_flush(c, &t);
 }
 
@@ -15619,7 +15628,7 @@ static int cli_duration(const char *s)
 	size_t n;
 
 	do {
-		n = strspn(s, "0123456789");
+		n = num_len(s);
 		if (!num_unsigned(s, n, &v) || v > 1000000)
 			return -1;
 		s += n;
@@ -15706,7 +15715,7 @@ static void cli_usage_options(struct text *t, unsigned where)
 		if (o->arg)
 			text_add(t, " %s", o->arg);
 		for (; len < 24; len++)
-			text_put(t, " ", 1);
+			text_char(t, ' ');
 		text_add(t, " %s\n", o->help);
 	}
 }

@@ -531,8 +531,8 @@ static void t_sizes(void)
 	it("gives up at 64 MiB of memory, and says so");
 	p = repeat(10 << 20, "[0", ",0", "]");
 	want(!parse(p, 10 << 20), "five million elements were taken");
-	want(strstr(err.text, "too large: it needs more than 64 MiB") != NULL, "%s",
-	     err.text);
+	want(strstr(err.text, "too large: it needs more than 64 MiB") != NULL,
+	     "%s", err.text);
 	want(mem.total <= ARENA_MAX, "%zu bytes", mem.total);
 	free(p);
 }
