@@ -11751,10 +11751,8 @@ static void plan_put_proc(struct text *t, const struct plan *p)
 	plan_put_caps(t, &p->cred);
 	if (p->cred.no_new_privs)
 		text_add(t, "no new privileges\n");
-	if (r->apparmor)
-		text_add(t, "apparmor    %s\n", r->apparmor);
-	if (r->selinux)
-		text_add(t, "selinux     %s\n", r->selinux);
+	plan_put_lines(t, "apparmor    ", r->apparmor);
+	plan_put_lines(t, "selinux     ", r->selinux);
 	text_add(t, "cwd         %s\n", r->cwd);
 	for (i = 0; i < r->nenv; i++)
 		text_add(t, "env         %s\n", r->env[i]);
@@ -11784,10 +11782,8 @@ static void plan_print(struct text *t, const struct plan *p)
 			"or " : "", w->file);
 		plan_put_lines(t, title, w->value);
 	}
-	if (p->rdt.group)
-		text_add(t, "resctrl     %s\n", p->rdt.group);
-	if (p->rdt.monitor)
-		text_add(t, "resctrl     %s\n", p->rdt.monitor);
+	plan_put_lines(t, "resctrl     ", p->rdt.group);
+	plan_put_lines(t, "resctrl     ", p->rdt.monitor);
 	plan_put_lines(t, "schema      ", p->rdt.schemata);
 	plan_put_ns(t, p);
 	plan_put_net(t, &p->net);
@@ -11809,10 +11805,8 @@ static void plan_print(struct text *t, const struct plan *p)
 		text_add(t, "propagation %s\n",
 			 name_of(propagation_names, COUNT(propagation_names),
 				 p->propagation));
-	if (p->hostname)
-		text_add(t, "hostname    %s\n", p->hostname);
-	if (p->domainname)
-		text_add(t, "domainname  %s\n", p->domainname);
+	plan_put_lines(t, "hostname    ", p->hostname);
+	plan_put_lines(t, "domainname  ", p->domainname);
 	for (i = 0; i < p->proc.nsysctls; i++)
 		text_add(t, "sysctl      %s %s\n", p->proc.sysctls[i].path,
 			 p->proc.sysctls[i].value);
