@@ -4009,26 +4009,31 @@ static bool spec_check(const struct spec *s, struct err *e)
 	       spec_check_resources(&s->linux.resources, e);
 }
 
-/* The text of a config.json, which is overwritten, into a spec. */
-static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
-			       char *text, size_t len, struct err *e)
+/* The text of a file called name, which is overwritten, into the struct at base
+ * as its table says. */
+static bool spec_read(struct arena *mem, const struct nsrun_options *o,
+		      const char *name, char *text, size_t len,
+		      const struct field *fields, void *base, struct err *e)
 {
 	struct walker k = { mem, o, e, false };
 	struct where top = { NULL, NULL, 0 };
+	struct json *j = json_parse(mem, name, text, len, e);
+
+	return j && ((spec_due(&k, &top, j, JSON_OBJ) &&
+		      spec_object(&k, &top, j, fields, base)) ||
+		     wrap(e, "%s", name));
+}
+
+static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
+			       char *text, size_t len, struct err *e)
+{
 	struct spec *s = mem_new(mem, sizeof *s);
-	struct json *j;
 
 	if (!s)
 		return no_memory(e), NULL;
-	j = json_parse(mem, "config.json", text, len, e);
-	if (!j)
+	if (!spec_read(mem, o, "config.json", text, len, spec_fields, s, e))
 		return NULL;
-	if (j->type != JSON_OBJ)
-		return fail(e, "config.json: an object is due, this is %s",
-			    json_names[j->type]), NULL;
-	if (!spec_object(&k, &top, j, spec_fields, s) || !spec_check(s, e))
-		return wrap(e, "config.json"), NULL;
-	return s;
+	return spec_check(s, e) ? s : (wrap(e, "config.json"), NULL);
 }
 
 /* ===== STATE =============================================================
@@ -4298,9 +4303,6 @@ static struct state *state_load(int dir, const char *file, struct arena *mem,
 				const struct nsrun_options *o, struct err *e)
 {
 	struct state *s = mem_new(mem, sizeof *s);
-	struct walker k = { mem, o, e, false };
-	struct where top = { NULL, NULL, 0 };
-	struct json *j;
 	size_t len;
 	char *p;
 
@@ -4312,11 +4314,8 @@ static struct state *state_load(int dir, const char *file, struct arena *mem,
 			*e->text = 0;
 		return NULL;
 	}
-	j = json_parse(mem, "state.json", p, len, e);
-	if (!j || !spec_due(&k, &top, j, JSON_OBJ) ||
-	    !spec_object(&k, &top, j, state_fields, s))
-		return NULL;
-	return s;
+	return spec_read(mem, o, "state.json", p, len, state_fields, s, e) ? s :
+	       NULL;
 }
 
 /* Does path below root still name the directory that is open at dir? */
@@ -14606,24 +14605,19 @@ static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 			 struct err *e)
 {
-	struct walker k = { &c->mem, c->o, e, false };
-	struct where top = { NULL, NULL, 0 };
 	struct spec_process *p = c->spec->process;
-	struct json *j;
 	size_t len;
 	char *text;
 
 	if (x->process) {
+		p = mem_new(&c->mem, sizeof *p);
+		if (!p)
+			return no_memory(e);
 		text = io_load(&c->mem, AT_FDCWD, x->process, CONFIG_MAX, &len,
 			       e);
-		j = text ? json_parse(&c->mem, x->process, text, len, e) :
-			   NULL;
-		p = mem_new(&c->mem, sizeof *p);
-		if (!j || !p)
-			return j ? no_memory(e) : false;
-		if (!spec_due(&k, &top, j, JSON_OBJ) ||
-		    !spec_object(&k, &top, j, process_fields, p))
-			return wrap(e, "%s", x->process);
+		if (!text || !spec_read(&c->mem, c->o, x->process, text, len,
+					process_fields, p, e))
+			return false;
 		c->spec->process = p;
 	} else {
 		p->terminal = false;
