@@ -2662,8 +2662,11 @@ struct spec_user {
 	LIST_OF(struct opt) groups;
 };
 
+enum cap_set { CAP_BOUNDING, CAP_EFFECTIVE, CAP_PERMITTED, CAP_INHERITABLE,
+	       CAP_AMBIENT, CAP_SETS };
+
 struct spec_caps {
-	uint64_t	bounding, effective, inheritable, permitted, ambient;
+	uint64_t	set[CAP_SETS];
 };
 
 struct spec_rlimit {
@@ -2948,12 +2951,13 @@ static const struct field user_fields[] = {
 	F_END
 };
 
+/* In the order of enum cap_set, which is an index here. */
 static const struct field cap_fields[] = {
-	F(spec_caps, T_CAPS, "bounding", bounding),
-	F(spec_caps, T_CAPS, "effective", effective),
-	F(spec_caps, T_CAPS, "inheritable", inheritable),
-	F(spec_caps, T_CAPS, "permitted", permitted),
-	F(spec_caps, T_CAPS, "ambient", ambient),
+	F(spec_caps, T_CAPS, "bounding", set[CAP_BOUNDING]),
+	F(spec_caps, T_CAPS, "effective", set[CAP_EFFECTIVE]),
+	F(spec_caps, T_CAPS, "permitted", set[CAP_PERMITTED]),
+	F(spec_caps, T_CAPS, "inheritable", set[CAP_INHERITABLE]),
+	F(spec_caps, T_CAPS, "ambient", set[CAP_AMBIENT]),
 	F_END
 };
 
@@ -10557,7 +10561,7 @@ static int tty_make(struct inside *in, const struct spec_size *size,
  */
 
 struct cred_plan {
-	uint64_t	bounding, effective, inheritable, permitted, ambient;
+	uint64_t	caps[CAP_SETS];
 	uid_t		uid;
 	gid_t		gid;
 	gid_t		*groups;
@@ -10573,31 +10577,26 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		      const struct spec_process *s, uint64_t grant,
 		      struct arena *mem, struct err *e)
 {
-	const char *name;
+	uint64_t *caps = p->caps, all = 0;
+	const char *name = cap_names;
 	size_t i;
 
-	if (s->caps) {
-		const struct spec_caps *c = s->caps;
-		uint64_t all = c->bounding | c->effective | c->inheritable |
-			       c->permitted | c->ambient;
-
-		for (name = cap_names, i = 0; *name; name = str_next(name))
-			if (all & ~grant & 1ULL << i++)
-				log_note(o, NSRUN_WARNING, "CAP_%s cannot be "
-					 "granted here", name);
-		p->bounding = c->bounding & grant;
-		p->effective = c->effective & grant;
-		p->inheritable = c->inheritable & grant;
-		p->permitted = c->permitted & grant;
-		p->ambient = c->ambient & grant;
+	for (i = 0; s->caps && i < CAP_SETS; i++) {
+		all |= s->caps->set[i];
+		caps[i] = s->caps->set[i] & grant;
 	}
-	if (p->effective & ~p->permitted)
+	for (i = 0; *name; i++, name = str_next(name))
+		if (all & ~grant & 1ULL << i)
+			log_note(o, NSRUN_WARNING, "CAP_%s cannot be granted "
+				 "here", name);
+	if (caps[CAP_EFFECTIVE] & ~caps[CAP_PERMITTED])
 		return fail(e, "process.capabilities.effective: holds what is "
 			    "not in permitted");
-	if (p->ambient & ~(p->permitted & p->inheritable)) {
+	all = caps[CAP_PERMITTED] & caps[CAP_INHERITABLE];
+	if (caps[CAP_AMBIENT] & ~all) {
 		log_note(o, NSRUN_DEBUG, "process.capabilities.ambient: what "
 			 "is not permitted and inheritable is left out");
-		p->ambient &= p->permitted & p->inheritable;
+		caps[CAP_AMBIENT] &= all;
 	}
 	p->uid = (uid_t)s->user.uid.v;
 	p->gid = (gid_t)s->user.gid.v;
@@ -10617,7 +10616,7 @@ static bool cred_bounding(const struct cred_plan *p, struct err *e)
 	int cap;
 
 	for (cap = 0; cap < 64; cap++)
-		if (!(p->bounding >> cap & 1) &&
+		if (!(p->caps[CAP_BOUNDING] >> cap & 1) &&
 		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
 			if (errno == EINVAL)	/* no such capability */
 				break;
@@ -10662,15 +10661,15 @@ static bool cred_caps(const struct cred_plan *p, struct err *e)
 
 	for (i = 0; i < 2; i++)
 		set[i] = (struct k_capset){
-			(uint32_t)(p->effective >> 32 * i),
-			(uint32_t)(p->permitted >> 32 * i),
-			(uint32_t)(p->inheritable >> 32 * i) };
+			(uint32_t)(p->caps[CAP_EFFECTIVE] >> 32 * i),
+			(uint32_t)(p->caps[CAP_PERMITTED] >> 32 * i),
+			(uint32_t)(p->caps[CAP_INHERITABLE] >> 32 * i) };
 	if (sys_capset(set) < 0)
 		return sysfail(e, "set the capabilities");
 	if (prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_CLEAR, 0, 0, 0) < 0)
 		return errno == EINVAL || sysfail(e, "clear the ambient set");
 	for (cap = 0; cap < 64; cap++)
-		if (p->ambient >> cap & 1 &&
+		if (p->caps[CAP_AMBIENT] >> cap & 1 &&
 		    prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			return sysfail(e, "raise an ambient capability");
 	return true;
@@ -11537,7 +11536,8 @@ static bool plan_make(struct plan *p, const struct host *h,
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
 	    !proc_plan(&p->proc, o, s, mem, e))
 		return wrap(e, "config.json");
-	caps = p->cred.bounding | p->cred.permitted | p->cred.inheritable;
+	caps = p->cred.caps[CAP_BOUNDING] | p->cred.caps[CAP_PERMITTED] |
+	       p->cred.caps[CAP_INHERITABLE];
 	if (p->nodev && (caps >> CAP_MKNOD_NR & 1 || caps >> CAP_ADMIN_NR & 1))
 		return fail(e, "config.json: linux.resources.devices: no "
 			    "cgroup here can enforce it, and the process may "
@@ -11688,20 +11688,15 @@ static void plan_put_net(struct text *t, const struct net_plan *p)
 
 static void plan_put_caps(struct text *t, const struct cred_plan *c)
 {
-	const struct { const char *name; uint64_t set; } sets[] = {
-		{ "bounding", c->bounding }, { "effective", c->effective },
-		{ "permitted", c->permitted },
-		{ "inheritable", c->inheritable }, { "ambient", c->ambient },
-	};
 	const char *name;
 	size_t i, k;
 
-	for (i = 0; i < COUNT(sets); i++) {
-		text_add(t, "caps        %s", sets[i].name);
+	for (i = 0; i < CAP_SETS; i++) {
+		text_add(t, "caps        %s", cap_fields[i].name);
 		for (k = 0, name = cap_names; *name; k++, name = str_next(name))
-			if (sets[i].set >> k & 1)
+			if (c->caps[i] >> k & 1)
 				text_add(t, " %s", name);
-		text_add(t, "\n");
+		text_char(t, '\n');
 	}
 }
 
@@ -14570,9 +14565,9 @@ static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 		if (n < 0)
 			return fail(e, "--cap: there is no capability %s",
 				    *names);
-		p->caps->bounding |= 1ULL << n;
-		p->caps->effective |= 1ULL << n;
-		p->caps->permitted |= 1ULL << n;
+		p->caps->set[CAP_BOUNDING] |= 1ULL << n;
+		p->caps->set[CAP_EFFECTIVE] |= 1ULL << n;
+		p->caps->set[CAP_PERMITTED] |= 1ULL << n;
 	}
 	return true;
 }

@@ -40,6 +40,7 @@ static void must_be_clean(const char *path)
 
 static void check(const struct plan *p)
 {
+	const uint64_t *caps = p->cred.caps;
 	size_t i;
 
 	for (i = 0; i < p->cg.n; i++) {
@@ -72,10 +73,11 @@ static void check(const struct plan *p)
 		must(strchr(p->proc.env[i], '=') > p->proc.env[i]);
 	must(!p->proc.env[i] && !p->proc.env[i + 1]);
 	must(p->proc.argv[0] && *p->proc.argv[0]);
-	must(!(p->cred.effective & ~p->cred.permitted));
-	must(!(p->cred.ambient & ~(p->cred.permitted & p->cred.inheritable)));
+	must(!(caps[CAP_EFFECTIVE] & ~caps[CAP_PERMITTED]));
+	must(!(caps[CAP_AMBIENT] & ~(caps[CAP_PERMITTED] &
+				     caps[CAP_INHERITABLE])));
 	must(*p->root == '/' && *p->proc.cwd == '/');
-	must(!p->nodev || !(p->cred.bounding >> CAP_MKNOD_NR & 1));
+	must(!p->nodev || !(caps[CAP_BOUNDING] >> CAP_MKNOD_NR & 1));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -239,8 +239,9 @@ static void t_rest(void)
 	memset(&c, 0, sizeof c);
 	want(s && cred_plan(&c, &o, s->process, 0xffff, &mem, &err), "%s",
 	     err.text);
-	want(c.bounding == 1 && c.permitted == 1 && c.effective == 1,
-	     "%#llx", (unsigned long long)c.bounding);
+	want(c.caps[CAP_BOUNDING] == 1 && c.caps[CAP_PERMITTED] == 1 &&
+	     c.caps[CAP_EFFECTIVE] == 1, "%#llx",
+	     (unsigned long long)c.caps[CAP_BOUNDING]);
 	want(strstr(warned, "CAP_BPF"), "warned: \"%s\"", warned);
 
 	it("refuses an effective capability that is not permitted");
@@ -257,14 +258,16 @@ static void t_rest(void)
 		 "\"CAP_CHOWN\",\"CAP_KILL\",\"CAP_FOWNER\"]}", "");
 	memset(&c, 0, sizeof c);
 	want(s && cred_plan(&c, &o, s->process, ~0ULL, &mem, &err) &&
-	     c.ambient == 32, "%#llx", (unsigned long long)c.ambient);
+	     c.caps[CAP_AMBIENT] == 32, "%#llx",
+	     (unsigned long long)c.caps[CAP_AMBIENT]);
 
 	it("gives no capability at all where the config has none");
 	s = load("", "");
 	memset(&c, 0, sizeof c);
 	want(s && cred_plan(&c, &o, s->process, ~0ULL, &mem, &err) &&
-	     !c.bounding && !c.permitted && !c.effective && !c.inheritable &&
-	     !c.ambient && c.umask == 022, "some");
+	     !c.caps[CAP_BOUNDING] && !c.caps[CAP_PERMITTED] &&
+	     !c.caps[CAP_EFFECTIVE] && !c.caps[CAP_INHERITABLE] &&
+	     !c.caps[CAP_AMBIENT] && c.umask == 022, "some");
 }
 
 static char dir[128];

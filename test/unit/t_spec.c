@@ -103,11 +103,11 @@ static void t_process(void)
 	want(p->env.n == 2 && str_eq(p->env.v[0], "A=1") &&
 	     str_eq(p->env.v[1], "B=") && !p->env.v[2], "env");
 	SAME(p->cwd, "/tmp");
-	want(p->caps->bounding == (1ULL << 40 | 1), "bounding");
-	want(p->caps->effective == 1ULL << 5, "effective");
-	want(p->caps->inheritable == 1ULL << 13, "inheritable");
-	want(p->caps->permitted == 1ULL << 21, "permitted");
-	want(p->caps->ambient == 1ULL << 39, "ambient");
+	want(p->caps->set[CAP_BOUNDING] == (1ULL << 40 | 1), "bounding");
+	want(p->caps->set[CAP_EFFECTIVE] == 1ULL << 5, "effective");
+	want(p->caps->set[CAP_INHERITABLE] == 1ULL << 13, "inheritable");
+	want(p->caps->set[CAP_PERMITTED] == 1ULL << 21, "permitted");
+	want(p->caps->set[CAP_AMBIENT] == 1ULL << 39, "ambient");
 	want(p->rlimits.n == 2 && is(p->rlimits.v[0].type, RLIMIT_NOFILE) &&
 	     p->rlimits.v[0].soft == 1024 &&
 	     p->rlimits.v[0].hard == ULLONG_MAX &&
@@ -681,7 +681,7 @@ static void t_unknown(void)
 	it("warns of a capability that it does not know, and goes on");
 	s = with("\"capabilities\":{\"bounding\":[\"CAP_NEW\",\"CAP_KILL\"]}",
 		 "", "");
-	want(s && s->process->caps->bounding == 32, "%s", err.text);
+	want(s && s->process->caps->set[CAP_BOUNDING] == 32, "%s", err.text);
 	want(strstr(warned, "CAP_NEW") != NULL, "warned: \"%s\"", warned);
 }
 
