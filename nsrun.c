@@ -1445,6 +1445,14 @@ struct lines {
 	char	buf[4096 + 1];
 };
 
+static void io_lines(struct lines *l, int fd)
+{
+	l->fd = fd;
+	l->at = l->len = 0;
+	l->skip = false;
+	l->error = 0;
+}
+
 static char *io_line(struct lines *l)
 {
 	for (;;) {
@@ -1661,9 +1669,11 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 /* path below root, each component by hand; an O_PATH fd or -1. */
 static int root_walk(int root, const char *path, int flags, mode_t mode)
 {
-	struct walk w = { root, -1, "", "" };
+	struct walk w;
 	int links = 0;
 
+	w.root = root;
+	w.fd = -1;
 	if (!text_to(w.todo, sizeof w.todo, "%s", path) || !walk_again(&w, 0))
 		return -1;
 	for (;;) {
@@ -4533,7 +4543,7 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 /* Which hierarchies are mounted, and where P is in each. False with errno. */
 static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 {
-	struct lines l = { .fd = -1 };
+	struct lines l;
 	struct statfs fs;
 	char *s, own[8192];
 	autofd fd = -1;
@@ -4556,7 +4566,7 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	l.fd = fd;
+	io_lines(&l, fd);
 	while ((s = io_line(&l))) {
 		char *type = str_find(s, " - cgroup"), *root, *mount, *options;
 
@@ -5756,11 +5766,11 @@ static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
 static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 		      void *data)
 {
-	struct lines l = { .fd = -1 };
 	autofd fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	struct lines l;
 	char *s;
 
-	l.fd = fd;
+	io_lines(&l, fd);
 	l.error = fd < 0 ? errno : 0;
 	while (fd >= 0 && (s = io_line(&l))) {
 		long long pid;
@@ -10380,11 +10390,11 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
  * them along. Cut off from their peers first, or the host would lose them. */
 static void root_strip(int proc)
 {
-	struct lines l = { .fd = -1 };
 	autofd fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct lines l;
 	char *s;
 
-	l.fd = fd;
+	io_lines(&l, fd);
 	while (fd >= 0 && (s = io_line(&l))) {
 		char *path;
 
@@ -10953,9 +10963,10 @@ static const char *proc_getenv(const struct proc_plan *p, const char *name)
  * not fit are skipped. */
 static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 {
-	struct lines l = { .fd = fd };
+	struct lines l;
 	char *s;
 
+	io_lines(&l, fd);
 	while ((s = io_line(&l))) {
 		unsigned long long n;
 		char *f[7];
@@ -11843,8 +11854,10 @@ struct msg {
 
 static bool sync_send(int sock, enum msg_kind kind, size_t index, int fd)
 {
-	struct msg m = { .kind = kind, .index = (unsigned)index };
+	struct msg m;
 
+	m.kind = kind;
+	m.index = (unsigned)index;
 	return io_send(sock, &m, offsetof(struct msg, err), fd);
 }
 
@@ -11995,7 +12008,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 
 static int init_source(struct inside *in, size_t index, struct err *e)
 {
-	struct msg m = { .kind = 0 };
+	struct msg m;
 	int fd = -1, kind;
 
 	if (!sync_send(in->sock, MSG_SOURCE, index, -1))
