@@ -6907,27 +6907,42 @@ static bool ns_plan(struct ns_plan *p, const struct spec *s,
 	return p->time_offsets || no_memory(e);
 }
 
-/* The file of a process's namespace of a type, below a procfs. */
-static void ns_file(char buf[32], const char *pid, int type)
+static const char *ns_name(int type)
 {
-	text_to(buf, 32, "%s/ns/%s", pid, type == CLONE_NEWNET ? "net" :
-		type == CLONE_NEWNS ? "mnt" :
-		name_of(ns_names, COUNT(ns_names), type));
+	return name_of(ns_names, COUNT(ns_names), type);
+}
+
+/* The file of a process's namespace of a type, below a procfs. pid 0: ours. */
+static void ns_file(char buf[32], int pid, int type)
+{
+	char number[16] = "self";
+
+	if (pid)
+		text_to(number, sizeof number, "%d", pid);
+	text_to(buf, 32, "%s/ns/%s", number, type == CLONE_NEWNET ? "net" :
+		type == CLONE_NEWNS ? "mnt" : ns_name(type));
+}
+
+static int ns_fd(int proc, int pid, int type)
+{
+	char path[32];
+
+	ns_file(path, pid, type);
+	return openat(proc, path, O_RDONLY | O_CLOEXEC);
 }
 
 /* All namespaces of a process, to be entered. */
 static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
 			  struct err *e)
 {
-	char number[16], *path;
+	char *path;
 	size_t i;
 
-	text_to(number, sizeof number, "%d", pid);
 	for (i = 0; i < COUNT(ns_names); i++) {
 		path = mem_new(mem, 32);
 		if (!path)
 			return no_memory(e);
-		ns_file(path, number, ns_names[i].value);
+		ns_file(path, pid, ns_names[i].value);
 		p->join[p->n++] = (struct ns_join){ ns_names[i].value, path,
 						    -1 };
 	}
@@ -6944,7 +6959,6 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 
 	for (i = 0; i < p->n; i++) {
 		struct ns_join *j = &p->join[i];
-		const char *name = name_of(ns_names, COUNT(ns_names), j->type);
 		struct stat a, b;
 
 		j->fd = openat(proc, j->path, O_RDONLY | O_CLOEXEC);
@@ -6952,8 +6966,9 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 			continue;	/* the kernel has none of this type */
 		if (j->fd < 0 || fstat(j->fd, &a) < 0)
 			return sysfail(e, "linux.namespaces: open the %s "
-				       "namespace %s", name, j->path);
-		ns_file(own, "self", j->type);
+				       "namespace %s", ns_name(j->type),
+				       j->path);
+		ns_file(own, 0, j->type);
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
 			fd_close(&j->fd);
@@ -6987,7 +7002,7 @@ static bool ns_is_own(const struct ns_plan *p, int type)
 
 static bool ns_enter_failed(const struct ns_join *j, struct err *e)
 {
-	const char *name = name_of(ns_names, COUNT(ns_names), j->type);
+	const char *name = ns_name(j->type);
 
 	sysfail(e, "linux.namespaces: join the %s namespace %s", name,
 		j->path);
@@ -7030,7 +7045,7 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 
 		if (!ns_makes(p, ns_names[i].value))
 			continue;
-		ns_file(buf, "self", ns_names[i].value);
+		ns_file(buf, 0, ns_names[i].value);
 		if (fstatat(proc, buf, &st, 0) < 0)
 			return hint(e, "this kernel has no %s namespaces",
 				    name);
@@ -11595,8 +11610,7 @@ static void plan_put_ns(struct text *t, const struct plan *p)
 	text_add(t, "namespaces\n");
 	for (i = 0; i < p->ns.n; i++)
 		text_add(t, "join        %s namespace %s\n",
-			 name_of(ns_names, COUNT(ns_names),
-				 p->ns.join[i].type), p->ns.join[i].path);
+			 ns_name(p->ns.join[i].type), p->ns.join[i].path);
 	plan_put_lines(t, "uid_map     ", p->ns.uid_map);
 	plan_put_lines(t, "gid_map     ", p->ns.gid_map);
 	plan_put_lines(t, "time        ", p->ns.time_offsets);
@@ -12494,8 +12508,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 		if (!ns_makes(&c->plan.ns, CLONE_NEWUSER))
 			return fail(e, "idmap without mappings needs a user "
 				    "namespace"), -1;
-		text_to(path, sizeof path, "%d/ns/user", c->pid);
-		fd = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
+		fd = ns_fd(c->host.proc, c->pid, CLONE_NEWUSER);
 		return fd >= 0 ? fd : (sysfail(e, "open the user namespace"),
 				       -1);
 	}
@@ -12512,10 +12525,8 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	text_to(path, sizeof path, "%d/uid_map", pid);
 	if (io_put(c->host.proc, path, m->uid_map)) {
 		text_to(path, sizeof path, "%d/gid_map", pid);
-		if (io_put(c->host.proc, path, m->gid_map)) {
-			text_to(path, sizeof path, "%d/ns/user", pid);
-			fd = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
-		}
+		if (io_put(c->host.proc, path, m->gid_map))
+			fd = ns_fd(c->host.proc, pid, CLONE_NEWUSER);
 	}
 	if (fd < 0)
 		sysfail(e, "write the idmap");
@@ -12531,13 +12542,11 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	struct k_attr a = { K_ATTR_IDMAP, 0, 0, 0 };
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
-	char path[32];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (!fd_keep_only(c->host.proc, keep, 2, &e))
 		init_die(c->sock, &e);
-	text_to(path, sizeof path, "%d/ns/mnt", c->pid);
-	ns = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
+	ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNS);
 	if (m->idmap) {
 		user = spawn_idmap_ns(c, m, &e);
 		if (user < 0)
@@ -12908,15 +12917,11 @@ static bool spawn_start(struct ctr *c, struct err *e)
 /* The interfaces of a container, asked by a child that enters its network. */
 static _Noreturn void spawn_links_main(struct ctr *c, int sock)
 {
-	char path[32], pid[16];
+	int ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNET);
 	struct net_tell t;
 	struct err e;
 	size_t i;
-	int ns;
 
-	text_to(pid, sizeof pid, "%d", c->pid);
-	ns_file(path, pid, CLONE_NEWNET);
-	ns = openat(c->host.proc, path, O_RDONLY | O_CLOEXEC);
 	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0 || !net_list(&t, &e))
 		_exit(1);
 	for (i = 0; i < t.n; i++)
@@ -14054,10 +14059,9 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 static bool verb_shares_pids(const struct ctr *c)
 {
 	struct stat a, b;
-	char path[32], pid[16];
+	char path[32];
 
-	text_to(pid, sizeof pid, "%d", c->pid);
-	ns_file(path, pid, CLONE_NEWPID);
+	ns_file(path, c->pid, CLONE_NEWPID);
 	return fstatat(c->host.proc, path, &a, 0) == 0 &&
 	       fstatat(c->host.proc, "self/ns/pid", &b, 0) == 0 &&
 	       a.st_ino == b.st_ino;
