@@ -9338,6 +9338,11 @@ static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 				      "are locked here") : false;
 }
 
+static bool mnt_set_ro(struct inside *in, int fd, struct err *e)
+{
+	return mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e);
+}
+
 static bool mnt_propagate(struct inside *in, int fd, int how, struct err *e)
 {
 	struct k_attr a = { 0, 0, (unsigned)how & ~(unsigned)MS_REC, 0 };
@@ -9708,7 +9713,7 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 	} else if (m->late_ro && in->nlate < COUNT(in->late)) {
 		in->late[in->nlate++] = fd_take(fd);
 	} else if (m->late_ro) {
-		return mnt_set(in, *fd, K_ATTR_RDONLY, 0, false, e);
+		return mnt_set_ro(in, *fd, e);
 	}
 	return true;
 }
@@ -9982,7 +9987,7 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	if (!only && !mnt_cgroup_v1(in, m, fd, e))
 		return false;
 	return ((m->set & K_ATTR_RDONLY) || in->cg->n == 0 || only ?
-		mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e) : true) &&
+		mnt_set_ro(in, fd, e) : true) &&
 	       mnt_finish(in, m, &fd, e);
 }
 
@@ -10009,7 +10014,7 @@ static bool mnt_late(struct inside *in, struct err *e)
 {
 	while (in->nlate) {
 		int *fd = &in->late[--in->nlate];
-		bool ok = mnt_set(in, *fd, K_ATTR_RDONLY, 0, false, e);
+		bool ok = mnt_set_ro(in, *fd, e);
 
 		fd_close(fd);
 		if (!ok)
@@ -10035,7 +10040,7 @@ static bool mnt_readonly(struct inside *in, const struct strs *paths,
 			return sysfail(e, "linux.readonlyPaths[%u]: open %s",
 				       (unsigned)i, path);
 		fd = mnt_clone(in, at, at, path, true, 0, e);
-		if (fd < 0 || !mnt_set(in, fd, K_ATTR_RDONLY, 0, false, e))
+		if (fd < 0 || !mnt_set_ro(in, fd, e))
 			return wrap(e, "linux.readonlyPaths[%u]: %s",
 				    (unsigned)i, path);
 	}
@@ -11894,6 +11899,13 @@ static int sync_recv(int sock, struct msg *m, int *fd)
 	       m->kind : 0;
 }
 
+/* I to P, with nothing to hand over. */
+static bool sync_report(int sock, enum msg_kind kind, struct err *e)
+{
+	return sync_send(sock, kind, 0, -1) ||
+	       sysfail(e, "report to the parent");
+}
+
 /* P lets a child go on. One that is gone has left its ERR to be read next. */
 static bool sync_go(int sock, struct err *e)
 {
@@ -12064,9 +12076,7 @@ static bool init_placed(struct inside *in, struct err *e)
 		return true;
 	if (unshare(K_NEWCGROUP) < 0)
 		return sysfail(e, "make the cgroup namespace");
-	return !cg_is_late(in->cg) ||
-	       sync_send(in->sock, MSG_CGROUP_NS, 0, -1) ||
-	       sysfail(e, "report to the parent");
+	return !cg_is_late(in->cg) || sync_report(in->sock, MSG_CGROUP_NS, e);
 }
 
 /* Id 0 of the user namespace owns what is made. */
@@ -12136,8 +12146,8 @@ static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 
 	if (!ctr_is_hooked(c))
 		return true;
-	if (!sync_send(in->sock, MSG_MOUNTED, 0, -1))
-		return sysfail(e, "report to the parent");
+	if (!sync_report(in->sock, MSG_MOUNTED, e))
+		return false;
 	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
 		in->gos++;
 	if (m.kind != MSG_HOOKED)
@@ -12156,7 +12166,7 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 	if (!p->root_ro && !in->root_ro)
 		return true;
 	/* a root that its own mount makes read-only may be locked so */
-	return mnt_set(in, in->root, K_ATTR_RDONLY, 0, false, &ignored) ||
+	return mnt_set_ro(in, in->root, &ignored) ||
 	       (*e = ignored, wrap(e, "root.readonly"));
 }
 
@@ -12261,9 +12271,9 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 	if (!sig_reset(e))
 		return false;
 	/* one that outlives P does so from now on */
-	if (!sync_send(c->peer, MSG_EXEC, 0, -1) &&
-	    (c->mode == MODE_RUN || (errno != EPIPE && errno != ECONNRESET)))
-		return sysfail(e, "report to the parent");
+	if (!sync_report(c->peer, MSG_EXEC, e) &&
+	    (c->mode == MODE_RUN || (e->num != EPIPE && e->num != ECONNRESET)))
+		return false;
 	execve(path, p->proc.argv, p->proc.env);
 	num = errno;
 	sysfail(e, "exec %s", path);
@@ -12285,8 +12295,7 @@ static bool init_ready(struct ctr *c, struct err *e)
 		return sysfail(e, "PR_SET_PDEATHSIG");
 	if (c->mode == MODE_CREATE && listen(c->start, 16) < 0)
 		return sysfail(e, "listen on the start socket");
-	return !c->hold || sync_send(c->peer, MSG_READY, 0, -1) ||
-	       sysfail(e, "report to the parent");
+	return !c->hold || sync_report(c->peer, MSG_READY, e);
 }
 
 /* Would it end a process that does nothing about it? */
