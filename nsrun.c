@@ -3796,11 +3796,18 @@ static bool spec_check_process(const struct spec_process *p, struct err *e)
 	       wrap(e, "process.");
 }
 
+static bool spec_lacks_ns(const char *key, const char *type, struct err *e)
+{
+	return fail(e, "%s: there is no %s namespace in linux.namespaces", key,
+		    type);
+}
+
 static bool spec_check_ns(const struct spec *s, struct err *e)
 {
 	const struct spec_linux *l = &s->linux;
 	bool time_path = false, user_path = false;
 	bool maps = l->uids.n || l->gids.n;
+	const char *key;
 	size_t i, k;
 
 	for (i = 0; i < l->namespaces.n; i++) {
@@ -3821,8 +3828,7 @@ static bool spec_check_ns(const struct spec *s, struct err *e)
 		}
 	}
 	if (maps && !spec_has_ns(s, CLONE_NEWUSER))
-		return fail(e, "linux.uidMappings: there is no user namespace "
-			    "in linux.namespaces");
+		return spec_lacks_ns("linux.uidMappings", "user", e);
 	if (spec_has_ns(s, CLONE_NEWUSER) && !user_path &&
 	    (!l->uids.n || !l->gids.n))
 		return fail(e, "linux.%s: a new user namespace needs one",
@@ -3830,28 +3836,22 @@ static bool spec_check_ns(const struct spec *s, struct err *e)
 	if ((l->monotonic.secs.set || l->monotonic.nanosecs.set ||
 	     l->boottime.secs.set || l->boottime.nanosecs.set) &&
 	    (!spec_has_ns(s, K_NEWTIME) || time_path))
-		return fail(e, "linux.timeOffsets: there is no new time "
-			    "namespace in linux.namespaces");
+		return spec_lacks_ns("linux.timeOffsets", "new time", e);
 	if (s->hostname && *s->hostname && !spec_has_ns(s, CLONE_NEWUTS))
-		return fail(e, "hostname: there is no uts namespace in "
-			    "linux.namespaces");
+		return spec_lacks_ns("hostname", "uts", e);
 	if (s->domainname && *s->domainname && !spec_has_ns(s, CLONE_NEWUTS))
-		return fail(e, "domainname: there is no uts namespace in "
-			    "linux.namespaces");
+		return spec_lacks_ns("domainname", "uts", e);
 	if (spec_has_ns(s, CLONE_NEWNS))
 		return true;
-	if (s->mounts.n)
-		return fail(e, "mounts: there is no mount namespace in "
-			    "linux.namespaces, they would change the host");
-	if (l->masked.n || l->readonly.n || l->propagation.set ||
-	    s->root->readonly)
-		return fail(e, "%s: there is no mount namespace in "
-			    "linux.namespaces",
-			    l->masked.n ? "linux.maskedPaths" :
-			    l->readonly.n ? "linux.readonlyPaths" :
-			    l->propagation.set ? "linux.rootfsPropagation" :
-			    "root.readonly");
-	return true;
+	if (s->mounts.n) {
+		spec_lacks_ns("mounts", "mount", e);
+		return hint(e, "they would change the host");
+	}
+	key = l->masked.n ? "linux.maskedPaths" :
+	      l->readonly.n ? "linux.readonlyPaths" :
+	      l->propagation.set ? "linux.rootfsPropagation" :
+	      s->root->readonly ? "root.readonly" : NULL;
+	return !key || spec_lacks_ns(key, "mount", e);
 }
 
 static bool spec_check_device(const struct spec_device *d, struct err *e)
@@ -7780,9 +7780,8 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 	size_t i;
 
 	if ((s->networks.n || s->routes.n) && !spec_has_ns(s, CLONE_NEWNET))
-		return fail(e, "%s: there is no network namespace in "
-			    "linux.namespaces", s->networks.n ? "networks" :
-			    "routes");
+		return spec_lacks_ns(s->networks.n ? "networks" : "routes",
+				     "network", e);
 	p->v = mem_new(mem, s->networks.n * sizeof *p->v);
 	p->r = mem_new(mem, s->routes.n * sizeof *p->r);
 	if (!p->v || !p->r)

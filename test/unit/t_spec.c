@@ -766,8 +766,8 @@ static void t_rules(void)
 		  "7890123456789012345678901234\"", "hostname: is longer than "
 		  "64 bytes" },
 		{ "", "", "\"mounts\":[{\"destination\":\"/a\"}]", "mounts: "
-		  "there is no mount namespace in linux.namespaces, they would "
-		  "change the host" },
+		  "there is no mount namespace in linux.namespaces (they would "
+		  "change the host)" },
 		{ "", "\"maskedPaths\":[\"/a\"]", "", "linux.maskedPaths: "
 		  "there is no mount namespace in linux.namespaces" },
 		{ "", "\"readonlyPaths\":[\"/a\"]", "", "linux.readonlyPaths: "
