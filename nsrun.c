@@ -8603,8 +8603,8 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 		return true;
 	s = nl_socket(K_NETLINK_NETFILTER, e);
 	if (s < 0)
-		return hint(e, "masquerade and publish need nf_tables in the "
-			    "kernel");
+		return hint(e, "masquerade and publish need nf_tables and its "
+			    "nat chains in the kernel");
 	net_table_name(table, id);
 	for (k = 0; k < 2; k++) {
 		if (!p->nat[k])
@@ -9150,9 +9150,6 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	if (!data || !m->uid_map || !m->gid_map)
 		return no_memory(e);
 	if (m->kind == MNT_BIND) {
-		if (*data)
-			return fail(e, "options: \"%s\" is no option of a "
-				    "bind mount", data);
 		if (!*m->src)
 			return fail(e, "source: is missing");
 		if (*m->src != '/')
@@ -9164,12 +9161,11 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 		return fail(e, "type: is missing, and the options do not say "
 			    "bind");
 	}
-	if (str_eq(type, "cgroup") && m->kind != MNT_BIND) {
+	if (str_eq(type, "cgroup") && m->kind != MNT_BIND)
 		m->kind = MNT_CGROUP;
-		if (*data)
-			return fail(e, "options: \"%s\" is no option of a "
-				    "cgroup mount", data);
-	}
+	if (*data && m->kind != MNT_FS)
+		return fail(e, "options: \"%s\" is no option of a %s mount",
+			    data, m->kind == MNT_BIND ? "bind" : "cgroup");
 	if ((s->uids.n || s->gids.n) && !m->idmap)
 		m->idmap = 1;
 	if (m->idmap && m->kind != MNT_BIND)
@@ -10160,6 +10156,13 @@ static bool dev_listed(const struct spec *s, const char *path)
 	return false;
 }
 
+/* A device policy that is asked for and cannot be had in any way. */
+static bool dev_unguarded(const char *why, struct err *e)
+{
+	return fail(e, "linux.resources.devices: no cgroup here can enforce "
+		    "it, and %s", why);
+}
+
 static bool dev_plan(struct dev_list *l, const struct spec *s,
 		     const struct mnt_list *mounts, bool nodev,
 		     struct arena *mem, struct err *e)
@@ -10181,9 +10184,8 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 	if (l->skip)
 		return true;
 	if (nodev && !covered)
-		return fail(e, "linux.resources.devices: no cgroup here can "
-			    "enforce it, and without a mount on /dev the "
-			    "default devices would not open either");
+		return dev_unguarded("without a mount on /dev the default "
+				     "devices would not open either", e);
 	for (i = 0; i < COUNT(dev_defaults); i++)
 		if (!dev_listed(s, dev_defaults[i].path))
 			l->v[l->n++] = (struct dev){ dev_defaults[i].path,
@@ -11536,12 +11538,33 @@ static void plan_delegate(struct plan *p, const struct host *h,
 		p->cg.owner = -1;
 }
 
+/* A device policy that no cgroup enforces: nodev on all mounts is as good for
+ * who can make neither nodes nor mounts. */
+static bool plan_nodev(const struct plan *p, const struct nsrun_options *o,
+		       const struct spec *s, struct err *e)
+{
+	const uint64_t *c = p->cred.caps;
+	uint64_t all = c[CAP_BOUNDING] | c[CAP_PERMITTED] | c[CAP_INHERITABLE];
+
+	if (!p->nodev)
+		return true;
+	if (all >> CAP_MKNOD_NR & 1 || all >> CAP_ADMIN_NR & 1)
+		return dev_unguarded("the process may make nodes or mounts "
+				     "(without CAP_MKNOD and CAP_SYS_ADMIN in "
+				     "all sets, mounts are made nodev instead)",
+				     e);
+	if (!spec_has_ns(s, CLONE_NEWNS))
+		return dev_unguarded("there is no mount namespace", e);
+	log_note(o, NSRUN_WARNING, "linux.resources.devices: no cgroup here "
+		 "can enforce it; all mounts are nodev instead");
+	return true;
+}
+
 static bool plan_make(struct plan *p, const struct host *h,
 		      const struct nsrun_options *o, const struct spec *s,
 		      const char *bundle, struct arena *mem, struct err *e)
 {
 	uint64_t grant = h->cap_last >= 63 ? ~0ULL : (2ULL << h->cap_last) - 1;
-	uint64_t caps;
 
 	if (!spec_has_ns(s, CLONE_NEWUSER))
 		grant &= h->caps;
@@ -11564,24 +11587,9 @@ static bool plan_make(struct plan *p, const struct host *h,
 	    !rdt_plan(&p->rdt, s->linux.rdt, o->id, mem, e) ||
 	    !net_plan(&p->net, s, mem, e) ||
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
-	    !proc_plan(&p->proc, o, s, mem, e))
-		return wrap(e, "config.json");
-	caps = p->cred.caps[CAP_BOUNDING] | p->cred.caps[CAP_PERMITTED] |
-	       p->cred.caps[CAP_INHERITABLE];
-	if (p->nodev && (caps >> CAP_MKNOD_NR & 1 || caps >> CAP_ADMIN_NR & 1))
-		return fail(e, "config.json: linux.resources.devices: no "
-			    "cgroup here can enforce it, and the process may "
-			    "make nodes or mounts (without CAP_MKNOD and "
-			    "CAP_SYS_ADMIN in all sets, mounts are made nodev "
-			    "instead)");
-	if (p->nodev && !spec_has_ns(s, CLONE_NEWNS))
-		return fail(e, "config.json: linux.resources.devices: no "
-			    "cgroup here can enforce it, and there is no mount "
-			    "namespace");
-	if (p->nodev)
-		log_note(o, NSRUN_WARNING, "linux.resources.devices: no cgroup "
-			 "here can enforce it; all mounts are nodev instead");
-	if (!mnt_plan(&p->mounts, s, bundle, p->nodev, mem, e) ||
+	    !proc_plan(&p->proc, o, s, mem, e) ||
+	    !plan_nodev(p, o, s, e) ||
+	    !mnt_plan(&p->mounts, s, bundle, p->nodev, mem, e) ||
 	    !dev_plan(&p->devs, s, &p->mounts, p->nodev, mem, e))
 		return wrap(e, "config.json");
 	plan_delegate(p, h, s);
@@ -14725,7 +14733,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 		return false;
 	/* still the one whose namespaces we wanted? */
 	if (!state_has_init(&c->state, c->host.proc))
-		return fail(e, "cannot exec in a stopped container");
+		return fail(e, "cannot exec in a %s container", "stopped");
 	if (!ns_joins(&p->ns, CLONE_NEWUSER))
 		grant &= c->host.caps;
 	p->root = ns_joins(&p->ns, CLONE_NEWNS) ? "/" : c->state.rootfs;
