@@ -15034,7 +15034,8 @@ struct cli {
 	struct arena	mem;		/* of lists */
 	struct watch	watch;
 	size_t		listed;
-	struct text	*out;
+	struct text	out;		/* to stdout, by buf */
+	char		buf[4096];
 	struct nsrun_error e;
 };
 
@@ -15286,12 +15287,12 @@ static int cli_cannot(struct cli *c, const char *f, ...)
 }
 
 /* What was printed has arrived. */
-static int cli_flush(struct cli *c, struct text *t)
+static int cli_flush(struct cli *c)
 {
 	char why[64];
 
-	text_flush(t);
-	return !t->bad ? 0 : cli_failf(c, "write to stdout: %s",
+	text_flush(&c->out);
+	return !c->out.bad ? 0 : cli_failf(c, "write to stdout: %s",
 				       err_text(errno, why));
 }
 
@@ -15409,20 +15410,18 @@ static void cli_put_state(struct json_out *o, const struct nsrun_state *s)
 
 static void cli_each_state(void *data, const struct nsrun_state *s)
 {
-	struct json_out o = { data, 0, true, false };
+	struct cli *c = data;
+	struct json_out o = { &c->out, 0, true, false };
 
 	cli_put_state(&o, s);
 }
 
 static int cli_state(struct cli *c)
 {
-	char buf[1024];
-	struct text t = { buf, 0, sizeof buf, 1, false };
-
-	if (nsrun_state(&c->o, cli_each_state, &t, &c->e))
+	if (nsrun_state(&c->o, cli_each_state, c, &c->e))
 		return -1;
-	text_char(&t, '\n');
-	return cli_flush(c, &t);
+	text_char(&c->out, '\n');
+	return cli_flush(c);
 }
 
 /* A column of a table. */
@@ -15439,22 +15438,23 @@ static void cli_column(struct text *t, const char *s, size_t width)
 static void cli_each_listed(void *data, const struct nsrun_state *s)
 {
 	struct cli *c = data;
-	struct json_out o = { c->out, 1, c->listed++ == 0, true };
+	struct text *t = &c->out;
+	struct json_out o = { t, 1, c->listed++ == 0, true };
 	char number[16];
 
 	if (c->quiet) {
-		text_add(c->out, "%s\n", s->id);
+		text_add(t, "%s\n", s->id);
 	} else if (c->format && str_eq(c->format, "json")) {
 		cli_put_state(&o, s);
 	} else {
 		text_to(number, sizeof number, "%d", s->pid);
-		cli_column(c->out, s->id, 15);
-		cli_column(c->out, number, 11);
-		cli_column(c->out, s->status, 11);
-		cli_column(c->out, s->bundle, 23);
-		cli_column(c->out, s->created, 30);
+		cli_column(t, s->id, 15);
+		cli_column(t, number, 11);
+		cli_column(t, s->status, 11);
+		cli_column(t, s->bundle, 23);
+		cli_column(t, s->created, 30);
 		text_to(number, sizeof number, "#%u", s->owner);
-		text_add(c->out, "%s\n", s->owner ? number : "root");
+		text_add(t, "%s\n", s->owner ? number : "root");
 	}
 }
 
@@ -15485,7 +15485,7 @@ static void cli_each_pid(void *data, int pid)
 	ssize_t n;
 
 	if (c->format && str_eq(c->format, "json")) {
-		text_add(c->out, "%s%d", c->listed++ ? "," : "", pid);
+		text_add(&c->out, "%s%d", c->listed++ ? "," : "", pid);
 		return;
 	}
 	text_to(path, sizeof path, "/proc/%d/cmdline", pid);
@@ -15494,45 +15494,40 @@ static void cli_each_pid(void *data, int pid)
 		if (!line[n - 1])
 			line[n - 1] = ' ';
 	text_to(number, sizeof number, "%d", pid);
-	cli_column(c->out, number, 11);
-	text_escape(c->out, line, false);
-	text_char(c->out, '\n');
+	cli_column(&c->out, number, 11);
+	text_escape(&c->out, line, false);
+	text_char(&c->out, '\n');
 }
 
 /* What follows the ID is for runc's ps program. */
 static int cli_ps(struct cli *c)
 {
-	char buf[1024];
-	struct text t = { buf, 0, sizeof buf, 1, false };
 	bool json;
 
 	if (!cli_is_json(c, &json))
 		return 1;
-	c->out = &t;
-	text_add(&t, json ? "[" : "PID         COMMAND\n");
+	text_add(&c->out, json ? "[" : "PID         COMMAND\n");
 	if (nsrun_ps(&c->o, cli_each_pid, c, &c->e))
 		return -1;
-	text_add(&t, json ? "]\n" : "");
-	return cli_flush(c, &t);
+	text_add(&c->out, json ? "]\n" : "");
+	return cli_flush(c);
 }
 
 static int cli_list(struct cli *c)
 {
-	char buf[4096];
-	struct text t = { buf, 0, sizeof buf, 1, false };
+	struct text *t = &c->out;
 	bool json;
 
 	if (!cli_is_json(c, &json))
 		return 1;
-	c->out = &t;
 	if (!c->quiet)
-		text_add(&t, json ? "[" : "ID              PID         STATUS  "
+		text_add(t, json ? "[" : "ID              PID         STATUS  "
 			 "    BUNDLE                  CREATED              "
 			 "          OWNER\n");
 	if (nsrun_list(&c->o, cli_each_listed, c, &c->e))
 		return -1;
-	text_add(&t, json && !c->quiet ? "]\n" : "");
-	return cli_flush(c, &t);
+	text_add(t, json && !c->quiet ? "]\n" : "");
+	return cli_flush(c);
 }
 
 /* features.md: what nsrun knows, whatever this kernel can do. */
@@ -15540,9 +15535,7 @@ static int cli_features(struct cli *c)
 {
 	static const char namespaces[] = "cgroup\0ipc\0mount\0network\0pid\0"
 		"time\0user\0uts\0";
-	char buf[1024];
-	struct text t = { buf, 0, sizeof buf, 1, false };
-	struct json_out o = { &t, 0, true, false };
+	struct json_out o = { &c->out, 0, true, false };
 	const char *name;
 	char word[32];
 	size_t i;
@@ -15606,8 +15599,8 @@ static int cli_features(struct cli *c)
 	json_put_close(&o, '}');
 	json_put_close(&o, '}');
 	json_put_close(&o, '}');
-	text_char(&t, '\n');
-	return cli_flush(c, &t);
+	text_char(&c->out, '\n');
+	return cli_flush(c);
 }
 
 static int cli_update(struct cli *c)
@@ -15738,40 +15731,37 @@ static void cli_usage_options(struct text *t, unsigned where)
 
 static int cli_usage(struct cli *c, const struct command *cmd)
 {
-	char buf[1024];
-	struct text t = { buf, 0, sizeof buf, 1, false };
+	struct text *t = &c->out;
 	size_t i;
 
 	if (cmd) {
-		text_add(&t, "nsrun %s [options] %s\n%s\n\n", cmd->name,
+		text_add(t, "nsrun %s [options] %s\n%s\n\n", cmd->name,
 			 cmd->args, cmd->help);
-		cli_usage_options(&t, cmd->where);
+		cli_usage_options(t, cmd->where);
 	} else {
-		text_add(&t, "nsrun " NSRUN_VERSION " - run OCI containers\n\n"
+		text_add(t, "nsrun " NSRUN_VERSION " - run OCI containers\n\n"
 			 "nsrun [options] COMMAND [options] [arguments]\n\n");
 		for (i = 0; i < COUNT(commands); i++)
-			text_add(&t, "  %s %s\n        %s\n", commands[i].name,
+			text_add(t, "  %s %s\n        %s\n", commands[i].name,
 				 commands[i].args, commands[i].help);
-		text_add(&t, "\nOptions before the command:\n");
-		cli_usage_options(&t, OF_GLOBAL);
-		text_add(&t, "\n`nsrun COMMAND --help` prints those of a "
+		text_add(t, "\nOptions before the command:\n");
+		cli_usage_options(t, OF_GLOBAL);
+		text_add(t, "\n`nsrun COMMAND --help` prints those of a "
 			 "command.\n");
 	}
-	return cli_flush(c, &t);
+	return cli_flush(c);
 }
 
 static int cli_version(struct cli *c)
 {
 	const char *slash = strrchr(c->argv[0], '/');
 	const char *name = slash ? slash + 1 : c->argv[0];
-	char buf[128];
-	struct text t = { buf, 0, sizeof buf, 1, false };
 
 	/* callers of runc and crun parse the first line */
-	text_add(&t, "%s version %s\nspec: %s\n", str_eq(name, "runc") ||
+	text_add(&c->out, "%s version %s\nspec: %s\n", str_eq(name, "runc") ||
 		 str_eq(name, "crun") ? name : "nsrun", NSRUN_VERSION,
 		 NSRUN_SPEC_VERSION);
-	return cli_flush(c, &t);
+	return cli_flush(c);
 }
 
 /* The option that the word names, its =value cut off; NULL: none. */
@@ -15918,7 +15908,8 @@ static void cli_own_process(void)
 
 int nsrun_main(int argc, char **argv)
 {
-	struct cli c = { .log_fd = -1, .argv = argv };
+	struct cli c = { .log_fd = -1, .argv = argv,
+			 .out = { c.buf, 0, sizeof c.buf, 1, false } };
 	const char *word;
 	int at = 1, status;
 	size_t i;
