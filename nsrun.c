@@ -582,6 +582,17 @@ static int sys_fchown(int fd, uid_t uid, gid_t gid)
 	return fchownat(fd, "", uid, gid, K_AT_EMPTY_PATH);
 }
 
+static int sys_prctl(int what, unsigned long a, unsigned long b)
+{
+	return (int)syscall(SYS_prctl, what, a, b, 0L, 0L);
+}
+
+/* Until its ids change, or it is set again. */
+static int sys_die_with_parent(void)
+{
+	return sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+}
+
 /* Swaps two files of a directory. */
 static int sys_exchange(int dir, const char *a, const char *b)
 {
@@ -1927,7 +1938,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 
 	/* it is a group of its own, and does not outlive us */
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	sys_die_with_parent();
 	if ((r->in >= 0 || null >= 0) &&
 	    dup2(r->in >= 0 ? r->in : null, 0) == 0 &&
 	    dup2(said, 1) == 1 && dup2(said, 2) == 2 &&
@@ -10648,7 +10659,7 @@ static bool cred_bounding(const struct cred_plan *p, struct err *e)
 
 	for (cap = 0; cap < 64; cap++)
 		if (!(p->caps[CAP_BOUNDING] >> cap & 1) &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+		    sys_prctl(PR_CAPBSET_DROP, cap, 0) < 0) {
 			if (errno == EINVAL)	/* no such capability */
 				break;
 			return sysfail(e, "drop a capability from the bounding "
@@ -10697,11 +10708,11 @@ static bool cred_caps(const struct cred_plan *p, struct err *e)
 			(uint32_t)(p->caps[CAP_INHERITABLE] >> 32 * i) };
 	if (sys_capset(set) < 0)
 		return sysfail(e, "set the capabilities");
-	if (prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_CLEAR, 0, 0, 0) < 0)
+	if (sys_prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_CLEAR, 0) < 0)
 		return errno == EINVAL || sysfail(e, "clear the ambient set");
 	for (cap = 0; cap < 64; cap++)
 		if (p->caps[CAP_AMBIENT] >> cap & 1 &&
-		    prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+		    sys_prctl(K_CAP_AMBIENT, K_CAP_AMBIENT_RAISE, cap) < 0)
 			return sysfail(e, "raise an ambient capability");
 	return true;
 }
@@ -10710,13 +10721,13 @@ static bool cred_apply(const struct cred_plan *p, struct inside *in,
 		       struct err *e)
 {
 	umask(p->umask);
-	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (p->no_new_privs && sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0) < 0)
 		return sysfail(e, "process.noNewPrivileges");
 	return (cred_bounding(p, e) &&
-		(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 ||
+		(sys_prctl(PR_SET_KEEPCAPS, 1, 0) == 0 ||
 		 sysfail(e, "keep capabilities")) &&
 		(cred_ids(p, in, e) || wrap(e, "process.user.")) &&
-		(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 ||
+		(sys_prctl(PR_SET_KEEPCAPS, 0, 0) == 0 ||
 		 sysfail(e, "keep capabilities")) &&
 		cred_caps(p, e));
 }
@@ -12014,7 +12025,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	if (!init_keep(c, false, e))
 		return false;
 	/* from now on it dies with P; if P is gone already, GO never comes */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+	if (sys_die_with_parent() < 0)
 		return sysfail(e, "PR_SET_PDEATHSIG");
 	if (ns_joins(&p->ns, CLONE_NEWNS)) {
 		if (chdir(p->root) < 0)
@@ -12101,8 +12112,8 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 		return sysfail(e, "become id 0 of the user namespace (is it "
 			       "mapped?)");
 	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	sys_die_with_parent();
 	setsid();
 	umask(0);
 	if (p->proc.keyring && sys_keyctl_join(p->proc.keyring) < 0 &&
@@ -12263,7 +12274,7 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		return false;
 	if (c->mode == MODE_RUN) {
 		/* the change of ids took it away, and P may be gone since */
-		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		sys_die_with_parent();
 		poll(&gone, 1, 0);
 		if (gone.revents)
 			_exit(1);
@@ -12298,7 +12309,7 @@ static _Noreturn void init_die(int sock, const struct err *e)
  * end of the socket if P does not come to it. */
 static bool init_ready(struct ctr *c, struct err *e)
 {
-	if (c->mode != MODE_RUN && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+	if (c->mode != MODE_RUN && sys_prctl(PR_SET_PDEATHSIG, 0, 0) < 0)
 		return sysfail(e, "PR_SET_PDEATHSIG");
 	if (c->mode == MODE_CREATE && listen(c->start, 16) < 0)
 		return sysfail(e, "listen on the start socket");
@@ -12414,9 +12425,9 @@ static bool stage_enter(struct ctr *c, struct err *e)
 
 	if (!init_keep(c, true, e))
 		return false;
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	sys_die_with_parent();
 	if (p->n && (c->host.euid == 0 || c->exec))
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	if (!ns_enter(p, e))
 		return false;
 	if (p->make & K_NEWTIME) {
@@ -12530,7 +12541,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	}
 	pid = io_clone(CLONE_NEWUSER, -1, NULL);
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		sys_die_with_parent();
 		if (fd_keep_only(c->host.proc, NULL, 0, e))
 			for (;;)
 				poll(NULL, 0, -1);
@@ -12559,7 +12570,7 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, keep, 2, &e))
 		init_die(c->sock, &e);
 	ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNS);
@@ -13223,7 +13234,7 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	h->euid = geteuid();
 	h->egid = getegid();
 	h->cap_last = 36;
-	while (prctl(PR_CAPBSET_READ, h->cap_last + 1, 0, 0, 0) >= 0)
+	while (sys_prctl(PR_CAPBSET_READ, h->cap_last + 1, 0) >= 0)
 		h->cap_last++;
 	if (sys_capget(set) < 0)
 		return sysfail(e, "capget");
@@ -13346,7 +13357,7 @@ static void notify_serve(struct ctr *c)
 	if (c->mode == MODE_RUN && c->relay != 0)
 		return;
 	if (c->mode == MODE_RUN)
-		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		sys_die_with_parent();
 	notify_relay(c);
 	if (c->mode == MODE_RUN)
 		_exit(0);
@@ -15305,7 +15316,7 @@ static int cli_prepare(struct cli *c)
 
 	if (nsrun_protect(c->argv, &c->e) < 0)
 		return cli_cannot(c, "protect the program file: %s", c->e.text);
-	prctl(PR_SET_NAME, "nsrun", 0, 0, 0);
+	sys_prctl(PR_SET_NAME, (uintptr_t)"nsrun", 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

@@ -284,7 +284,6 @@ static int inj_kill(int pid, int sig)
 		__func__, __LINE__) ? -1L : syscall(nr, __VA_ARGS__))
 #define fcntl(fd, cmd, ...)	INJ2(fcntl, cmd, fd, cmd, ## __VA_ARGS__)
 #define ioctl(fd, cmd, ...)	INJ2(ioctl, cmd, fd, cmd, ## __VA_ARGS__)
-#define prctl(cmd, ...)		INJ2(prctl, cmd, cmd, ## __VA_ARGS__)
 #define close(fd)		inj_close(fd, __func__, __LINE__)
 #define kill(pid, sig)		inj_kill(pid, sig)
 #define munmap(p, n)		inj_munmap(p, n)
@@ -372,7 +371,6 @@ static int inj_kill(int pid, int sig)
 #undef syscall
 #undef fcntl
 #undef ioctl
-#undef prctl
 #undef close
 #undef kill
 #undef munmap
@@ -472,13 +470,6 @@ static const char *inj_name(const char *call, long what, const char *func)
 		{ "rt_sigaction",	"syscall", SYS_rt_sigaction },
 		{ "sched_setaffinity",	"syscall", SYS_sched_setaffinity },
 		{ "getcwd",		"syscall", SYS_getcwd },
-		{ "CAPBSET_READ",	"prctl", PR_CAPBSET_READ },
-		{ "CAPBSET_DROP",	"prctl", PR_CAPBSET_DROP },
-		{ "CAP_AMBIENT",	"prctl", K_CAP_AMBIENT },
-		{ "PDEATHSIG",		"prctl", PR_SET_PDEATHSIG },
-		{ "DUMPABLE",		"prctl", PR_SET_DUMPABLE },
-		{ "KEEPCAPS",		"prctl", PR_SET_KEEPCAPS },
-		{ "NO_NEW_PRIVS",	"prctl", PR_SET_NO_NEW_PRIVS },
 	};
 	size_t i;
 
