@@ -11384,13 +11384,14 @@ static bool proc_schedule(const struct proc_plan *p, bool exec, struct err *e)
  * device, and not a terminal that is not the container's. */
 static void proc_own_stdio(uid_t uid, bool terminal)
 {
+	struct termios t;
 	struct stat st;
 	int fd;
 
 	for (fd = 0; fd < 3; fd++)
 		if (fstat(fd, &st) == 0 && st.st_uid != uid &&
 		    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) &&
-		    (terminal || !isatty(fd)))
+		    (terminal || tcgetattr(fd, &t) < 0))
 			sys_fchown(fd, uid, (gid_t)K_NO_ID);
 }
 
