@@ -983,6 +983,12 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	return !t.bad;
 }
 
+/* The same of n bytes at s, or up to its end. */
+static bool text_cut(char *buf, size_t size, const char *s, size_t n)
+{
+	return text_to(buf, size, "%.*s", (int)n, s);
+}
+
 /* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
  * to U+10FFFF; 0 if there is none. A zero behind the text ends it. */
 static unsigned utf8_len(const unsigned char *s)
@@ -1695,7 +1701,7 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 
 		if (!n)
 			return w.fd;
-		if (!text_to(one, sizeof one, "%.*s", (int)n, name))
+		if (!text_cut(one, sizeof one, name, n))
 			break;
 		rest = name + n;
 		r = walk_step(&w, one, rest, !rest[strspn(rest, "/")], flags,
@@ -1749,8 +1755,8 @@ static int root_parent(int root, const char *path, char name[NAME_MAX + 1])
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX];
 
-	if (!text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 0,
-		     path) ||
+	if (!text_cut(dir, sizeof dir, path,
+		      slash ? (size_t)(slash - path) : 0) ||
 	    !text_to(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path))
 		return -1;
 	return root_make(root, *dir ? dir : "/", WALK_DIR, 0755);
@@ -2052,8 +2058,8 @@ static bool io_socket(int sock, const char *path, bool listens)
 	if (text_to(a.sun_path, sizeof a.sun_path, "%s", path))
 		return (listens ? bind : connect)
 			(sock, (struct sockaddr *)&a, sizeof a) == 0;
-	if (!slash || !text_to(dir, sizeof dir, "%.*s", (int)(slash - path) + 1,
-			       path) ||
+	if (!slash || !text_cut(dir, sizeof dir, path,
+				(size_t)(slash - path) + 1) ||
 	    !text_to(a.sun_path, sizeof a.sun_path, "%s", slash + 1))
 		return false;
 	pid = io_clone(0, -1, NULL);
@@ -4488,7 +4494,7 @@ static const char *cg_own(const char *text, struct arena *mem,
 		char one[256];
 
 		if (*colon != ':' || list[n] != ':' ||
-		    !text_to(one, sizeof one, "%.*s", (int)n, list) ||
+		    !text_cut(one, sizeof one, list, n) ||
 		    (v2 ? n != 0 : !n || !cg_has(ctrls, one)))
 			continue;
 		if (!str_eq(mount_root, "/"))
@@ -4514,7 +4520,7 @@ static const char *cg_controllers(struct arena *mem, const char *options)
 	while (*p) {
 		size_t n = strcspn(p, ",");
 
-		text_to(one, sizeof one, "%.*s", (int)n, p);
+		text_cut(one, sizeof one, p, n);
 		if (str_after(one, "name=") || str_among(known, one))
 			text_add(&t, "%s%s", t.len ? "," : "", one);
 		p += n + (p[n] == ',');
@@ -4982,7 +4988,7 @@ static int cg_find(const struct cg_host *host, const char *file)
 	int found = -1;
 	size_t i;
 
-	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(name, "."), name);
+	text_cut(ctrl, sizeof ctrl, name, strcspn(name, "."));
 	for (i = 0; i < host->n; i++) {
 		if (!host->h[i].v2 && cg_has(host->h[i].ctrls, ctrl))
 			return (int)i;
@@ -5433,10 +5439,10 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 	for (; n < len; n = next) {
 		next = cg_next(d->path, n);
 		if (d->h->v2) {
-			text_to(path, sizeof path, "%.*s", (int)n, d->path);
+			text_cut(path, sizeof path, d->path, n);
 			cg_enable(path, p, d);
 		}
-		text_to(path, sizeof path, "%.*s", (int)next, d->path);
+		text_cut(path, sizeof path, d->path, next);
 		if (n < there || mkdir(path, 0755) == 0) {
 			if (cpuset && !cg_fill_cpuset(path, e))
 				return false;
@@ -5473,7 +5479,7 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 	size_t n = strlen(d->h->mount), len = strlen(d->path);
 	char path[PATH_MAX], list[1024], ctrl[32];
 
-	text_to(ctrl, sizeof ctrl, "%.*s", (int)strcspn(file, "."), file);
+	text_cut(ctrl, sizeof ctrl, file, strcspn(file, "."));
 	if (io_get_in(d->path, "cgroup.type", list, sizeof list) > 0 &&
 	    str_after(list, "threaded") &&
 	    !cg_has("cpu,cpuset,perf_event,pids", ctrl))
@@ -5481,7 +5487,7 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 			    "and such have cpu, cpuset, perf_event and pids "
 			    "only");
 	for (; n < len; n = cg_next(d->path, n)) {
-		text_to(path, sizeof path, "%.*s", (int)n, d->path);
+		text_cut(path, sizeof path, d->path, n);
 		if (io_get_in(path, "cgroup.controllers", list, sizeof list) >=
 		    0 && !cg_has(list, ctrl))
 			return hint(e, "%s/cgroup.controllers does not have "
@@ -5588,7 +5594,7 @@ static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
 	while (!w->missing && *line) {	/* the kernel takes one line a write */
 		size_t n = strcspn(line, "\n");
 
-		text_to(buf, sizeof buf, "%.*s", (int)n, line);
+		text_cut(buf, sizeof buf, line, n);
 		if (write(f->fd, line, n) < 0) {
 			w->missing = w->optional && errno == EOPNOTSUPP;
 			if (!w->missing)
@@ -6421,7 +6427,7 @@ static void stat_move(struct json_out *o, const char *at, const char *to)
 	for (i = common; to[i]; i += n) {
 		i += to[i] == '.';
 		n = strcspn(to + i, ".");
-		text_to(part, sizeof part, "%.*s", (int)n, to + i);
+		text_cut(part, sizeof part, to + i, n);
 		json_put_open(o, part, '{');
 	}
 }
@@ -6446,7 +6452,7 @@ static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 		len = size ? strcspn(size, ".") : 0;
 		if (!len || !str_eq(size + len + 1, rows[0].file[v2]))
 			continue;
-		text_to(name, sizeof name, "%.*s", (int)len, size);
+		text_cut(name, sizeof name, size, len);
 		json_put_open(o, name, '{');
 		for (i = 0; i < COUNT(rows); i++) {
 			const char *file = rows[i].file[v2], *p = NULL;
@@ -6621,7 +6627,7 @@ static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 
 	for (; *s; s += n) {
 		n = strcspn(s, "\n") + 1;
-		if (!text_to(line, sizeof line, "%.*s", (int)n, s))
+		if (!text_cut(line, sizeof line, s, n))
 			return fail(e, "linux.intelRdt: a schema is too long");
 		if (io_put_in(p->group, "schemata", line))
 			continue;
@@ -7454,7 +7460,7 @@ static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 	unsigned long long v = 0;
 	char text[64];
 
-	if (!text_to(text, sizeof text, "%.*s", (int)len, s))
+	if (!text_cut(text, sizeof text, s, len))
 		return false;
 	a->family = strchr(text, ':') ? AF_INET6 : AF_INET;
 	a->prefix = (unsigned char)(net_size(a) * 8);
@@ -8955,7 +8961,7 @@ static void net_put_links(struct json_out *o, const char *key,
 		json_put_open(o, "Addresses", '[');
 		for (s = l->addresses; *s; s += k, s += *s == ' ') {
 			k = strcspn(s, " ");
-			text_to(one, sizeof one, "%.*s", (int)k, s);
+			text_cut(one, sizeof one, s, k);
 			json_put_str(o, NULL, one);
 		}
 		json_put_close(o, ']');
@@ -9955,7 +9961,7 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 			size_t n = strcspn(p, ",");
 			char one[64];
 
-			text_to(one, sizeof one, "%.*s", (int)n, p);
+			text_cut(one, sizeof one, p, n);
 			if (!str_eq(one, name) &&
 			    symlinkat(name, top, one) < 0)
 				return sysfail(e, "make the link %s", one);
@@ -11219,8 +11225,8 @@ static bool proc_explain_way(const char *path, struct err *e)
 	size_t n;
 
 	for (n = 1; path[n]; n++)
-		if (path[n] == '/' && text_to(dir, sizeof dir, "%.*s", (int)n,
-					      path) && access(dir, X_OK) < 0)
+		if (path[n] == '/' && text_cut(dir, sizeof dir, path, n) &&
+		    access(dir, X_OK) < 0)
 			return hint(e, "user %u may not enter %s", geteuid(),
 				    dir);
 	return false;
@@ -13742,8 +13748,8 @@ static bool verb_pid_file(struct ctr *c, struct err *e)
 	if (!path)
 		return true;
 	slash = strrchr(path, '/');
-	text_to(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1,
-		slash ? path : ".");
+	text_cut(dir, sizeof dir, slash ? path : ".",
+		 slash ? (size_t)(slash - path) + 1 : 1);
 	text_to(buf, sizeof buf, "%d", c->pid);
 	fd = io_open(dir, O_RDONLY | O_DIRECTORY);
 	if (fd < 0 || !io_replace(fd, slash ? slash + 1 : path, buf,
@@ -15654,7 +15660,7 @@ static int cli_duration(const char *s)
 			return -1;
 		s += n;
 		n = strcspn(s, "0123456789");
-		text_to(word, sizeof word, "%.*s", (int)n, s);
+		text_cut(word, sizeof word, s, n);
 		unit = name_find(units, COUNT(units), word);
 		if (n && !unit)
 			return -1;
