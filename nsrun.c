@@ -4126,24 +4126,28 @@ static const struct field state_fields[] = {
 	F_END
 };
 
-/* The id is a file name, and a part of names elsewhere. */
-static bool state_check_id(const char *id, struct err *e)
+static bool state_is_id(const char *id, struct err *e)
 {
 	const char *p = id;
 
 	if (!id || !*id)
-		return fail(e, "invalid container ID format: it is empty");
+		return fail(e, "it is empty");
 	if (strlen(id) > ID_MAX)
-		return fail(e, "invalid container ID format: it is longer than "
-			    "%d bytes", ID_MAX);
+		return fail(e, "it is longer than %d bytes", ID_MAX);
 	if (str_eq(id, ".") || str_eq(id, ".."))
-		return fail(e, "invalid container ID format: \"%s\"", id);
+		return fail(e, "\"%s\"", id);
 	for (; *p; p++)
 		if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') &&
 		    !is_digit(*p) && !strchr("_+-.", *p))
-			return fail(e, "invalid container ID format: only "
-				    "letters, digits and _+-. may stand in it");
+			return fail(e, "only letters, digits and _+-. may "
+				    "stand in it");
 	return true;
+}
+
+/* The id is a file name, and a part of names elsewhere. */
+static bool state_check_id(const char *id, struct err *e)
+{
+	return state_is_id(id, e) || wrap(e, "invalid container ID format");
 }
 
 /* Field 22 of /proc/PID/stat, behind the name, which may hold anything; 0: no
