@@ -968,19 +968,27 @@ static void text_add(struct text *t, const char *f, ...)
 }
 
 /* Into a buffer of the caller's; false and ENAMETOOLONG if it does not fit. */
-__attribute__((format(printf, 3, 4)))
-static bool text_to(char *buf, size_t size, const char *f, ...)
+static bool text_vto(char *buf, size_t size, const char *f, va_list ap)
 {
 	struct text t = { buf, 0, size, -1, false };
-	va_list ap;
 
 	*buf = 0;
-	va_start(ap, f);
 	text_vadd(&t, f, ap);
-	va_end(ap);
 	if (t.bad)
 		errno = ENAMETOOLONG;
 	return !t.bad;
+}
+
+__attribute__((format(printf, 3, 4)))
+static bool text_to(char *buf, size_t size, const char *f, ...)
+{
+	va_list ap;
+	bool fits;
+
+	va_start(ap, f);
+	fits = text_vto(buf, size, f, ap);
+	va_end(ap);
+	return fits;
 }
 
 /* The same of n bytes at s, or up to its end. */
@@ -1095,15 +1103,13 @@ static const char *err_text(int num, char buf[64])
 	return buf;
 }
 
-static bool err_set(struct err *e, int num, const char *f, va_list ap)
+/* What somebody else said about it, as one line, at the end. */
+static bool err_add(struct err *e, const char *said)
 {
-	struct text t = TEXT(e->text);
-	char buf[64];
+	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
 
-	e->num = num;
-	text_vadd(&t, f, ap);
-	if (num)
-		text_add(&t, ": %s", err_text(num, buf));
+	text_put(&t, ": ", 2);
+	text_escape(&t, said, false);
 	return false;
 }
 
@@ -1112,8 +1118,9 @@ static bool fail(struct err *e, const char *f, ...)
 {
 	va_list ap;
 
+	e->num = 0;
 	va_start(ap, f);
-	err_set(e, 0, f, ap);
+	text_vto(e->text, sizeof e->text, f, ap);
 	va_end(ap);
 	return false;
 }
@@ -1123,12 +1130,14 @@ __attribute__((format(printf, 2, 3)))
 static bool sysfail(struct err *e, const char *f, ...)
 {
 	int num = errno;
+	char buf[64];
 	va_list ap;
 
+	e->num = num;
 	va_start(ap, f);
-	err_set(e, num, f, ap);
+	text_vto(e->text, sizeof e->text, f, ap);
 	va_end(ap);
-	return false;
+	return num ? err_add(e, err_text(num, buf)) : false;
 }
 
 /* More context in front. One that ends in a dot, "networks[2].", begins the key
@@ -1145,16 +1154,6 @@ static bool wrap(struct err *e, const char *f, ...)
 	text_vadd(&t, f, ap);
 	va_end(ap);
 	text_add(&t, f[strlen(f) - 1] == '.' ? "%s" : ": %s", cause);
-	return false;
-}
-
-/* What somebody else said about it, as one line, at the end. */
-static bool err_add(struct err *e, const char *said)
-{
-	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
-
-	text_put(&t, ": ", 2);
-	text_escape(&t, said, false);
 	return false;
 }
 
@@ -1298,11 +1297,10 @@ static void log_note(const struct nsrun_options *o, enum nsrun_level level,
 		     const char *f, ...)
 {
 	char buf[ERR_MAX];
-	struct text t = TEXT(buf);
 	va_list ap;
 
 	va_start(ap, f);
-	text_vadd(&t, f, ap);
+	text_vto(buf, sizeof buf, f, ap);
 	va_end(ap);
 	log_text(o, level, buf);
 }
@@ -15271,11 +15269,10 @@ __attribute__((format(printf, 2, 3)))
 static int cli_failf(struct cli *c, const char *f, ...)
 {
 	char buf[ERR_MAX];
-	struct text t = TEXT(buf);
 	va_list ap;
 
 	va_start(ap, f);
-	text_vadd(&t, f, ap);
+	text_vto(buf, sizeof buf, f, ap);
 	va_end(ap);
 	return cli_fail(c, buf);
 }
