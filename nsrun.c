@@ -15288,20 +15288,12 @@ static void cli_console(void *data, int master)
 }
 
 /* What the command could not do, before the library was asked. */
-__attribute__((format(printf, 2, 3)))
-static int cli_cannot(struct cli *c, const char *f, ...)
+static int cli_cannot(struct cli *c, const char *step, const char *why)
 {
 	bool exec = c->cmd && c->cmd->where == OF_EXEC;
-	char buf[ERR_MAX];
-	struct text t = TEXT(buf);
-	va_list ap;
 
-	text_add(&t, "cannot %s%s '%s': ", c->cmd ? c->cmd->name : "start",
-		 exec ? " in" : "", c->nargs ? c->args[0] : "");
-	va_start(ap, f);
-	text_vadd(&t, f, ap);
-	va_end(ap);
-	cli_fail(c, buf);
+	cli_failf(c, "cannot %s%s '%s': %s%s", c->cmd ? c->cmd->name : "start",
+		  exec ? " in" : "", c->nargs ? c->args[0] : "", step, why);
 	return exec ? 255 : 1;
 }
 
@@ -15323,7 +15315,8 @@ static int cli_prepare(struct cli *c)
 	sigset_t set;
 
 	if (nsrun_protect(c->argv, &c->e) < 0)
-		return cli_cannot(c, "protect the program file: %s", c->e.text);
+		return cli_cannot(c, "protect the program file: ",
+				  c->e.text);
 	sys_prctl(PR_SET_NAME, (uintptr_t)"nsrun", 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -15335,7 +15328,7 @@ static int cli_prepare(struct cli *c)
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (c->o.cancel_fd < 0 || c->watch.signals < 0)
-		return cli_cannot(c, "this kernel has no signalfd");
+		return cli_cannot(c, "", "this kernel has no signalfd");
 	c->o.console = cli_console;
 	c->o.attend = cli_attend;
 	c->watch.tty = -1;
@@ -15640,7 +15633,7 @@ static int cli_update(struct cli *c)
 		u.resources = io_load_fd(&c->mem, fd, c->resources, CONFIG_MAX,
 					 &len, &why);
 		if (!u.resources)
-			return cli_cannot(c, "--resources: %s", why.text);
+			return cli_cannot(c, "--resources: ", why.text);
 	}
 	return nsrun_update(&c->o, &u, &c->e);
 }
@@ -15909,7 +15902,7 @@ static int cli_preserve(struct cli *c)
 	    n == (unsigned)getpid() &&
 	    num_unsigned(fds, strlen(fds), &n) && n <= 60)
 		c->o.listen_fds = (int)n;
-	return verb_check_fds(&c->o, &e) ? 0 : cli_cannot(c, "%s", e.text);
+	return verb_check_fds(&c->o, &e) ? 0 : cli_cannot(c, "", e.text);
 }
 
 /* What only a program of our own may do to its process (rule 3). */
