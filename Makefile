@@ -11,7 +11,7 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 BUILD = -std=c11 -fno-pie -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-stack-protector
 LINK = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code,-z,norelro \
-	-Wl,--build-id=none
+	-Wl,-z,common-page-size=16 -Wl,--build-id=none
 PREFIX ?= /usr/local
 ARCHS = arm64 armhf i386 mipsel s390x
 # What a build, a test or a demo wants from outside: command=package.
