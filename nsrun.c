@@ -7565,7 +7565,8 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 		if (port->host.family && net_is_own(&port->host))
 			return fail(e, "publish[%u]: \"%s\" would be reached "
 				    "from nowhere: what is for the host alone "
-				    "needs no port of it", (unsigned)i, l->v[i]);
+				    "needs no port of it", (unsigned)i,
+				    l->v[i]);
 		if (port->host.family && !f->addr[k].family)
 			return fail(e, "publish[%u]: the container has no "
 				    "address of the kind of %s", (unsigned)i,
@@ -8582,8 +8583,8 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 	n -= sizeof(struct k_nfgen);
 	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
 	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
-	if (!by || !strrchr(by, '-') || !comment || len < 3 || comment[len - 1] ||
-	    !net_read_port(comment + 2, &port))
+	if (!by || !strrchr(by, '-') || !comment || len < 3 ||
+	    comment[len - 1] || !net_read_port(comment + 2, &port))
 		return;
 	for (i = 0; !f->port && i < f->p->n; i++)
 		f->port = net_find_port(&f->p->v[i], &port, f->family);
@@ -9461,8 +9462,8 @@ static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 }
 
 /* A new file system onto target by fsopen(2) and its friends, which have its
- * mount in hand from the first. -1: not so, also where mount(2) says more: flags
- * of the superblock, quotes. */
+ * mount in hand from the first. -1: not so, also where mount(2) says more:
+ * flags of the superblock, quotes. */
 static int mnt_fs_held(const struct mnt *m, unsigned attr, const char *data,
 		       int target)
 {
@@ -9852,7 +9853,8 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	if (existed && str_eq(m->type, "tmpfs") && !str_find(m->data, "mode="))
 		f.mode = mode;
 	ok = mnt_fs(in, m, &f, target, e);
-	if (!ok && e->num == EINVAL && in->user_ns && str_eq(m->type, "devpts")) {
+	if (!ok && e->num == EINVAL && in->user_ns &&
+	    str_eq(m->type, "devpts")) {
 		f.skip = "gid=";
 		ok = mnt_fs(in, m, &f, target, e);
 	}
