@@ -13824,12 +13824,19 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 	return verb_end(&c, ok, "start");
 }
 
-/* Without a pid namespace of its own, the rest does not die with init. */
+/* If init is not pid 1 of a pid namespace, the rest does not die with it. */
 static bool verb_shares_pids(const struct ctr *c)
 {
+	char path[32], pid[16], status[4096], *s = NULL;
 	struct stat a, b;
-	char path[32], pid[16];
 
+	text_to(path, sizeof path, "%d/status", c->pid);
+	if (io_get(c->host.proc, path, status, sizeof status) > 0)
+		s = str_find(status, "\nNSpid:");	/* 4.1 */
+	if (s) {
+		s += 1 + strcspn(s + 1, "\n");
+		return s[-1] != '1' || s[-2] != '\t';
+	}
 	text_to(pid, sizeof pid, "%d", c->pid);
 	ns_file(path, pid, CLONE_NEWPID);
 	return fstatat(c->host.proc, path, &a, 0) == 0 &&
