@@ -6671,8 +6671,11 @@ static bool rdt_make(const struct rdt_plan *p, struct err *e)
 		sysfail(e, "linux.intelRdt: make %s", p->group);
 		return rdt_failed(e);
 	}
-	if (!(there && !p->own ? rdt_compare(p, e) : rdt_limit(p, e)))
+	if (!(there && !p->own ? rdt_compare(p, e) : rdt_limit(p, e))) {
+		if (!there)
+			rmdir(p->group);
 		return false;
+	}
 	if (p->monitor && mkdir(p->monitor, 0755) < 0 && errno != EEXIST) {
 		sysfail(e, "linux.intelRdt.enableMonitoring: make %s",
 			p->monitor);

@@ -17,7 +17,7 @@ static char tree[128];	/* absolute; the cwd of this test */
 #include "../../nsrun.c"
 #undef mkdir
 
-static int made_groups, refuse;
+static int made_groups, refuse, bare;
 
 static void put(const char *path, const char *text)
 {
@@ -56,7 +56,8 @@ static int group_mkdir(const char *path, mode_t mode)
 	if (mkdir(path, mode) < 0)
 		return -1;
 	made_groups++;
-	fill(path, "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
+	if (!bare)
+		fill(path, "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
 	return 0;
 }
 
@@ -67,7 +68,7 @@ static void fresh(void)
 	mkdir("resctrl/info", 0755);
 	fill("resctrl", "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
 	put("resctrl/info/last_cmd_status", "ok\n");
-	made_groups = refuse = 0;
+	made_groups = refuse = bare = 0;
 }
 
 static struct arena mem;
@@ -132,6 +133,13 @@ static void t_groups(void)
 	want(str_after(get("resctrl/gold/schemata"), "L3:0=7f0\n"), "%s",
 	     get("resctrl/gold/schemata"));
 	want(!plan.own, "and calls it its own");
+
+	it("leaves no such group if it does not get it");
+	fresh();
+	bare = 1;
+	want(!make("{\"closID\":\"gold\",\"l3CacheSchema\":\"L3:0=7f0\"}") &&
+	     made_groups == 1 && access("resctrl/gold", F_OK) < 0, "it does");
+	says("write \"L3:0=7f0\" to resctrl/gold/schemata: no such file");
 
 	it("wants it to be there without one");
 	fresh();
