@@ -14067,6 +14067,19 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 	return true;
 }
 
+/* A group of resctrl may be that of others too: it is written if it is meant. */
+static bool update_plan_rdt(struct ctr *c, const struct nsrun_update *u,
+			    struct err *e)
+{
+	const struct spec_rdt *r = NULL;
+	size_t i;
+
+	for (i = 0; i < u->count; i++)
+		if (str_after(u->set[i].key, "intelRdt."))
+			r = c->spec->linux.rdt;
+	return rdt_plan(&c->plan.rdt, r, c->o->id, &c->mem, e);
+}
+
 static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 			struct err *e)
 {
@@ -14083,7 +14096,7 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
 	    !update_merge(c, u, e) || !update_plan(c, new, e) ||
 	    !update_check(new, e) || !update_remember(c, new, &old, e) ||
-	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
+	    !update_plan_rdt(c, u, e))
 		return false;
 	if (cg_limit(new, c->o, e) &&
 	    (!c->plan.rdt.group || rdt_limit(&c->plan.rdt, e)) &&

@@ -260,6 +260,24 @@ static void t_errors(void)
 	says("linux.intelRdt.memBwSchema: does not begin with MB:");
 }
 
+static void t_update(void)
+{
+	static const struct nsrun_options o = { .id = "web" };
+	static struct spec_rdt r = { .clos = "gold", .l3 = "L3:0=7f0" };
+	struct nsrun_pair set = { "resources.pids.limit", "5" };
+	struct nsrun_update u = { NULL, &set, 1 };
+	static struct spec s;
+	static struct ctr c;
+
+	c.o = &o;
+	c.spec = &s;
+	s.linux.rdt = &r;
+	it("leaves a group alone that an update does not mean");
+	want(update_plan_rdt(&c, &u, &err) && !c.plan.rdt.group, "it does not");
+	set.key = "intelRdt.memBwSchema";
+	want(update_plan_rdt(&c, &u, &err) && c.plan.rdt.group, "nor others");
+}
+
 int main(void)
 {
 	temp_dir(tree, sizeof tree);
@@ -269,6 +287,7 @@ int main(void)
 	t_compare();
 	t_monitoring();
 	t_errors();
+	t_update();
 	remove_tree(tree);
 	return done();
 }
