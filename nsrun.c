@@ -4058,6 +4058,7 @@ struct state {
 	LIST_OF(struct state_cgroup) cgroups;
 	struct strs	rdt;	/* directories of resctrl to be removed */
 	bool		networks;	/* it has some of ours */
+	bool		best_effort;	/* limits may be missing */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -4083,6 +4084,7 @@ static const struct field state_fields[] = {
 	      state_cgroup_fields),
 	F(state, T_STRS, "rdt", rdt),
 	F(state, T_BOOL, "networks", networks),
+	F(state, T_BOOL, "bestEffort", best_effort),
 	F(state, T_MAP, "annotations", annotations),
 	F_END
 };
@@ -13443,6 +13445,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.group;
 	state_now(now);
 	s->networks = c->plan.net.n != 0;
+	s->best_effort = c->o->flags & NSRUN_BEST_EFFORT;
 	s->annotations.v = c->spec->annotations.v;
 	s->annotations.n = c->spec->annotations.n;
 	s->runner = (struct opt){ getpid(), true };
@@ -14029,15 +14032,17 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 }
 
 /* All that is asked for has a group of the container's to be written to. */
-static bool update_check(const struct cg_plan *p, struct err *e)
+static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
+			 struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < p->nw; i++)
-		if (!p->d[p->w[i].dir].ours)
-			return fail(e, "linux.resources.%s: the container has "
-				    "no group in %s", p->w[i].key,
-				    p->d[p->w[i].dir].h->mount);
+		if (!p->d[p->w[i].dir].ours &&
+		    (fail(e, "linux.resources.%s: the container has no group "
+			  "in %s", p->w[i].key, p->d[p->w[i].dir].h->mount),
+		     !cg_plan_lack(o, e)))
+			return false;
 	return true;
 }
 
@@ -14057,7 +14062,8 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 		struct cg_write *w = &old->w[i];
 
 		*w = p->w[i];
-		if (io_get_in(p->d[w->dir].path, w->file, value,
+		if (!p->d[w->dir].ours ||
+		    io_get_in(p->d[w->dir].path, w->file, value,
 			      sizeof value) <= 0)
 			*value = 0;		/* there is none: no write */
 		w->value = mem_text(&c->mem, "%s", value);
@@ -14087,15 +14093,13 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	struct cg_plan old, *new = &c->plan.cg;
 	struct err ignored;
 
-	if (!verb_find_locked(c, e))
-		return false;
 	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container not running");
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
 	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
 	    !update_merge(c, u, e) || !update_plan(c, new, e) ||
-	    !update_check(new, e) || !update_remember(c, new, &old, e) ||
+	    !update_check(new, c->o, e) || !update_remember(c, new, &old, e) ||
 	    !update_plan_rdt(c, u, e))
 		return false;
 	if (cg_limit(new, c->o, e) &&
@@ -14110,11 +14114,15 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
 		 struct nsrun_error *out)
 {
+	struct nsrun_options how = *o;
 	struct ctr c;
 	bool ok;
 
-	verb_begin(&c, o, out);
-	ok = verb_update(&c, u, &c.err);
+	verb_begin(&c, &how, out);
+	ok = verb_find_locked(&c, &c.err);
+	if (c.state.best_effort)
+		how.flags |= NSRUN_BEST_EFFORT;
+	ok = ok && verb_update(&c, u, &c.err);
 	return verb_end(&c, ok, "update");
 }
 

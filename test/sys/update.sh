@@ -350,6 +350,19 @@ if ours "updates at once"; then
 fi
 release
 
+# What a host cannot do is no hindrance later, if it was none at the start.
+if ours "best effort"; then
+	held '"hugepageLimits":[{"pageSize":"3MB","limit":0}],
+		"pids":{"limit":50}' "" --best-effort
+	before
+	update --pids-limit 60
+	check_is "an update of what was made with --best-effort" \
+		"$status $(changed)" "0 pids.max=60"
+	check_err "which tells what is not applied" \
+		"hugepageLimits: .*is not applied"
+	release
+fi
+
 # ---- failures -------------------------------------------------------------------
 
 # Each fails when other files have been written. The config knows of no limit,
