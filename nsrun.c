@@ -4857,8 +4857,8 @@ static void put_rdma(struct text *t, const struct spec_resources *r,
 
 /*
  * The knobs of v1 and of v2, in the order of writing. A file with ? in front
- * may be missing; one with | takes its place then. What has no equal in v2 says
- * what is made of it there.
+ * may be missing, with ~ if 0 or max is all that is asked; one with | takes its
+ * place then. What has no equal in v2 says what is made of it there.
  */
 enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
 
@@ -4879,7 +4879,7 @@ static const struct cg_knob knobs1[] = {
 	K("cpu.shares", put_shares, cpu.shares),
 	K("cpu.cfs_period_us", put_some, cpu.period),
 	K("cpu.cfs_quota_us", put_some, cpu.quota),
-	K("cpu.cfs_burst_us", put_plain, cpu.burst),
+	K("~cpu.cfs_burst_us", put_plain, cpu.burst),
 	K_AS("cpu.rt_period_us", put_some, cpu.rt_period, "cpu.realtimePeriod",
 	     CG_V1_FAIL),
 	K_AS("cpu.rt_runtime_us", put_some, cpu.rt_runtime,
@@ -4929,10 +4929,10 @@ static const struct cg_knob knobs2[] = {
 	K("cpu.idle", put_plain, cpu.idle),
 	K("cpu.weight", put_weight, cpu.shares),
 	K("cpu.max", put_cpu_max, cpu.quota),
-	K("cpu.max.burst", put_plain, cpu.burst),
+	K("~cpu.max.burst", put_plain, cpu.burst),
 	K("cpuset.cpus", put_text, cpu.cpus),
 	K("cpuset.mems", put_text, cpu.mems),
-	K("memory.swap.max", put_swap, memory.swap),
+	K("~memory.swap.max", put_swap, memory.swap),
 	K("memory.max", put_max, memory.limit),
 	K("memory.low", put_max, memory.reservation),
 	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
@@ -4970,10 +4970,13 @@ static int cg_find(const struct cg_host *host, const char *file)
 static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 			  const char *file, const char *value, const char *key)
 {
-	bool optional = *file == '?', instead = *file == '|';
+	bool optional = *file == '?' ||
+			(*file == '~' && (str_eq(value, "0") ||
+					  str_eq(value, "max")));
+	bool instead = *file == '|';
 
 	p->w[p->nw++] = (struct cg_write){ (unsigned)dir,
-		file + (optional || instead), mem_text(mem, "%s", value), key,
+		file + strspn(file, "?~|"), mem_text(mem, "%s", value), key,
 		optional, instead, false, false };
 	return p->w[p->nw - 1].value != NULL;
 }
@@ -5017,7 +5020,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
 
 	for (; n--; k++) {
-		const char *file = k->file + strspn(k->file, "?|");
+		const char *file = k->file + strspn(k->file, "?~|");
 		char buf[CG_VALUE_MAX];
 		struct text t = TEXT(buf);
 		int h;
