@@ -5832,33 +5832,35 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 }
 
 /* rmdir from the leaf up to what existed. The groups below the leaf go too;
- * above it others may live, who keep what they use. */
-static void cg_drop_path(const char *full, size_t keep)
+ * above it others may live, who keep what they use. False and errno: the leaf
+ * stays, what is in it did not end in time. */
+static bool cg_drop_path(const char *full, size_t keep, int *tries)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int tries = 0, sig = 0;
+	int sig = 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
 		if (rmdir(path) < 0) {
-			if (errno == EBUSY && n == len && tries++ < 1000) {
+			if (errno == EBUSY && n == len && ++*tries < 1000) {
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
 				if (dir >= 0)
 					cg_each(dir, 0, true, cg_signal, &sig);
-				if (tries > 1)
+				if (*tries > 1)
 					poll(NULL, 0, 1);
 				continue;
 			}
 			if (errno != ENOENT)
-				return;
+				return n < len;
 		}
 		while (n > keep && path[--n] != '/')
 			;
 		path[n] = 0;
 	}
+	return true;
 }
 
 static bool cg_is_device(const struct cg_write *w)
@@ -5920,6 +5922,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
+	int tries = 0;
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
@@ -5931,7 +5934,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
 		if (!d->ours)
-			cg_drop_path(d->path, d->keep);
+			cg_drop_path(d->path, d->keep, &tries);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
@@ -13255,6 +13258,29 @@ static bool verb_leaves_some(const struct ctr *c)
 	return c->spec && (!ns || (ns->path && *ns->path));
 }
 
+static bool verb_drop_groups(struct ctr *c, struct err *e)
+{
+	size_t i = c->state.cgroups.n;
+	int tries = 0;
+	bool ok = true;
+
+	if (verb_leaves_some(c))
+		verb_signal_all(c, SIGKILL, e);
+	while (i--) {
+		const struct state_cgroup *g = &c->state.cgroups.v[i];
+		size_t keep = (size_t)g->keep.v;
+
+		if (*g->path != '/' || keep >= strlen(g->path) ||
+		    cg_drop_path(g->path, keep, &tries))
+			continue;
+		ok = sysfail(e, "remove %s", g->path);
+		if (e->num == EBUSY)
+			hint(e, "processes in it do not end");
+	}
+	c->state.cgroups.n = 0;
+	return ok;
+}
+
 /* In reverse, whatever of it was made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
@@ -13281,14 +13307,8 @@ static void verb_undo(struct ctr *c)
 		c->made = 0;
 	if (c->made & MADE_PIDFILE)
 		unlink(c->o->pid_file);
-	if (c->made & MADE_CGROUP && verb_leaves_some(c))
-		verb_signal_all(c, SIGKILL, &e);
-	for (i = c->state.cgroups.n; c->made & MADE_CGROUP && i--; ) {
-		const struct state_cgroup *g = &c->state.cgroups.v[i];
-
-		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
-			cg_drop_path(g->path, (size_t)g->keep.v);
-	}
+	if (c->made & MADE_CGROUP && !verb_drop_groups(c, &e))
+		log_note(c->o, NSRUN_WARNING, "%s", e.text);
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
 	if (c->made & MADE_CGROUP && c->spec && c->spec->networks.n &&
@@ -14261,6 +14281,8 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	c->made = MADE_STATE | MADE_CGROUP;
 	if (c->state.status && verb_load_kept(c, &ignored))
 		c->made |= MADE_POSTSTOP;
+	if (!verb_drop_groups(c, e))	/* then it can be repeated */
+		return false;
 	verb_undo(c);
 	errno = c->left;
 	return !c->left || sysfail(e, "remove %s", c->dir);

@@ -481,13 +481,15 @@ if ours "another process with its pid is not the container"; then
 	verb exec "$ID" /bin/true
 	declined "nor entered" "stopped container" 255
 	verb delete --force "$ID"
-	check_is "delete succeeds" "$status $err" "0 "
-	check "and leaves the other alone" alive "$other"
+	declined "nor does delete end what is in its cgroup" "do not end" 1 \
+		"cannot delete"
+	check "or the other" alive "$other"
 	kill -KILL "$other"
 	wait "$other" 2>/dev/null
 	alive "$pid" && kill -KILL "$pid"
 	wait_for not alive "$pid"
-	drop_cgroups "$ID"
+	verb delete --force "$ID"
+	check_is "when that has ended delete succeeds" "$status $err" "0 "
 	create
 	check_is "the id can be used again" "$status $err" "0 "
 	destroy
