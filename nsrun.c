@@ -5495,21 +5495,6 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 	return hint(e, "%s bytes are in use", used);
 }
 
-/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
-static bool cg_check_memory(const struct cg_dir *d, const char *value,
-			    struct err *e)
-{
-	char used[32];
-	unsigned long long now, max;
-
-	if (io_get_in(d->path, "memory.current", used, sizeof used) <= 0 ||
-	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
-	    !num_unsigned(value, strlen(value), &max) || now <= max)
-		return true;
-	return fail(e, "linux.resources.memory.limit: %s is less than the %llu "
-		    "bytes in use (see checkBeforeUpdate)", value, now);
-}
-
 /* The file that is open for writing limits, kept while the next one goes into
  * the same: a device policy is a dozen lines. */
 struct cg_file {
@@ -5546,10 +5531,9 @@ static bool cg_put_realtime(const struct cg_dir *d, const struct cg_write *w,
 	return true;
 }
 
-static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
+static bool cg_put_limit(const struct cg_dir *d, struct cg_write *w,
 			 struct cg_file *f, struct err *e)
 {
-	const struct cg_dir *d = &p->d[w->dir];
 	const char *line = w->value;
 	char buf[PATH_MAX];
 
@@ -5557,9 +5541,6 @@ static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
 		return true;
 	if (str_after(w->file, "cpu.rt_"))
 		return cg_put_realtime(d, w, e);
-	if (p->check_memory && str_eq(w->file, "memory.max") &&
-	    !cg_check_memory(d, w->value, e))
-		return false;
 	text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
 	if (!cg_open_limit(d, w, f, buf, e))
 		return false;
@@ -5567,7 +5548,7 @@ static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
 		size_t n = strcspn(line, "\n");
 
 		text_to(buf, sizeof buf, "%.*s", (int)n, line);
-		if (write(f->fd, line, n) < 0) {
+		if (write(f->fd, line, n ? n : 1) < 0) {
 			w->missing = w->optional && errno == EOPNOTSUPP;
 			if (!w->missing)
 				return cg_limit_failed(d, w, buf, e);
@@ -5980,7 +5961,7 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 				ok = n != 0;
 				continue;
 			}
-			ok = cg_put_limit(p, w, &f, e);
+			ok = cg_put_limit(&p->d[w->dir], w, &f, e);
 			w->again = !ok && !round && (e->num == EINVAL ||
 						     e->num == EBUSY);
 			ok = ok || w->again ||
@@ -14054,42 +14035,95 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 	return cg_plan(p, &c->host.cg, c->spec, c->o, &nodev, &c->mem, e);
 }
 
-/* All that is asked for has a group of the container's to be written to. */
+/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
+static bool update_check_memory(const struct cg_dir *d, const char *value,
+			    struct err *e)
+{
+	char used[32];
+	unsigned long long now, max;
+
+	if (io_get_in(d->path, "memory.current", used, sizeof used) <= 0 ||
+	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
+	    !num_unsigned(value, strlen(value), &max) || now <= max)
+		return true;
+	return fail(e, "linux.resources.memory.limit: %s is less than the %llu "
+		    "bytes in use (see checkBeforeUpdate)", value, now);
+}
+
+/* All that is asked for has a group of the container's to be written to, and
+ * the memory in use fits if that matters. */
 static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
 			 struct err *e)
 {
 	size_t i;
 
-	for (i = 0; i < p->nw; i++)
-		if (!p->d[p->w[i].dir].ours &&
-		    (fail(e, "linux.resources.%s: the container has no group "
-			  "in %s", p->w[i].key, p->d[p->w[i].dir].h->mount),
-		     !cg_plan_lack(o, e)))
+	for (i = 0; i < p->nw; i++) {
+		const struct cg_write *w = &p->w[i];
+		const struct cg_dir *d = &p->d[w->dir];
+
+		if (!d->ours) {
+			fail(e, "linux.resources.%s: the container has no "
+			     "group in %s", w->key, d->h->mount);
+			if (!cg_plan_lack(o, e))
+				return false;
+		} else if (p->check_memory && str_eq(w->file, "memory.max") &&
+			   !update_check_memory(d, w->value, e)) {
 			return false;
+		}
+	}
 	return true;
+}
+
+/* A device of which a file says nothing has no limit: the words for it, in
+ * front of what the file says. */
+static void update_reset(struct text *t, const struct cg_write *w)
+{
+	static const struct { const char *file, *none; } files[] = {
+		{ "io.max",	"rbps=max wbps=max riops=max wiops=max" },
+		{ "io.weight",	"default" },
+		{ "io.bfq.",	"0" },
+		{ "blkio.",	"0" },
+	};
+	const char *s = w->value;
+	size_t i, n;
+
+	for (i = 0; i < COUNT(files); i++)
+		if (str_after(w->file, files[i].file))
+			break;
+	for (; i < COUNT(files) && *s; s += strcspn(s, "\n"), s += *s != 0) {
+		n = strcspn(s, " \n");
+		if (memchr(s, ':', n))
+			text_add(t, "%.*s %s\n", (int)n, s, files[i].none);
+	}
 }
 
 /* What the files hold that will be written, as a plan to put it back. */
 static bool update_remember(struct ctr *c, const struct cg_plan *p,
 			    struct cg_plan *old, struct err *e)
 {
-	char value[CG_VALUE_MAX];
+	char value[CG_VALUE_MAX], none[CG_VALUE_MAX];
+	const char *digit;
 	size_t i;
 
 	*old = *p;
-	old->check_memory = false;
 	old->w = mem_new(&c->mem, (p->nw + 1) * sizeof *old->w);
 	if (!old->w)
 		return no_memory(e);
 	for (i = 0; i < p->nw; i++) {
 		struct cg_write *w = &old->w[i];
+		struct text t = TEXT(none);
 
 		*w = p->w[i];
+		*none = 0;
+		update_reset(&t, w);
 		if (!p->d[w->dir].ours ||
 		    io_get_in(p->d[w->dir].path, w->file, value,
 			      sizeof value) <= 0)
 			*value = 0;		/* there is none: no write */
-		w->value = mem_text(&c->mem, "%s", value);
+		digit = str_after(value, "oom_kill_disable ");
+		w->value = mem_text(&c->mem, "%s%.*s", none,
+				    digit ? 1 : CG_VALUE_MAX,
+				    digit ? digit : value);
 		if (!w->value)
 			return no_memory(e);
 	}
