@@ -4600,41 +4600,51 @@ static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 	return p;
 }
 
-/* 2^(1/2), 2^(1/4), ...: 32 bits behind the point. */
-static const uint64_t cg_roots[] = {
-	6074001000, 5107605667, 4683669044, 4485121744, 4389015191, 4341735970,
-	4318288544, 4306612136, 4300785757, 4297875533, 4296421169, 4295694171,
-	4295330712, 4295148991, 4295058143, 4295012719,
-};
-
-/* Shares (2 to 262144, default 1024) as a weight (1 to 10000, default 100):
- * ceil(10 ^ ((l^2 + 125 l) / 612 - 7/34)), l = log2(shares), in fixed point of
- * 24 bits. */
-static unsigned cg_weight(long long shares)
+/* The upper half of a product. */
+static uint64_t cg_times(uint64_t a, uint64_t b)
 {
-	uint64_t s = shares < 2 ? 2 : shares > 262144 ? 262144 :
-		     (uint64_t)shares, r = 1ULL << 32;
-	int64_t l = 0, x;
+	uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+	uint64_t mid = ah * bl + (al * bl >> 32);
+
+	return ah * bh + (mid >> 32) + (((uint32_t)mid + al * bh) >> 32);
+}
+
+/* 40 bits behind the point. */
+static uint64_t cg_log2(uint64_t v)
+{
+	uint64_t l = 63;
 	int i;
 
-	for (; s > 1; s >>= 1)
-		l += 1 << 24;
-	s = (uint64_t)(shares < 2 ? 2 : shares > 262144 ? 262144 : shares) <<
-	    (31 - (l >> 24));		/* mantissa in [1, 2) with 31 bits */
-	for (i = 23; i >= 0; i--) {
-		s = s * s >> 31;
-		if (s >> 32) {
-			s >>= 1;
-			l |= 1 << i;
-		}
+	for (; !(v >> 63); v <<= 1)
+		l--;
+	for (i = 0; i < 40; i++) {	/* v in [1, 2), 63 bits */
+		v = cg_times(v, v);
+		l = l << 1 | v >> 63;
+		v <<= !(v >> 63);
 	}
-	x = ((l * l >> 24) + 125 * l) / 612 - ((7LL << 24) / 34);
-	x = x * 55732705 >> 24;		/* log2(10) */
-	for (i = 0; i < (int)COUNT(cg_roots); i++)
-		if (x >> (23 - i) & 1)
-			r = (r >> 1) * (cg_roots[i] >> 1) >> 30;
-	r = (r << (x >> 24)) + (1ULL << 32) - (1 << 14);
-	return (unsigned)(r >> 32) > 10000 ? 10000 : (unsigned)(r >> 32);
+	return l;
+}
+
+/* Shares (2 to 262144, default 1024) as a weight (1 to 10000, default 100):
+ * ceil(10 ^ ((l^2 + 125 l - 126) / 612)), l = log2(shares). */
+static unsigned cg_weight(long long shares)
+{
+	uint64_t l = cg_log2(shares < 2 ? 2 : shares > 262144 ? 262144 :
+			     (uint64_t)shares), x;
+	unsigned low = 1, high = 10000;
+
+	x = cg_times(l << 12, l << 12) + 125 * l - (126ULL << 40);
+	/* log2(10) / 612, 71 bits behind the point */
+	x = cg_times(x << 12, 12816472135456776458ULL) >> 19;
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (cg_log2(mid) + 16 < x)	/* 100 is not a bit more */
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /*
