@@ -4095,6 +4095,7 @@ struct state {
 	LIST_OF(struct state_cgroup) cgroups;
 	struct strs	rdt;	/* directories of resctrl to be removed */
 	bool		networks;	/* it has some of ours */
+	bool		best_effort;	/* limits may be missing */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -4120,6 +4121,7 @@ static const struct field state_fields[] = {
 	      state_cgroup_fields),
 	F(state, T_STRS, "rdt", rdt),
 	F(state, T_BOOL, "networks", networks),
+	F(state, T_BOOL, "bestEffort", best_effort),
 	F(state, T_MAP, "annotations", annotations),
 	F_END
 };
@@ -4633,41 +4635,51 @@ static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 	return p;
 }
 
-/* 2^(1/2), 2^(1/4), ...: 32 bits behind the point. */
-static const uint64_t cg_roots[] = {
-	6074001000, 5107605667, 4683669044, 4485121744, 4389015191, 4341735970,
-	4318288544, 4306612136, 4300785757, 4297875533, 4296421169, 4295694171,
-	4295330712, 4295148991, 4295058143, 4295012719,
-};
-
-/* Shares (2 to 262144, default 1024) as a weight (1 to 10000, default 100):
- * ceil(10 ^ ((l^2 + 125 l) / 612 - 7/34)), l = log2(shares), in fixed point of
- * 24 bits. */
-static unsigned cg_weight(long long shares)
+/* The upper half of a product. */
+static uint64_t cg_times(uint64_t a, uint64_t b)
 {
-	uint64_t s = shares < 2 ? 2 : shares > 262144 ? 262144 :
-		     (uint64_t)shares, r = 1ULL << 32;
-	int64_t l = 0, x;
+	uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+	uint64_t mid = ah * bl + (al * bl >> 32);
+
+	return ah * bh + (mid >> 32) + (((uint32_t)mid + al * bh) >> 32);
+}
+
+/* 40 bits behind the point. */
+static uint64_t cg_log2(uint64_t v)
+{
+	uint64_t l = 63;
 	int i;
 
-	for (; s > 1; s >>= 1)
-		l += 1 << 24;
-	s = (uint64_t)(shares < 2 ? 2 : shares > 262144 ? 262144 : shares) <<
-	    (31 - (l >> 24));		/* mantissa in [1, 2) with 31 bits */
-	for (i = 23; i >= 0; i--) {
-		s = s * s >> 31;
-		if (s >> 32) {
-			s >>= 1;
-			l |= 1 << i;
-		}
+	for (; !(v >> 63); v <<= 1)
+		l--;
+	for (i = 0; i < 40; i++) {	/* v in [1, 2), 63 bits */
+		v = cg_times(v, v);
+		l = l << 1 | v >> 63;
+		v <<= !(v >> 63);
 	}
-	x = ((l * l >> 24) + 125 * l) / 612 - ((7LL << 24) / 34);
-	x = x * 55732705 >> 24;		/* log2(10) */
-	for (i = 0; i < (int)COUNT(cg_roots); i++)
-		if (x >> (23 - i) & 1)
-			r = (r >> 1) * (cg_roots[i] >> 1) >> 30;
-	r = (r << (x >> 24)) + (1ULL << 32) - (1 << 14);
-	return (unsigned)(r >> 32) > 10000 ? 10000 : (unsigned)(r >> 32);
+	return l;
+}
+
+/* Shares (2 to 262144, default 1024) as a weight (1 to 10000, default 100):
+ * ceil(10 ^ ((l^2 + 125 l - 126) / 612)), l = log2(shares). */
+static unsigned cg_weight(long long shares)
+{
+	uint64_t l = cg_log2(shares < 2 ? 2 : shares > 262144 ? 262144 :
+			     (uint64_t)shares), x;
+	unsigned low = 1, high = 10000;
+
+	x = cg_times(l << 12, l << 12) + 125 * l - (126ULL << 40);
+	/* log2(10) / 612, 71 bits behind the point */
+	x = cg_times(x << 12, 12816472135456776458ULL) >> 19;
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (cg_log2(mid) + 16 < x)	/* 100 is not a bit more */
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /*
@@ -4890,8 +4902,8 @@ static void put_rdma(struct text *t, const struct spec_resources *r,
 
 /*
  * The knobs of v1 and of v2, in the order of writing. A file with ? in front
- * may be missing; one with | takes its place then. What has no equal in v2 says
- * what is made of it there.
+ * may be missing, with ~ if 0 or max is all that is asked; one with | takes its
+ * place then. What has no equal in v2 says what is made of it there.
  */
 enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
 
@@ -4912,7 +4924,7 @@ static const struct cg_knob knobs1[] = {
 	K("cpu.shares", put_shares, cpu.shares),
 	K("cpu.cfs_period_us", put_some, cpu.period),
 	K("cpu.cfs_quota_us", put_some, cpu.quota),
-	K("cpu.cfs_burst_us", put_plain, cpu.burst),
+	K("~cpu.cfs_burst_us", put_plain, cpu.burst),
 	K_AS("cpu.rt_period_us", put_some, cpu.rt_period, "cpu.realtimePeriod",
 	     CG_V1_FAIL),
 	K_AS("cpu.rt_runtime_us", put_some, cpu.rt_runtime,
@@ -4962,10 +4974,10 @@ static const struct cg_knob knobs2[] = {
 	K("cpu.idle", put_plain, cpu.idle),
 	K("cpu.weight", put_weight, cpu.shares),
 	K("cpu.max", put_cpu_max, cpu.quota),
-	K("cpu.max.burst", put_plain, cpu.burst),
+	K("~cpu.max.burst", put_plain, cpu.burst),
 	K("cpuset.cpus", put_text, cpu.cpus),
 	K("cpuset.mems", put_text, cpu.mems),
-	K("memory.swap.max", put_swap, memory.swap),
+	K("~memory.swap.max", put_swap, memory.swap),
 	K("memory.max", put_max, memory.limit),
 	K("memory.low", put_max, memory.reservation),
 	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
@@ -5003,10 +5015,13 @@ static int cg_find(const struct cg_host *host, const char *file)
 static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 			  const char *file, const char *value, const char *key)
 {
-	bool optional = *file == '?', instead = *file == '|';
+	bool optional = *file == '?' ||
+			(*file == '~' && (str_eq(value, "0") ||
+					  str_eq(value, "max")));
+	bool instead = *file == '|';
 
 	p->w[p->nw++] = (struct cg_write){ (unsigned)dir,
-		file + (optional || instead), mem_text(mem, "%s", value), key,
+		file + strspn(file, "?~|"), mem_text(mem, "%s", value), key,
 		optional, instead, false, false };
 	return p->w[p->nw - 1].value != NULL;
 }
@@ -5050,7 +5065,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 	size_t n = v2 ? COUNT(knobs2) : COUNT(knobs1);
 
 	for (; n--; k++) {
-		const char *file = k->file + strspn(k->file, "?|");
+		const char *file = k->file + strspn(k->file, "?~|");
 		char buf[CG_VALUE_MAX];
 		struct text t = TEXT(buf);
 		int h;
@@ -5525,21 +5540,6 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 	return hint(e, "%s bytes are in use", used);
 }
 
-/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
-static bool cg_check_memory(const struct cg_dir *d, const char *value,
-			    struct err *e)
-{
-	char used[32];
-	unsigned long long now, max;
-
-	if (io_get_in(d->path, "memory.current", used, sizeof used) <= 0 ||
-	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
-	    !num_unsigned(value, strlen(value), &max) || now <= max)
-		return true;
-	return fail(e, "linux.resources.memory.limit: %s is less than the %llu "
-		    "bytes in use (see checkBeforeUpdate)", value, now);
-}
-
 /* The file that is open for writing limits, kept while the next one goes into
  * the same: a device policy is a dozen lines. */
 struct cg_file {
@@ -5576,10 +5576,9 @@ static bool cg_put_realtime(const struct cg_dir *d, const struct cg_write *w,
 	return true;
 }
 
-static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
+static bool cg_put_limit(const struct cg_dir *d, struct cg_write *w,
 			 struct cg_file *f, struct err *e)
 {
-	const struct cg_dir *d = &p->d[w->dir];
 	const char *line = w->value;
 	char buf[PATH_MAX];
 
@@ -5587,9 +5586,6 @@ static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
 		return true;
 	if (str_after(w->file, "cpu.rt_"))
 		return cg_put_realtime(d, w, e);
-	if (p->check_memory && str_eq(w->file, "memory.max") &&
-	    !cg_check_memory(d, w->value, e))
-		return false;
 	text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
 	if (!cg_open_limit(d, w, f, buf, e))
 		return false;
@@ -5597,7 +5593,7 @@ static bool cg_put_limit(const struct cg_plan *p, struct cg_write *w,
 		size_t n = strcspn(line, "\n");
 
 		text_cut(buf, sizeof buf, line, n);
-		if (write(f->fd, line, n) < 0) {
+		if (write(f->fd, line, n ? n : 1) < 0) {
 			w->missing = w->optional && errno == EOPNOTSUPP;
 			if (!w->missing)
 				return cg_limit_failed(d, w, buf, e);
@@ -5862,33 +5858,35 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 }
 
 /* rmdir from the leaf up to what existed. The groups below the leaf go too;
- * above it others may live, who keep what they use. */
-static void cg_drop_path(const char *full, size_t keep)
+ * above it others may live, who keep what they use. False and errno: the leaf
+ * stays, what is in it did not end in time. */
+static bool cg_drop_path(const char *full, size_t keep, int *tries)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int tries = 0, sig = 0;
+	int sig = 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
 		if (rmdir(path) < 0) {
-			if (errno == EBUSY && n == len && tries++ < 1000) {
+			if (errno == EBUSY && n == len && ++*tries < 1000) {
 				autofd dir = io_open(path, O_RDONLY |
 						     O_DIRECTORY);
 
 				if (dir >= 0)
 					cg_each(dir, 0, true, cg_signal, &sig);
-				if (tries > 1)
+				if (*tries > 1)
 					poll(NULL, 0, 1);
 				continue;
 			}
 			if (errno != ENOENT)
-				return;
+				return n < len;
 		}
 		while (n > keep && path[--n] != '/')
 			;
 		path[n] = 0;
 	}
+	return true;
 }
 
 static bool cg_is_device(const struct cg_write *w)
@@ -5950,6 +5948,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    struct err *e)
 {
 	bool said = false;
+	int tries = 0;
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
@@ -5961,7 +5960,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
 		if (!d->ours)
-			cg_drop_path(d->path, d->keep);
+			cg_drop_path(d->path, d->keep, &tries);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
@@ -6007,7 +6006,7 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 				ok = n != 0;
 				continue;
 			}
-			ok = cg_put_limit(p, w, &f, e);
+			ok = cg_put_limit(&p->d[w->dir], w, &f, e);
 			w->again = !ok && !round && (e->num == EINVAL ||
 						     e->num == EBUSY);
 			ok = ok || w->again ||
@@ -6706,8 +6705,11 @@ static bool rdt_make(const struct rdt_plan *p, struct err *e)
 		sysfail(e, "linux.intelRdt: make %s", p->group);
 		return rdt_failed(e);
 	}
-	if (!(there && !p->own ? rdt_compare(p, e) : rdt_limit(p, e)))
+	if (!(there && !p->own ? rdt_compare(p, e) : rdt_limit(p, e))) {
+		if (!there)
+			rmdir(p->group);
 		return false;
+	}
 	if (p->monitor && mkdir(p->monitor, 0755) < 0 && errno != EEXIST) {
 		sysfail(e, "linux.intelRdt.enableMonitoring: make %s",
 			p->monitor);
@@ -13516,6 +13518,29 @@ static bool verb_leaves_some(const struct ctr *c)
 	return c->spec && (!ns || (ns->path && *ns->path));
 }
 
+static bool verb_drop_groups(struct ctr *c, struct err *e)
+{
+	size_t i = c->state.cgroups.n;
+	int tries = 0;
+	bool ok = true;
+
+	if (verb_leaves_some(c))
+		verb_signal_all(c, SIGKILL, e);
+	while (i--) {
+		const struct state_cgroup *g = &c->state.cgroups.v[i];
+		size_t keep = (size_t)g->keep.v;
+
+		if (*g->path != '/' || keep >= strlen(g->path) ||
+		    cg_drop_path(g->path, keep, &tries))
+			continue;
+		ok = sysfail(e, "remove %s", g->path);
+		if (e->num == EBUSY)
+			hint(e, "processes in it do not end");
+	}
+	c->state.cgroups.n = 0;
+	return ok;
+}
+
 /* In reverse, whatever of it was made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
@@ -13542,14 +13567,8 @@ static void verb_undo(struct ctr *c)
 		c->made = 0;
 	if (c->made & MADE_PIDFILE)
 		unlink(c->o->pid_file);
-	if (c->made & MADE_CGROUP && verb_leaves_some(c))
-		verb_signal_all(c, SIGKILL, &e);
-	for (i = c->state.cgroups.n; c->made & MADE_CGROUP && i--; ) {
-		const struct state_cgroup *g = &c->state.cgroups.v[i];
-
-		if (*g->path == '/' && (size_t)g->keep.v < strlen(g->path))
-			cg_drop_path(g->path, (size_t)g->keep.v);
-	}
+	if (c->made & MADE_CGROUP && !verb_drop_groups(c, &e))
+		log_note(c->o, NSRUN_WARNING, "%s", e.text);
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
 	if (c->made & MADE_NET && c->spec && c->spec->networks.n &&
@@ -13709,6 +13728,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.group;
 	state_now(now);
 	s->networks = c->plan.net.n != 0;
+	s->best_effort = c->o->flags & NSRUN_BEST_EFFORT;
 	s->annotations.v = c->spec->annotations.v;
 	s->annotations.n = c->spec->annotations.n;
 	s->runner = (struct opt){ getpid(), true };
@@ -14093,12 +14113,19 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 	return verb_end(&c, ok, "start");
 }
 
-/* Without a pid namespace of its own, the rest does not die with init. */
+/* If init is not pid 1 of a pid namespace, the rest does not die with it. */
 static bool verb_shares_pids(const struct ctr *c)
 {
+	char path[32], status[4096], *s = NULL;
 	struct stat a, b;
-	char path[32];
 
+	text_to(path, sizeof path, "%d/status", c->pid);
+	if (io_get(c->host.proc, path, status, sizeof status) > 0)
+		s = str_find(status, "\nNSpid:");	/* 4.1 */
+	if (s) {
+		s += 1 + strcspn(s + 1, "\n");
+		return s[-1] != '1' || s[-2] != '\t';
+	}
 	ns_file(path, c->pid, CLONE_NEWPID);
 	return fstatat(c->host.proc, path, &a, 0) == 0 &&
 	       fstatat(c->host.proc, "self/ns/pid", &b, 0) == 0 &&
@@ -14286,43 +14313,112 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 	return cg_plan(p, &c->host.cg, c->spec, c->o, &nodev, &c->mem, e);
 }
 
-/* All that is asked for has a group of the container's to be written to. */
-static bool update_check(const struct cg_plan *p, struct err *e)
+/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
+static bool update_check_memory(const struct cg_dir *d, const char *value,
+			    struct err *e)
+{
+	char used[32];
+	unsigned long long now, max;
+
+	if (io_get_in(d->path, "memory.current", used, sizeof used) <= 0 ||
+	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
+	    !num_unsigned(value, strlen(value), &max) || now <= max)
+		return true;
+	return fail(e, "linux.resources.memory.limit: %s is less than the %llu "
+		    "bytes in use (see checkBeforeUpdate)", value, now);
+}
+
+/* All that is asked for has a group of the container's to be written to, and
+ * the memory in use fits if that matters. */
+static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
+			 struct err *e)
 {
 	size_t i;
 
-	for (i = 0; i < p->nw; i++)
-		if (!p->d[p->w[i].dir].ours)
-			return fail(e, "linux.resources.%s: the container has "
-				    "no group in %s", p->w[i].key,
-				    p->d[p->w[i].dir].h->mount);
+	for (i = 0; i < p->nw; i++) {
+		const struct cg_write *w = &p->w[i];
+		const struct cg_dir *d = &p->d[w->dir];
+
+		if (!d->ours) {
+			fail(e, "linux.resources.%s: the container has no "
+			     "group in %s", w->key, d->h->mount);
+			if (!cg_plan_lack(o, e))
+				return false;
+		} else if (p->check_memory && str_eq(w->file, "memory.max") &&
+			   !update_check_memory(d, w->value, e)) {
+			return false;
+		}
+	}
 	return true;
+}
+
+/* A device of which a file says nothing has no limit: the words for it, in
+ * front of what the file says. */
+static void update_reset(struct text *t, const struct cg_write *w)
+{
+	static const struct { const char *file, *none; } files[] = {
+		{ "io.max",	"rbps=max wbps=max riops=max wiops=max" },
+		{ "io.weight",	"default" },
+		{ "io.bfq.",	"0" },
+		{ "blkio.",	"0" },
+	};
+	const char *s = w->value;
+	size_t i, n;
+
+	for (i = 0; i < COUNT(files); i++)
+		if (str_after(w->file, files[i].file))
+			break;
+	for (; i < COUNT(files) && *s; s += strcspn(s, "\n"), s += *s != 0) {
+		n = strcspn(s, " \n");
+		if (memchr(s, ':', n))
+			text_add(t, "%.*s %s\n", (int)n, s, files[i].none);
+	}
 }
 
 /* What the files hold that will be written, as a plan to put it back. */
 static bool update_remember(struct ctr *c, const struct cg_plan *p,
 			    struct cg_plan *old, struct err *e)
 {
-	char value[CG_VALUE_MAX];
+	char value[CG_VALUE_MAX], none[CG_VALUE_MAX];
+	const char *digit;
 	size_t i;
 
 	*old = *p;
-	old->check_memory = false;
 	old->w = mem_new(&c->mem, (p->nw + 1) * sizeof *old->w);
 	if (!old->w)
 		return no_memory(e);
 	for (i = 0; i < p->nw; i++) {
 		struct cg_write *w = &old->w[i];
+		struct text t = TEXT(none);
 
 		*w = p->w[i];
-		if (io_get_in(p->d[w->dir].path, w->file, value,
+		*none = 0;
+		update_reset(&t, w);
+		if (!p->d[w->dir].ours ||
+		    io_get_in(p->d[w->dir].path, w->file, value,
 			      sizeof value) <= 0)
 			*value = 0;		/* there is none: no write */
-		w->value = mem_text(&c->mem, "%s", value);
+		digit = str_after(value, "oom_kill_disable ");
+		w->value = mem_text(&c->mem, "%s%.*s", none,
+				    digit ? 1 : CG_VALUE_MAX,
+				    digit ? digit : value);
 		if (!w->value)
 			return no_memory(e);
 	}
 	return true;
+}
+
+/* A group of resctrl may be that of others too: it is written if it is meant. */
+static bool update_plan_rdt(struct ctr *c, const struct nsrun_update *u,
+			    struct err *e)
+{
+	const struct spec_rdt *r = NULL;
+	size_t i;
+
+	for (i = 0; i < u->count; i++)
+		if (str_after(u->set[i].key, "intelRdt."))
+			r = c->spec->linux.rdt;
+	return rdt_plan(&c->plan.rdt, r, c->o->id, &c->mem, e);
 }
 
 static bool verb_update(struct ctr *c, const struct nsrun_update *u,
@@ -14332,16 +14428,14 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	struct cg_plan old, *new = &c->plan.cg;
 	struct err ignored;
 
-	if (!verb_find_locked(c, e))
-		return false;
 	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "container not running");
 	quiet.log = NULL;
 	quiet.flags |= NSRUN_BEST_EFFORT;
 	if (!host_gather(&c->host, true, &c->mem, e) || !update_load(c, e) ||
 	    !update_merge(c, u, e) || !update_plan(c, new, e) ||
-	    !update_check(new, e) || !update_remember(c, new, &old, e) ||
-	    !rdt_plan(&c->plan.rdt, c->spec->linux.rdt, c->o->id, &c->mem, e))
+	    !update_check(new, c->o, e) || !update_remember(c, new, &old, e) ||
+	    !update_plan_rdt(c, u, e))
 		return false;
 	if (cg_limit(new, c->o, e) &&
 	    (!c->plan.rdt.group || rdt_limit(&c->plan.rdt, e)) &&
@@ -14355,11 +14449,15 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
 		 struct nsrun_error *out)
 {
+	struct nsrun_options how = *o;
 	struct ctr c;
 	bool ok;
 
-	verb_begin(&c, o, out);
-	ok = verb_update(&c, u, &c.err);
+	verb_begin(&c, &how, out);
+	ok = verb_find_locked(&c, &c.err);
+	if (c.state.best_effort)
+		how.flags |= NSRUN_BEST_EFFORT;
+	ok = ok && verb_update(&c, u, &c.err);
 	return verb_end(&c, ok, "update");
 }
 
@@ -14487,6 +14585,8 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	c->made = MADE_STATE | MADE_CGROUP | MADE_NET;
 	if (c->state.status && verb_load_kept(c, &ignored))
 		c->made |= MADE_POSTSTOP;
+	if (!verb_drop_groups(c, e))	/* then it can be repeated */
+		return false;
 	verb_undo(c);
 	errno = c->left;
 	return !c->left || sysfail(e, "remove %s", c->dir);

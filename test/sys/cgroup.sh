@@ -194,11 +194,14 @@ if ours "a dead one with the group of another"; then
 	create
 	check_is "a group that a dead one had will do" "$status$err" 0
 	verb delete "$TAG-dead"
-	check "whose delete does not end the other" alive $pid
+	declined "whose delete fails" "remove .*/$TAG-s/x: .* do not end" 1 \
+		"cannot delete '$TAG-dead': "
+	check "and does not end the other" alive $pid
 	verb delete --force $ID
 	check_is "which can be deleted" "$status$err" 0
-	verb delete --force "$TAG-dead"
-	drop_cgroups "$TAG-s"
+	verb delete "$TAG-dead"
+	check_is "then the delete can be repeated" \
+		"$status$err$(list_cgroups | grep "$TAG-s")" 0
 fi
 
 # With --best-effort it may have no group, and then none to be paused by.

@@ -408,6 +408,29 @@ if able "KILL ends all processes without a pid namespace" cgroup; then
 	verb delete --force "$ID"
 	check_is "delete --force ends with 0 there" "$status $err" "0 "
 	check "and ends all of them" wait_for no_processes
+
+	# In the pid namespace of another container, init is not pid 1.
+	config args="$waits"
+	ID=$ID-pod create
+	pod=$pid
+	config args='"fork","3",":","signal-wait","15"' \
+		ns="mount pid:/proc/$pod/ns/pid"
+	create
+	verb start "$ID"
+	wait_for said ready
+	read -r others <"/proc/$pid/task/$pid/children"
+	verb kill "$ID" KILL
+	wait_for not alive "$pid"
+	odd=
+	for other in $others; do
+		LIMIT=1 wait_for not alive "$other" || odd="$odd $other"
+	done
+	# shellcheck disable=SC2086 # words
+	check_is "KILL ends all processes in a pid namespace of another" \
+		"$(echo $others | wc -w)$odd" 3
+	check "which lives on" alive "$pod"
+	destroy
+	verb delete --force "$ID-pod"
 fi
 
 # ---- the freezer ----------------------------------------------------------
@@ -458,13 +481,15 @@ if ours "another process with its pid is not the container"; then
 	verb exec "$ID" /bin/true
 	declined "nor entered" "stopped container" 255
 	verb delete --force "$ID"
-	check_is "delete succeeds" "$status $err" "0 "
-	check "and leaves the other alone" alive "$other"
+	declined "nor does delete end what is in its cgroup" "do not end" 1 \
+		"cannot delete"
+	check "or the other" alive "$other"
 	kill -KILL "$other"
 	wait "$other" 2>/dev/null
 	alive "$pid" && kill -KILL "$pid"
 	wait_for not alive "$pid"
-	drop_cgroups "$ID"
+	verb delete --force "$ID"
+	check_is "when that has ended delete succeeds" "$status $err" "0 "
 	create
 	check_is "the id can be used again" "$status $err" "0 "
 	destroy

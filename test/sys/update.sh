@@ -350,6 +350,19 @@ if ours "updates at once"; then
 fi
 release
 
+# What a host cannot do is no hindrance later, if it was none at the start.
+if ours "best effort"; then
+	held '"hugepageLimits":[{"pageSize":"3MB","limit":0}],
+		"pids":{"limit":50}' "" --best-effort
+	before
+	update --pids-limit 60
+	check_is "an update of what was made with --best-effort" \
+		"$status $(changed)" "0 pids.max=60"
+	check_err "which tells what is not applied" \
+		"hugepageLimits: .*is not applied"
+	release
+fi
+
 # ---- failures -------------------------------------------------------------------
 
 # Each fails when other files have been written. The config knows of no limit,
@@ -378,6 +391,26 @@ if ours "after a failure"; then
 			"$status$err $(changed)" "0 "
 		release
 	done
+fi
+
+# What had no limit comes back to have none.
+device=$(awk '$4 ~ /^[sv]d[a-z]$|^nvme.*n1$/ { print $1 ":" $2; exit }' \
+	/proc/partitions)
+if ours "after a failure" && [ -n "$device" ] &&
+   controller "rates after a failure" blkio && controller "and OOM" memory; then
+	held
+	rates=$dir_blkio/blkio.throttle.read_bps_device
+	[ -e "$rates" ] || rates=$dir_io/io.max
+	oom=$dir_memory/memory.oom_control
+	update_json "{\"memory\":{\"disableOOMKiller\":true},
+		\"blockIO\":{\"throttleReadBpsDevice\":[{
+		\"major\":${device%:*},\"minor\":${device#*:},\"rate\":9999}]},
+		\"unified\":{\"nonsense.max\":\"1\"}}"
+	declined "rates are written, then it fails" nonsense 1 "cannot update"
+	check_is "and there are none" "$(cat "$rates")" ""
+	[ ! -e "$oom" ] || check_is "and the OOM killer is as before" \
+		"$(head -n 1 "$oom")" "oom_kill_disable 0"
+	release
 fi
 
 # Killed before one of its system calls: what was remembered is, or what it was

@@ -17,7 +17,7 @@ static char tree[128];	/* absolute; the cwd of this test */
 #include "../../nsrun.c"
 #undef mkdir
 
-static int made_groups, refuse;
+static int made_groups, refuse, bare;
 
 static void put(const char *path, const char *text)
 {
@@ -56,7 +56,8 @@ static int group_mkdir(const char *path, mode_t mode)
 	if (mkdir(path, mode) < 0)
 		return -1;
 	made_groups++;
-	fill(path, "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
+	if (!bare)
+		fill(path, "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
 	return 0;
 }
 
@@ -67,7 +68,7 @@ static void fresh(void)
 	mkdir("resctrl/info", 0755);
 	fill("resctrl", "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
 	put("resctrl/info/last_cmd_status", "ok\n");
-	made_groups = refuse = 0;
+	made_groups = refuse = bare = 0;
 }
 
 static struct arena mem;
@@ -132,6 +133,13 @@ static void t_groups(void)
 	want(str_after(get("resctrl/gold/schemata"), "L3:0=7f0\n"), "%s",
 	     get("resctrl/gold/schemata"));
 	want(!plan.own, "and calls it its own");
+
+	it("leaves no such group if it does not get it");
+	fresh();
+	bare = 1;
+	want(!make("{\"closID\":\"gold\",\"l3CacheSchema\":\"L3:0=7f0\"}") &&
+	     made_groups == 1 && access("resctrl/gold", F_OK) < 0, "it does");
+	says("write \"L3:0=7f0\" to resctrl/gold/schemata: no such file");
 
 	it("wants it to be there without one");
 	fresh();
@@ -252,6 +260,24 @@ static void t_errors(void)
 	says("linux.intelRdt.memBwSchema: does not begin with MB:");
 }
 
+static void t_update(void)
+{
+	static const struct nsrun_options o = { .id = "web" };
+	static struct spec_rdt r = { .clos = "gold", .l3 = "L3:0=7f0" };
+	struct nsrun_pair set = { "resources.pids.limit", "5" };
+	struct nsrun_update u = { NULL, &set, 1 };
+	static struct spec s;
+	static struct ctr c;
+
+	c.o = &o;
+	c.spec = &s;
+	s.linux.rdt = &r;
+	it("leaves a group alone that an update does not mean");
+	want(update_plan_rdt(&c, &u, &err) && !c.plan.rdt.group, "it does not");
+	set.key = "intelRdt.memBwSchema";
+	want(update_plan_rdt(&c, &u, &err) && c.plan.rdt.group, "nor others");
+}
+
 int main(void)
 {
 	temp_dir(tree, sizeof tree);
@@ -261,6 +287,7 @@ int main(void)
 	t_compare();
 	t_monitoring();
 	t_errors();
+	t_update();
 	remove_tree(tree);
 	return done();
 }
