@@ -14315,7 +14315,7 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 
 /* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
 static bool update_check_memory(const struct cg_dir *d, const char *value,
-			    struct err *e)
+				struct err *e)
 {
 	char used[32];
 	unsigned long long now, max;
@@ -14408,7 +14408,8 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 	return true;
 }
 
-/* A group of resctrl may be that of others too: it is written if it is meant. */
+/* A group of resctrl may be that of others, too: it is written if it is
+ * meant. */
 static bool update_plan_rdt(struct ctr *c, const struct nsrun_update *u,
 			    struct err *e)
 {
