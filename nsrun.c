@@ -2771,6 +2771,7 @@ struct spec_memory {
 	struct opt	limit, swap, reservation, swappiness, kernel,
 			kernel_tcp;
 	bool		no_oom_killer, use_hierarchy, check_update;
+	bool		oom_killer;	/* an update brings it back */
 };
 
 struct spec_cpu {
@@ -4745,6 +4746,14 @@ static void put_true(struct text *t, const struct spec_resources *r,
 	text_add(t, "%s", *(const bool *)limit ? "1" : "");
 }
 
+static void put_oom(struct text *t, const struct spec_resources *r,
+		    const void *limit)
+{
+	(void)limit;
+	text_add(t, "%s", r->memory.no_oom_killer ? "1" :
+		 r->memory.oom_killer ? "0" : "");
+}
+
 /* v2 counts swap alone. */
 static void put_swap(struct text *t, const struct spec_resources *r,
 		     const void *limit)
@@ -4942,7 +4951,7 @@ static const struct cg_knob knobs1[] = {
 	     "memory.kernelTCP", CG_V1_WARN),
 	K_AS("memory.swappiness", put_plain, memory.swappiness,
 	     "memory.swappiness", CG_V1_WARN),
-	K_AS("memory.oom_control", put_true, memory.no_oom_killer,
+	K_AS("memory.oom_control", put_oom, memory.no_oom_killer,
 	     "memory.disableOOMKiller", CG_V1_WARN),
 	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 #define BLKIO(file, put, m, key) \
@@ -5540,6 +5549,31 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 	return hint(e, "%s bytes are in use", used);
 }
 
+/* Does a file hold a number above the value? It is *now then. */
+static bool cg_exceeds(const struct cg_dir *d, const char *file,
+		       const char *value, unsigned long long *now)
+{
+	unsigned long long max;
+	char buf[32];
+
+	return io_get_in(d->path, file, buf, sizeof buf) > 0 &&
+	       num_unsigned(buf, strcspn(buf, "\n"), now) &&
+	       num_unsigned(value, strlen(value), &max) && *now > max;
+}
+
+/* Since 5.16 the kernel keeps its own memory unlimited, and since 6.7 it does
+ * not even say so. */
+static void cg_tell_kernel(const struct cg_dir *d, const struct cg_write *w,
+			   const struct nsrun_options *o)
+{
+	unsigned long long now;
+
+	if (str_after(w->file, "memory.kmem.") &&
+	    (w->missing || cg_exceeds(d, w->file, w->value, &now)))
+		log_note(o, NSRUN_WARNING, "linux.resources.%s: this kernel "
+			 "has no such limit: it is not applied", w->key);
+}
+
 /* The file that is open for writing limits, kept while the next one goes into
  * the same: a device policy is a dozen lines. */
 struct cg_file {
@@ -5857,14 +5891,13 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 			      "process(es) found in %s", n, d->path);
 }
 
-/* rmdir from the leaf up to what existed. The groups below the leaf go too;
- * above it others may live, who keep what they use. False and errno: the leaf
- * stays, what is in it did not end in time. */
-static bool cg_drop_path(const char *full, size_t keep, int *tries)
+/* rmdir from the leaf up to what existed. The groups below the leaf go too, and
+ * what is in them gets sig; above it others may live, who keep what they use.
+ * False and errno: the leaf stays, what is in it did not end in time. */
+static bool cg_drop_path(const char *full, size_t keep, int sig, int *tries)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(full), n = len;
-	int sig = 0;
 
 	text_to(path, sizeof path, "%s", full);
 	while (n > keep) {
@@ -5960,7 +5993,7 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		    !cg_has_devices(p))
 			bpf_drop(d->path);
 		if (!d->ours)
-			cg_drop_path(d->path, d->keep, &tries);
+			cg_drop_path(d->path, d->keep, 0, &tries);
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
@@ -6007,6 +6040,8 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 				continue;
 			}
 			ok = cg_put_limit(&p->d[w->dir], w, &f, e);
+			if (ok)
+				cg_tell_kernel(&p->d[w->dir], w, o);
 			w->again = !ok && !round && (e->num == EINVAL ||
 						     e->num == EBUSY);
 			ok = ok || w->again ||
@@ -13521,17 +13556,17 @@ static bool verb_leaves_some(const struct ctr *c)
 static bool verb_drop_groups(struct ctr *c, struct err *e)
 {
 	size_t i = c->state.cgroups.n;
-	int tries = 0;
+	int tries = 0, sig = verb_leaves_some(c) ? SIGKILL : 0;
 	bool ok = true;
 
-	if (verb_leaves_some(c))
-		verb_signal_all(c, SIGKILL, e);
+	if (sig)
+		verb_signal_all(c, sig, e);
 	while (i--) {
 		const struct state_cgroup *g = &c->state.cgroups.v[i];
 		size_t keep = (size_t)g->keep.v;
 
 		if (*g->path != '/' || keep >= strlen(g->path) ||
-		    cg_drop_path(g->path, keep, &tries))
+		    cg_drop_path(g->path, keep, sig, &tries))
 			continue;
 		ok = sysfail(e, "remove %s", g->path);
 		if (e->num == EBUSY)
@@ -14279,6 +14314,7 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 	struct walker k = { &c->mem, c->o, e, true };
 	struct spec_resources *r = &c->spec->linux.resources;
 	struct opt swap = r->memory.swap;
+	bool no_oom_killer = r->memory.no_oom_killer;
 	size_t i, len;
 	char *text;
 
@@ -14293,6 +14329,7 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 			return false;
 	}
 	r->devices.n = 0;
+	r->memory.oom_killer = no_oom_killer;
 	for (i = 0; i < u->count; i++)
 		if (!spec_set(&k, update_fields, &c->spec->linux,
 			      u->set[i].key, u->set[i].value))
@@ -14317,15 +14354,11 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 static bool update_check_memory(const struct cg_dir *d, const char *value,
 				struct err *e)
 {
-	char used[32];
-	unsigned long long now, max;
+	unsigned long long now;
 
-	if (io_get_in(d->path, "memory.current", used, sizeof used) <= 0 ||
-	    !num_unsigned(used, strcspn(used, "\n"), &now) ||
-	    !num_unsigned(value, strlen(value), &max) || now <= max)
-		return true;
-	return fail(e, "linux.resources.memory.limit: %s is less than the %llu "
-		    "bytes in use (see checkBeforeUpdate)", value, now);
+	return !cg_exceeds(d, "memory.current", value, &now) ||
+	       fail(e, "linux.resources.memory.limit: %s is less than the "
+		    "%llu bytes in use (see checkBeforeUpdate)", value, now);
 }
 
 /* All that is asked for has a group of the container's to be written to, and

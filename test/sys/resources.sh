@@ -121,7 +121,7 @@ memory|"memory":{"swappiness":0}|memory.swappiness=0|-
 memory|"memory":{$m,"disableOOMKiller":true}|memory.oom_control=oom_kill_disable 1 under_oom 0 oom_kill 0|-
 memory|"memory":{"disableOOMKiller":false}|memory.oom_control=oom_kill_disable 0 under_oom 0 oom_kill 0|memory.max=max
 memory|"memory":{$m,"useHierarchy":true}|memory.use_hierarchy=1|-
-!memory|"memory":{$m,"kernel":33554432,"kernelTCP":33554432}|memory.limit_in_bytes=67108864|-
+!memory|"memory":{$m,"kernelTCP":33554432}|memory.limit_in_bytes=67108864|-
 pids|"pids":{"limit":32}|pids.max=32|pids.max=32
 pids|"pids":{"limit":-1}|pids.max=max|pids.max=max
 !pids|"pids":{"limit":0}|pids.max=1|pids.max=1

@@ -187,6 +187,8 @@ check_is "which changes nothing" "$(changed)" ""
 update --kernel-memory 64m --kernel-memory-tcp 64m
 check_is "--kernel-memory and --kernel-memory-tcp limit nothing" \
 	"$status $(changed)" "0 "
+ours "which is told" && able "which is told" kernel:5.16 &&
+	check_err "which is told" "memory\.kernel: .* has no such limit"
 release
 check_is "the payload notices nothing of all that" "$status" 0
 
@@ -392,6 +394,19 @@ if ours "after a failure"; then
 		release
 	done
 fi
+
+oom=$(v1_mount memory)
+[ -z "$oom" ] || ! ours "the OOM killer" || {
+	held
+	oom=$dir_memory/memory.oom_control
+	update_json '{"memory":{"disableOOMKiller":true}}'
+	check_is "an update takes the OOM killer away" \
+		"$status$err $(head -n 1 "$oom")" "0 oom_kill_disable 1"
+	update_json '{"memory":{"disableOOMKiller":false}}'
+	check_is "and brings it back" \
+		"$status$err $(head -n 1 "$oom")" "0 oom_kill_disable 0"
+	release
+}
 
 # What had no limit comes back to have none.
 device=$(awk '$4 ~ /^[sv]d[a-z]$|^nvme.*n1$/ { print $1 ":" $2; exit }' \
