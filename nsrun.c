@@ -323,6 +323,14 @@ enum {
 	K_RTPROT_BOOT		= 3,
 	K_RTN_UNICAST		= 1,
 	K_RTN_LOCAL		= 2,
+	/* conntrack */
+	K_NFNL_CTNETLINK	= 1,
+	K_CT_GET		= 1,
+	K_CT_DELETE		= 2,
+	K_CTA_TUPLE_ORIG	= 1,
+	K_CTA_TUPLE_PROTO	= 2,
+	K_CTA_PROTO_NUM		= 1,
+	K_CTA_PROTO_DST_PORT	= 3,
 	/* nf_tables, 3.13; fib 4.10 */
 	K_NFNL_NFTABLES		= 10,
 	K_NFNL_BATCH_BEGIN	= 16,
@@ -7217,7 +7225,7 @@ static void nl_end(struct nl_msg *m)
 
 static void nl_begin(struct nl_msg *m)
 {
-	m->len = m->seq = m->depth = 0;
+	m->len = m->head = m->seq = m->depth = 0;
 	m->bad = false;
 }
 
@@ -8599,6 +8607,85 @@ static void net_table_name(char buf[NET_KEY_MAX + 8], const char *key)
 	text_to(buf, NET_KEY_MAX + 8, NFT_TABLE "%s", key);
 }
 
+/*
+ * A flow of UDP goes where its first packet went for as long as packets come,
+ * and those of a client that does not give up came while nobody or another had
+ * the port: such flows are forgotten. Where the kernel cannot, so be it.
+ */
+struct ct_search {
+	const struct spec_network_if *v;
+	size_t		n;
+	struct nl_msg	m;		/* to forget those that were seen */
+	bool		full;
+	uint8_t		family;
+};
+
+/* port 0: any at all */
+static bool ct_is_published(const struct ct_search *f, unsigned port)
+{
+	struct net_port p;
+	size_t i, k;
+
+	for (i = 0; i < f->n; i++)
+		for (k = 0; k < f->v[i].publish.n; k++) {
+			p = (struct net_port){ .udp = false };
+			if (net_read_port(f->v[i].publish.v[k], &p) && p.udp &&
+			    (!port || p.from == port))
+				return true;
+		}
+	return false;
+}
+
+static void ct_see(void *data, const char *body, size_t n)
+{
+	struct ct_search *f = data;
+	const struct k_nfgen h = { f->family, 0, 0 };
+	const char *tuple, *proto, *kind = NULL, *port = NULL;
+	size_t len, size, one, two;
+
+	if (n < sizeof h)
+		return;
+	tuple = nl_find(body + sizeof h, n - sizeof h, K_CTA_TUPLE_ORIG, &len);
+	proto = tuple ? nl_find(tuple, len, K_CTA_TUPLE_PROTO, &size) : NULL;
+	if (proto) {
+		kind = nl_find(proto, size, K_CTA_PROTO_NUM, &one);
+		port = nl_find(proto, size, K_CTA_PROTO_DST_PORT, &two);
+	}
+	if (!kind || !port || one != 1 || two != 2 || *kind != IPPROTO_UDP ||
+	    !ct_is_published(f, (unsigned)(uint8_t)port[0] << 8 |
+				(uint8_t)port[1]))
+		return;
+	f->full |= f->m.len + len + 64 > sizeof f->m.buf;
+	if (f->full)
+		return;
+	nl_end(&f->m);
+	nl_add(&f->m, K_NFNL_CTNETLINK << 8 | K_CT_DELETE, K_NLM_ACK, &h,
+	       sizeof h);
+	nl_put(&f->m, K_CTA_TUPLE_ORIG | K_NLA_NESTED, tuple, len);
+}
+
+static void ct_forget(int s, const struct spec_network_if *v, size_t n,
+		      int family)
+{
+	struct ct_search f = { .v = v, .n = n, .family = nft_family(family) };
+	const struct k_nfgen h = { f.family, 0, 0 };
+	struct err ignored;
+	struct nl_msg m;
+	int i;
+
+	for (i = 0; i < 100 && ct_is_published(&f, 0); i++) {
+		f.full = false;
+		nl_begin(&f.m);
+		nl_init(&m, K_NFNL_CTNETLINK << 8 | K_CT_GET, K_NLM_DUMP, &h,
+			sizeof h);
+		if (!nl_call(s, &m, ct_see, &f, &ignored) || !f.m.len)
+			return;
+		nl_call(s, &f.m, NULL, NULL, &ignored);
+		if (!f.full)
+			return;
+	}
+}
+
 /* Looks for somebody else's rule that has a port of ours. */
 struct nft_search {
 	const struct net_plan *p;
@@ -8683,6 +8770,7 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 				"have nft_nat, nft_masq, nft_ct and nft_fib?") :
 				false;
 		}
+		ct_forget(s, p->v[0].s, p->n, k ? AF_INET6 : AF_INET);
 		if (!net_forward(k, proc, o, e))
 			return false;
 	}
@@ -8825,7 +8913,8 @@ static bool net_drop_links(const struct spec *spec, const char *id,
 	return ok;
 }
 
-static bool net_drop_tables(const char *id, struct err *e)
+static bool net_drop_tables(const struct spec *spec, const char *id,
+			    struct err *e)
 {
 	char table[NET_KEY_MAX + 8];
 	autofd s = nl_socket(K_NETLINK_NETFILTER, e);
@@ -8843,6 +8932,8 @@ static bool net_drop_tables(const char *id, struct err *e)
 		ok = nft_commit(s, &m, e) || e->num == ENOENT ||
 		     e->num == EAFNOSUPPORT || e->num == EOPNOTSUPP ||
 		     e->num == EINVAL || wrap(e, "remove the table %s", table);
+		ct_forget(s, spec->networks.v, spec->networks.n, k ? AF_INET6 :
+			  AF_INET);
 	}
 	return ok;
 }
@@ -8902,7 +8993,7 @@ static bool net_drop(const struct spec *spec, const char *id, int root,
 	for (i = 0; i < spec->networks.n; i++)
 		nat |= spec->networks.v[i].masquerade ||
 		       spec->networks.v[i].publish.n;
-	return net_drop_links(spec, id, e) && (!nat || net_drop_tables(id, e));
+	return net_drop_links(spec, id, e) && (!nat || net_drop_tables(spec, id, e));
 }
 
 /* The interfaces of the namespace that the caller is in. */

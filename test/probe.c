@@ -949,8 +949,8 @@ static int do_listen(char **a)
 	return close(fd);
 }
 
-/* ask ADDRESS PORT [TIMES]: sends a datagram, prints the answer; again if there
- * is none within a second. */
+/* ask ADDRESS PORT [TIMES [FROM]]: sends a datagram, from a port, and prints the
+ * answer; again if there is none within a second. */
 static int do_ask(char **a)
 {
 	struct sockaddr_storage to;
@@ -961,6 +961,14 @@ static int do_ask(char **a)
 	ssize_t n = -1;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (a[2] && a[3]) {
+		struct sockaddr_storage own = { .ss_family = to.ss_family };
+
+		/* at the same place for both families */
+		((struct sockaddr_in *)&own)->sin_port = htons(atoi(a[3]));
+		if (bind(fd, (void *)&own, len))
+			return -1;
+	}
 	if (fd < 0 || connect(fd, (void *)&to, len))
 		return -1;
 	for (i = a[2] ? atoi(a[2]) : 3; n < 0 && i; i--) {

@@ -18,12 +18,13 @@ static void must(bool holds)
 static void see(void *data, const char *body, size_t n)
 {
 	static struct spec_network_if spec;
-	static char *publish[] = { "8080:80" };
+	static char *publish[] = { "8080:80/udp" };
 	static struct net_port port = { .from = 8080, .to = 80 };
 	struct net_if own = { .s = &spec, .addr[0].family = AF_INET,
 			      .ports = &port, .nports = 1 };
 	struct net_plan plan = { .v = &own, .n = 1 };
 	struct nft_search ports = { .p = &plan, .family = AF_INET };
+	static struct ct_search flows;
 	struct net_search search = { .alias = "nsrun web", .bridge = 2 };
 	struct net_link l = { 0 };
 
@@ -36,6 +37,11 @@ static void see(void *data, const char *body, size_t n)
 	spec.publish.n = 1;
 	nft_see_rule(&ports, body, n);
 	must(!ports.port || memchr(ports.by, 0, sizeof ports.by));
+	flows.v = &spec;
+	flows.n = 1;
+	nl_begin(&flows.m);
+	ct_see(&flows, body, n);
+	must(!flows.m.bad && flows.m.len <= sizeof flows.m.buf);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

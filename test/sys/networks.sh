@@ -712,6 +712,27 @@ fi
 kill -KILL "$(pid_of a)"
 down a b
 nothing_left "rules, links and bridge are gone"
+# A client with a port of its own that asked when nobody was there, and when
+# another was
+ask()
+{
+	nsenter -t $outside -n "$PROBE" ask "$1" 8080 1 5555 2>&1
+}
+flows()
+{
+	ask 10.203.0.1
+	ask fd03::1
+}
+flows >"$T/out"
+up a "$(on_bridge 2 '"publish":["8080:80/udp"]')"
+check_is "a flow from before comes to whom the port is given" "$(flows)" \
+	"a from 10.203.0.2
+a from fd03::2"
+down a
+up b "$(on_bridge 3 '"publish":["8080:80/udp"]')"
+check_is "and then to the next" "$(flows)" "b from 10.203.0.2
+b from fd03::2"
+down b
 # Where a bridge gives to nf_tables what it passes on, the way back to oneself
 # is within the bridge; elsewhere it is over the host, hairpin_mode or not.
 if grep -qs 1 /proc/sys/net/bridge/bridge-nf-call-iptables; then
