@@ -8993,7 +8993,8 @@ static bool net_drop(const struct spec *spec, const char *id, int root,
 	for (i = 0; i < spec->networks.n; i++)
 		nat |= spec->networks.v[i].masquerade ||
 		       spec->networks.v[i].publish.n;
-	return net_drop_links(spec, id, e) && (!nat || net_drop_tables(spec, id, e));
+	return net_drop_links(spec, id, e) &&
+	       (!nat || net_drop_tables(spec, id, e));
 }
 
 /* The interfaces of the namespace that the caller is in. */
@@ -13680,7 +13681,9 @@ static void verb_undo(struct ctr *c)
 		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
 		if (c->state.freezer && !c->exec)
 			verb_put_freezer(c, false);	/* or it stays, on v1 */
-		io_reap(c->pid);
+		/* of a container that is paused it ends when that goes on */
+		if (!c->exec || !state_is_paused(&c->state))
+			io_reap(c->pid);
 	}
 	if (c->relay > 0) {
 		kill(c->relay, SIGKILL);

@@ -402,6 +402,10 @@ verb start "$ID"
 check_is "and can be started" "$status" 0
 freezer=$(sed -n 's/^ *"freezer": "\(.*\)".*/\1/p' "$STATE/$ID/state.json" \
 	2>/dev/null)
+ended()
+{
+	! alive "$1"
+}
 case $freezer in
 *.state)
 	echo FROZEN >"$freezer"
@@ -413,6 +417,13 @@ case $freezer in
 	runner=$!
 	sleep 0.3
 	check "--ignore-paused waits" alive "$runner"
+	(exec "$NSRUN" --root "$STATE" exec --ignore-paused "$ID" /bin/probe \
+		exit 3 >"$T/out.2" 2>&1) &
+	second=$!
+	sleep 0.3
+	[ "$second" -gt 1 ] && kill "$second"
+	check "but ends if it is told to" wait_for ended "$second"
+	wait "$second" 2>/dev/null
 	echo THAWED >"$freezer"
 	finish
 	check_is "until it is resumed" "$status" 3 ;;
