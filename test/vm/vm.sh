@@ -20,8 +20,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/debian.sh"
 
 modules="crc32c_generic veth bridge dummy macvlan ipvlan tun overlay loop
-	squashfs nf_tables nft_chain_nat nft_masq nft_nat nft_fib_ipv4
-	nft_fib_ipv6"
+	squashfs nf_tables nft_chain_nat nft_masq nft_nat nft_ct nft_fib_ipv4
+	nft_fib_ipv6 nf_conntrack_netlink"
 
 [ $# -ge 2 ] || die "usage: vm.sh fetch|run TARGET [PAYLOAD [ARGUMENT...]]"
 verb=$1 target=$2 dir=$cache/vm/$2
