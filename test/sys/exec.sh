@@ -423,8 +423,8 @@ case $freezer in
 	sleep 0.3
 	[ "$second" -gt 1 ] && kill "$second"
 	check "but ends if it is told to" wait_for ended "$second"
-	wait "$second" 2>/dev/null
 	echo THAWED >"$freezer"
+	wait "$second" 2>/dev/null
 	finish
 	check_is "until it is resumed" "$status" 3 ;;
 *)	skip "in a paused one it is refused" "no freezer of cgroup v1" ;;
