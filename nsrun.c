@@ -5846,30 +5846,57 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 	       cg_each_in(dir, "cgroup.threads", each, data) : num;
 }
 
-/* The same, and of those below it, which they may have made; then those below
- * are removed, if drop. */
-static int cg_each(int dir, int depth, bool drop,
-		   void (*each)(void *, int pid), void *data)
+/* The name of the group in dir that comes after the one of that inode, 0: of
+ * the first. If drop, those on the way there that are empty are removed. */
+static bool cg_after(int dir, uint64_t inode, bool drop,
+		     char name[NAME_MAX + 1])
 {
-	int num = cg_each_here(dir, each, data), below;
+	bool there = !inode;
 	struct k_dirent *d;
 	struct entries l;
 
 	io_list(&l, dir);
 	while ((d = io_entry(&l))) {
-		autofd sub = -1;
-
-		if (d->type != DT_DIR || depth == 32 ||
-		    (drop && unlinkat(dir, d->name, AT_REMOVEDIR) == 0))
+		if (d->type != DT_DIR)
 			continue;
-		sub = openat(dir, d->name, O_RDONLY | O_DIRECTORY |
-			     O_NOFOLLOW | O_CLOEXEC);
-		below = sub < 0 ? 0 : cg_each(sub, depth + 1, drop, each, data);
-		num = num ? num : below;
-		if (drop)
-			unlinkat(dir, d->name, AT_REMOVEDIR);
+		text_to(name, NAME_MAX + 1, "%s", d->name);
+		if ((!drop || unlinkat(dir, name, AT_REMOVEDIR) < 0) && there)
+			return true;
+		there |= d->ino == inode;
 	}
-	return num ? num : l.len < 0 ? errno : 0;
+	return false;
+}
+
+/* The same, and of those below it, which they may have made, as deep as they
+ * like; then those below are removed, if drop. */
+static int cg_each(int top, bool drop, void (*each)(void *, int pid),
+		   void *data)
+{
+	const int how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	autofd at = openat(top, ".", how);
+	uint64_t from = 0;		/* the group that we come up from */
+	char name[NAME_MAX + 1];
+	unsigned depth = 0;
+	struct stat st;
+	int num = 0, here, to;
+
+	while (at >= 0) {
+		here = from ? 0 : cg_each_here(at, each, data);
+		num = num ? num : here;
+		if (cg_after(at, from, drop, name)) {
+			to = openat(at, name, how);
+			from = 0;
+			depth++;
+		} else {
+			if (!depth-- || fstat(at, &st) < 0)
+				break;
+			to = openat(at, "..", how);
+			from = st.st_ino;
+		}
+		fd_close(&at);
+		at = to;
+	}
+	return num;
 }
 
 static void cg_signal(void *sig, int pid)
@@ -5894,7 +5921,7 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 		return true;
 	dir = io_open(d->path, O_RDONLY | O_DIRECTORY);
 	if (dir >= 0)
-		cg_each(dir, 0, false, cg_count, &n);
+		cg_each(dir, false, cg_count, &n);
 	return n == 0 || fail(e, "container's cgroup is not empty: %u "
 			      "process(es) found in %s", n, d->path);
 }
@@ -5915,7 +5942,7 @@ static bool cg_drop_path(const char *full, size_t keep, int sig, int *tries)
 						     O_DIRECTORY);
 
 				if (dir >= 0)
-					cg_each(dir, 0, true, cg_signal, &sig);
+					cg_each(dir, true, cg_signal, &sig);
 				if (*tries > 1)
 					poll(NULL, 0, 1);
 				continue;
@@ -13609,7 +13636,7 @@ static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 
 		if (dir < 0 && errno == ENOENT)
 			continue;
-		errno = dir < 0 ? errno : cg_each(dir, 0, false, each, data);
+		errno = dir < 0 ? errno : cg_each(dir, false, each, data);
 		return !errno || sysfail(e, "read the processes of %s", path);
 	}
 	return true;

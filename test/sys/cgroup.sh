@@ -447,6 +447,18 @@ controller "/sys/fs/cgroup" pids && {
 	mounted "" cgroup mkdir $pids/inner : mkdir $pids/inner/deep : \
 		write $pids/inner/cgroup.procs 1 : read $pids/inner/cgroup.procs
 	check_out "without ro the payload makes cgroups in its own" "^1\$"
+	# a hundred, one in the other, and two beside each
+	inside=$pids deep=
+	for level in $(seq 100); do
+		deep="$deep echo $level :"
+		deep="$deep mkdir $inside/a : mkdir $inside/b : mkdir $inside/c :"
+		inside=$inside/b
+	done
+	# shellcheck disable=SC2086 # words
+	mounted "" cgroup $deep write $inside/cgroup.procs 1 : echo deep
+	check_out "as deep as it likes" "^deep\$"
+	check_is "and they all go with it" \
+		"$(find $hierarchies -maxdepth 1 -name "$ID")" ""
 	for mount_point in $hierarchies; do
 		rmdir "$mount_point/$TAG-other"
 	done
