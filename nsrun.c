@@ -5878,9 +5878,9 @@ static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 	char name[NAME_MAX + 1];
 	unsigned depth = 0;
 	struct stat st;
-	int num = 0, here, to;
+	int num, here, to;
 
-	while (at >= 0) {
+	for (num = at < 0 ? errno : 0; at >= 0; at = to) {
 		here = from ? 0 : cg_each_here(at, each, data);
 		num = num ? num : here;
 		if (cg_after(at, from, drop, name)) {
@@ -5893,8 +5893,9 @@ static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 			to = openat(at, "..", how);
 			from = st.st_ino;
 		}
+		if (to < 0 && errno != ENOENT)
+			num = errno;
 		fd_close(&at);
-		at = to;
 	}
 	return num;
 }
