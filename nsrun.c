@@ -7174,11 +7174,11 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
  * it goes over rtnetlink, which is there even where the kernel has no IPv4.
  *
  * What stays on the host is found again without any record: a link's alias
- * says whose it is, "nsrun ID", and before it has one its group does, which it
- * is born with; a bridge that we made has a group of its own; and the rules for
- * masquerade and publish are tables of nf_tables called after the container. A
- * lock on the state root keeps the last who leaves a bridge from removing it
- * under one who comes.
+ * says whose it is, and before it has one its group does, which it is born
+ * with; a bridge that we made has a group of its own; and the rules for
+ * masquerade and publish are tables of nf_tables called after the container,
+ * which say what they publish in their comments. A lock on the state root keeps
+ * the last who leaves a bridge from removing it under one who comes.
  */
 
 enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
