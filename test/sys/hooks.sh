@@ -166,8 +166,8 @@ create --preserve-fds 1 3<"$PROBE" 4<"$PROBE"
 check_is "annotations of 100 KiB are no hindrance" "$status $err" "0 "
 inside=$(spaces "$pid")
 verb start "$ID" 5<"$PROBE"
+wait_for said ready || fail_run "the program runs"
 verb delete --force "$ID" 5<"$PROBE"
-said ready || fail_run "the program runs"
 check_is "what hooks write to stdout is not heard" "$(cat "$T/pay")" ready
 
 of()		# of KIND KEY: what it saw

@@ -331,7 +331,11 @@ for word in RTMIN sigrtmax; do
 	[ "$status" = 0 ] || odd="$odd $word"
 done
 check_is "RTMIN and RTMAX are such names" "$odd" ""
-wait_for said '^signal 64$'
+both_came()
+{
+	[ "$(grep -c '^signal 64$' "$T/pay")" = 2 ]
+}
+wait_for both_came
 count=$(grep -c '^signal' "$T/pay")
 odd=
 for word in FOO "" 65 -1 +9 09x 9x 0x9 SIG SIGSIGKILL KILL9 RTMIN+31 \
