@@ -632,17 +632,17 @@ static int sys_default_signal(int sig)
 	return (int)syscall(SYS_rt_sigaction, sig, zeros, NULL, _NSIG / 8);
 }
 
-/* Seconds and nanoseconds since 1970, without the vDSO. */
-static void sys_now(int64_t t[2])
+/* Seconds and nanoseconds of a clock, without the vDSO. */
+static void sys_now(int clock, int64_t t[2])
 {
 	long old[2] = { 0, 0 };
 
-	if (sizeof(long) == 4 && syscall(NR_clock_gettime64, 0, t) == 0)
+	if (sizeof(long) == 4 && syscall(NR_clock_gettime64, clock, t) == 0)
 		return;
 #if defined(SYS_clock_gettime32)
-	syscall(SYS_clock_gettime32, 0, old);
+	syscall(SYS_clock_gettime32, clock, old);
 #elif defined(SYS_clock_gettime)
-	syscall(SYS_clock_gettime, 0, old);
+	syscall(SYS_clock_gettime, clock, old);
 #endif
 	t[0] = old[0];
 	t[1] = old[1];
@@ -1965,17 +1965,18 @@ static _Noreturn void run_child(const struct run *r, int said)
 	_exit(127);
 }
 
-/* Waits for the group's leader; when the time is over, or we are told to give
- * up, the whole group is killed. */
-enum run_end { RUN_ENDED, RUN_LATE, RUN_CANCELLED };
-
+/* Of the clock that nobody sets: a router learns what year it is late. */
 static long long now_ms(void)
 {
 	int64_t t[2];
 
-	sys_now(t);
+	sys_now(CLOCK_MONOTONIC, t);
 	return t[0] * 1000 + t[1] / 1000000;
 }
+
+/* Waits for the group's leader; when the time is over, or we are told to give
+ * up, the whole group is killed. */
+enum run_end { RUN_ENDED, RUN_LATE, RUN_CANCELLED };
 
 static enum run_end run_wait(const struct run *r, int pid, int pidfd,
 			     int *status)
@@ -4209,7 +4210,7 @@ static void state_now(char buf[40])
 	unsigned rest, part[5], i;
 	int64_t now[2];
 
-	sys_now(now);
+	sys_now(CLOCK_REALTIME, now);
 	days = now[0] / 86400 + 719468;
 	rest = (unsigned)(now[0] % 86400);
 	era = days / 146097;
@@ -14684,7 +14685,7 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 		cg_had_oom(&c->plan.cg, &c->host.cg, false, &seen);
 	for (;;) {
 		wait = next - now_ms();
-		wait = wait < 0 ? 0 : wait > interval ? interval : wait;
+		wait = wait < 0 ? 0 : wait;
 		/* without a pidfd the end is looked for now and then */
 		if (c->pidfd < 0 && wait > 100)
 			wait = 100;
