@@ -8727,7 +8727,7 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 {
 	struct nft_search *f = data;
 	struct net_port port = { 0 };
-	const char *by, *comment;
+	const char *by, *root, *comment;
 	size_t len, i;
 
 	if (n < sizeof(struct k_nfgen) || f->port)
@@ -8735,13 +8735,14 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 	body += sizeof(struct k_nfgen);
 	n -= sizeof(struct k_nfgen);
 	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
+	root = by ? strrchr(by, '-') : NULL;	/* behind the id */
 	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
-	if (!by || !strrchr(by, '-') || !comment || len < 3 ||
-	    comment[len - 1] || !net_read_port(comment + 2, &port))
+	if (!root || !comment || len < 3 || comment[len - 1] ||
+	    !net_read_port(comment + 2, &port))
 		return;
 	for (i = 0; !f->port && i < f->p->n; i++)
 		f->port = net_find_port(&f->p->v[i], &port, f->family);
-	text_to(f->by, sizeof f->by, "%.*s", (int)(strrchr(by, '-') - by), by);
+	text_cut(f->by, sizeof f->by, by, (size_t)(root - by));
 }
 
 /* The ports are free. To be asked before there are rules of ours. */
@@ -8780,15 +8781,17 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 			    "nat chains in the kernel");
 	net_table_name(table, id);
 	for (k = 0; k < 2; k++) {
+		int family = k ? AF_INET6 : AF_INET;
+
 		if (!p->nat[k])
 			continue;
-		if (!nft_table(s, k ? AF_INET6 : AF_INET, table, e)) {
+		if (!nft_table(s, family, table, e)) {
 			wrap(e, "make the table %s", table);
 			return e->num == EEXIST ? false : hint(e, "masquerade "
 				"and publish need nf_tables and its nat chains "
 				"in the kernel");
 		}
-		if (!nft_ports_free(s, p, k ? AF_INET6 : AF_INET, e))
+		if (!nft_ports_free(s, p, family, e))
 			return false;
 		for (i = 0; i < p->n; i++) {
 			if (nft_network(s, &p->v[i], &p->v[i].addr[k], table,
@@ -8799,7 +8802,7 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 				"have nft_nat, nft_masq, nft_ct and nft_fib?") :
 				false;
 		}
-		ct_forget(s, p->v[0].s, p->n, k ? AF_INET6 : AF_INET);
+		ct_forget(s, p->v[0].s, p->n, family);
 		if (!net_forward(k, proc, o, e))
 			return false;
 	}
@@ -8953,16 +8956,17 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 
 	net_table_name(table, id);
 	for (k = 0; ok && s >= 0 && k < 2; k++) {
+		int family = k ? AF_INET6 : AF_INET;
+
 		nft_begin(&m);
-		nft_add(&m, K_NFT_DELTABLE, 0, k ? AF_INET6 : AF_INET);
+		nft_add(&m, K_NFT_DELTABLE, 0, family);
 		nl_str(&m, K_NFTA_TABLE_NAME, table);
 		/* where there is none: ENOENT, or what old kernels say to a
 		 * family or a subsystem that they do not have */
 		ok = nft_commit(s, &m, e) || e->num == ENOENT ||
 		     e->num == EAFNOSUPPORT || e->num == EOPNOTSUPP ||
 		     e->num == EINVAL || wrap(e, "remove the table %s", table);
-		ct_forget(s, spec->networks.v, spec->networks.n, k ? AF_INET6 :
-			  AF_INET);
+		ct_forget(s, spec->networks.v, spec->networks.n, family);
 	}
 	return ok;
 }
@@ -8991,18 +8995,14 @@ static _Noreturn void net_drop_joined(const struct spec *spec, const char *path,
 
 static void net_drop_inside(const struct spec *spec, const char *id)
 {
-	const char *path = NULL;
-	size_t i;
+	const struct spec_ns *ns = spec_find_ns(spec, CLONE_NEWNET);
 	int pid;
 
-	for (i = 0; i < spec->linux.namespaces.n; i++)
-		if (spec->linux.namespaces.v[i].type.v == CLONE_NEWNET)
-			path = spec->linux.namespaces.v[i].path;
-	if (!path || !*path)		/* it goes with the container */
+	if (!ns || !ns->path || !*ns->path)	/* it goes with the container */
 		return;
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
-		net_drop_joined(spec, path, id);
+		net_drop_joined(spec, ns->path, id);
 	if (pid > 0)
 		io_reap(pid);
 }
