@@ -28,7 +28,7 @@ test/build/%: test/%.c Makefile
 	$(CC) $(BUILD) -Wall -Wextra $(WERROR) $(CFLAGS) -o $@ $< $(LINK) $(LDFLAGS)
 
 tools:
-	@test/tools.sh build $(filter check,$(MAKECMDGOALS))
+	@test/tools.sh build $(if $(filter check check-quick,$(MAKECMDGOALS)),check)
 
 demo: tools	## install what is missing, build, run a container and show it
 	@$(MAKE) -s nsrun test/build/probe
@@ -37,6 +37,10 @@ demo: tools	## install what is missing, build, run a container and show it
 check: tools	## install what is missing, run all tests
 	@$(MAKE) -s WERROR=-Werror nsrun test/build/probe test/build/floor test/build/rounds test/build/killer
 	@test/check.sh
+
+check-quick: tools	## the tests for each change, in some two minutes; SYS="mounts exec"
+	@$(MAKE) -s WERROR=-Werror nsrun test/build/probe test/build/floor test/build/rounds test/build/killer
+	@test/check.sh quick
 
 bench: tools	## nsrun beside the kernel's own price, crun, runc and bwrap
 	@$(MAKE) -s nsrun test/build/probe test/build/floor test/build/rounds
@@ -62,6 +66,6 @@ clean:	## remove what was built
 	rm -rf nsrun test/build
 
 help:	## this
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: tools demo check bench bench-net cross size install clean help
+.PHONY: tools demo check check-quick bench bench-net cross size install clean help

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: MIT
 # check.sh [build|lint|unit|sys|vm...] - all tests, or those parts. The last
 # line is the sum: "N passed, N failed, N skipped".
+# check.sh quick - unit and sys less what takes long: the sanitizers, the fault
+# injection, the fuzzing and some scripts.
 #
+#	SYS="mounts exec ..."	the scripts of sys that `quick` runs
 #	REQUIRE="root cgroup1 net vm ..."	what may not be skipped for
 #	NO_VM=1		leave out the virtual machines, visibly
 # shellcheck disable=SC2086 # the flags are lists of words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || set -- build lint unit sys vm
+[ "$*" != quick ] || set -- quick_unit quick_sys
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 
@@ -53,6 +57,16 @@ lint() {
 	fi
 }
 
+quick_unit() {
+	(cd "$here/unit" && ls t_*.c) | sed 's/\.c$//; /t_inject/d' |
+		SAN=no xargs "$here/run-unit.sh"
+}
+
+quick_sys() {
+	"$here/run-sys.sh" ${SYS:-cgroup devices errors escape evil exec-errors \
+		lifecycle mounts process root run selfprotect update userns}
+}
+
 vm() {
 	if [ -n "${NO_VM:-}" ]; then
 		echo "SKIP - virtual machines: NO_VM is set"
@@ -65,7 +79,7 @@ vm() {
 for part; do
 	echo "== $part"
 	case $part in
-	build | lint | vm) "$part" ;;
+	build | lint | vm | quick_*) "$part" ;;
 	unit)	"$here/run-unit.sh" ;;
 	sys)	"$here/run-sys.sh" ;;
 	*)	echo "check.sh: no part $part" >&2; exit 2 ;;

@@ -89,6 +89,21 @@
 # Environment: NSRUN (default ../nsrun beside this directory; runc and crun
 # serve to test the tests), PROBE (test/build/probe), REQUIRE, LIMIT (20).
 # `done_testing` ends each script with the leak check and the totals.
+#
+# A script that runs as root gets a mount and a network namespace of its own:
+# all mounts, links and tables in there are its own, whatever else the machine
+# does meanwhile. Its cgroups and its processes are known by its mark, $TAG.
+
+if [ -z "${OWN_HOST:-}" ] && unshare -m -n true 2>/dev/null; then
+	l_shell=$(readlink "/proc/$$/exe") l_applet=
+	case $l_shell in
+	*busybox*) l_applet="sh" ;;
+	esac
+	# shellcheck disable=SC2086 # nothing, or a word
+	OWN_HOST=1 exec unshare -m -n "$l_shell" $l_applet "$0" "$@"
+fi
+export OWN_HOST=
+! command -v ip >/dev/null || ip link set lo up 2>/dev/null
 
 test_dir=$(cd "${0%/*}/.." && pwd) || exit 1
 NSRUN=${NSRUN:-$test_dir/../nsrun}
@@ -653,36 +668,30 @@ release()
 
 # ---- the leak check -------------------------------------------------------
 
-# Other scripts and container engines may be at work beside this one: what
-# bears their mark is not ours.
-mine()
-{
-	awk -v tag="$TAG" 'index($0, tag) ||
-		!/nst[0-9]+x|libpod|podman|docker|containerd|containers/' | sort
-}
-
+# All of the namespaces that are the script's own, see the top of this file.
 list_mounts()
 {
-	awk '{ print $5, "(" $1 ")" }' /proc/self/mountinfo | mine
-}
-
-list_cgroups()
-{
-	awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo |
-		while read -r l_dir; do
-			find "$l_dir" -type d
-		done 2>/dev/null | mine
+	awk '{ print $5, "(" $1 ")" }' /proc/self/mountinfo | sort
 }
 
 list_links()
 {
-	sed -n 's/^ *\([^ ]*\):.*/\1/p' /proc/net/dev | mine
+	sed -n 's/^ *\([^ ]*\):.*/\1/p' /proc/net/dev | sort
 }
 
 # Tables of nf_tables, where there is a program that shows them.
 list_tables()
 {
-	! has nft || nft list tables 2>/dev/null | mine
+	! has nft || nft list tables 2>/dev/null | sort
+}
+
+# The groups that bear the mark: each id does, and so does each cgroupsPath.
+list_cgroups()
+{
+	awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo |
+		while read -r l_dir; do
+			find "$l_dir" -type d -path "*$TAG*"
+		done 2>/dev/null | sort
 }
 
 # Processes that bear the mark in their environment, run a probe of ours, or

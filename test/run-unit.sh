@@ -12,6 +12,7 @@
 #			them; t_inject, which clones itself, only plain
 #	UPDATE=1	t_plan writes the goldens of test/plan anew
 #	FUZZ=N		mutations of each target (4000)
+#	SAN=no		without sanitizers, and so without fuzzing
 set -u
 cd "$(dirname "$0")" || exit 1
 CC=${CC:-cc}
@@ -29,7 +30,7 @@ export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 # The first of these compilers whose sanitizers link, and run here.
 echo 'int main(void) { return 0; }' >"$out/empty.c"
 san=
-for cc in "$CC" clang gcc; do
+[ "${SAN:-}" = no ] || for cc in "$CC" clang gcc; do
 	# shellcheck disable=SC2086 # lists of words
 	if $cc $sanitize -o "$out/empty" "$out/empty.c" 2>/dev/null &&
 	   "$out/empty" 2>/dev/null; then

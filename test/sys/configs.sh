@@ -13,11 +13,6 @@
 # what this root may not do (limits and capabilities beyond its own) is taken
 # down. It edits by line, see ../configs/README. All else stays as captured.
 
-# Mounts may be shared with the host; those of the containers stay here.
-if [ -z "${OWN_MOUNTS:-}" ] && unshare -m true 2>/dev/null; then
-	export OWN_MOUNTS=1
-	exec unshare -m sh "$0" "$@"
-fi
 . "${0%/*}/../lib.sh"
 need root unshare awk mkfifo
 configs=$test_dir/configs

@@ -5,11 +5,6 @@
 # mounts[]: every option word, binds and their flags, targets, order, refusals.
 # What a mount became is read from the payload's mountinfo.
 
-# The sources mounted here go with a mount namespace of our own.
-if [ -z "${OWN_MOUNTS:-}" ] && unshare -m true 2>/dev/null; then
-	export OWN_MOUNTS=1
-	exec unshare -m sh "$0"
-fi
 . "${0%/*}/../lib.sh"
 need root unshare
 

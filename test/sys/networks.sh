@@ -5,25 +5,16 @@
 # networks, routes and dns: what the kernel then shows, and packets that are
 # really sent; between containers, the host and an outside behind it.
 #
-# The host is a network namespace of this script's own, and so is the outside:
-# whatever goes wrong, the machine's links, rules and forwarding stay as they
-# are. Of a machine only what does not depend on a namespace is tested: all.
+# The host is a network namespace of this script's own (see lib.sh), and so is
+# the outside: whatever goes wrong, the machine's links, rules and forwarding
+# stay as they are.
 #
 #	MANY=100	containers at once on one bridge
-
-if [ -z "$NET_HOST" ] && unshare -n true 2>/dev/null; then
-	shell=$(readlink "/proc/$$/exe") applet=
-	case $shell in
-	*busybox*) applet="sh" ;;
-	esac
-	NET_HOST=1 exec unshare -n "$shell" $applet "$0"
-fi
 
 . "${0%/*}/../lib.sh"
 need root net ip nsenter busybox
 ours "all of ${0##*/}" || done_testing
 MANY=${MANY:-100}
-ip link set lo up
 ip link add nst0 type veth 2>/dev/null || {
 	skip "all of ${0##*/}" "this kernel has no veth"
 	done_testing
