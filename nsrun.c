@@ -9426,6 +9426,7 @@ struct inside {
 	const char	*path;		/* of the root, on the host */
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
+	bool		cgroup_view;	/* a cgroup namespace, or one joined */
 	bool		nodev;		/* see DEV */
 	bool		root_ro;	/* a mount on / asks for it */
 	int		late[32];	/* mounts to become read-only, O_PATH */
@@ -10054,9 +10055,24 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &fd, e);
 }
 
+/* What a bind of one hierarchy shows: the container's own group. Without a
+ * cgroup namespace it is all of v2, so that the path in /proc/self/cgroup is
+ * below it; and on v1, where the host gave no group, the one that we are in. */
+static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
+			    char from[PATH_MAX])
+{
+	const struct cg_hier *h = d->h;
+	bool own = access(d->path, F_OK) == 0;
+
+	if (h->v2 ? in->cgroup_view : own)
+		return text_to(from, PATH_MAX, "%s", d->path);
+	return text_to(from, PATH_MAX, "%s%s", h->mount, h->v2 ? "" : h->own);
+}
+
 /* One hierarchy of the cgroup mount: mounted from inside the container's cgroup
- * namespace, or else, as in a nested one that may not, a bind of the
- * container's own group. 1: done; 0: the host gave none. */
+ * namespace, or else, as in a nested one that may not, a bind. 1: done; 0: the
+ * host gave none. A new mount of v2 from the host's cgroup namespace would take
+ * its options away from the host (nsdelegate). */
 static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 			  const struct cg_dir *d, int target,
 			  const char *path, int *top, struct err *e)
@@ -10064,26 +10080,21 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	struct mnt h = { .src = "cgroup", .type = d->h->v2 ? "cgroup2" :
 			 "cgroup", .data = d->h->v2 ? "" : d->h->ctrls };
 	struct mnt_fs f = { .path = path };
-	char data[256];
+	char data[256], from[PATH_MAX];
 	autofd fd = -1, src = -1;
 
 	if (str_after(h.data, "name=") &&
 	    text_to(data, sizeof data, "none,%s", h.data))
 		h.data = data;
-	if (in->cgroup_ns && mnt_fs(in, &h, &f, target, e)) {
+	if (in->cgroup_view && mnt_fs(in, &h, &f, target, e)) {
 		fd = f.top;
 	} else {
-		fd = sys_open_tree(AT_FDCWD, d->path, K_TREE_CLONE);
-		if (fd >= 0 && sys_move_mount(fd, target) < 0)
-			return sysfail(e, "move the mount into place"), -1;
-	}
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0) {		/* before 5.2 */
-		src = io_open(d->path, O_PATH | O_DIRECTORY);
+		if (!mnt_cgroup_from(in, d, from))
+			return fail(e, "the path is too long"), -1;
+		src = io_open(from, O_PATH | O_DIRECTORY);
 		if (src < 0)
 			return errno == ENOENT ? 0 :
-			       (sysfail(e, "open %s", d->path), -1);
+			       (sysfail(e, "open %s", from), -1);
 		fd = mnt_clone(in, src, target, path, false, 0, e);
 	}
 	if (fd < 0 || !mnt_set(in, fd, m->set, m->clr, false, e))
@@ -10093,7 +10104,8 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 }
 
 /* v1: a tmpfs with a directory for each hierarchy, named as on the host, and
- * links from the controllers to those that are mounted together. */
+ * links from the controllers to those that are mounted together. Not for the v2
+ * part of a hybrid host: systemd as the program would take that for its own. */
 static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 			  struct err *e)
 {
@@ -10107,6 +10119,8 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 		const char *p = d->h->ctrls;
 		autofd dir = -1, fd = -1;
 
+		if (d->h->v2)
+			continue;
 		text_to(path, sizeof path, "%s/%s", m->dest, name);
 		if (mkdirat(top, name, 0755) < 0)
 			return sysfail(e, "make %s", path);
@@ -10134,11 +10148,12 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 }
 
 /* `cgroup` is what the host has: v2, the v1 hierarchies, or nothing, which is
- * an empty read-only directory. */
+ * an empty directory. The directories are read-only when all mounts are there:
+ * some may be below them. */
 static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 {
 	struct mnt t = { .dest = m->dest, .src = "cgroup", .type = "tmpfs",
-			 .data = "mode=755" };
+			 .data = "mode=755" }, last = *m;
 	const struct cg_dir *only = in->cg->n == 1 && in->cg->d[0].h->v2 ?
 				    &in->cg->d[0] : NULL;
 	struct mnt_fs f = { .attr = m->set & ~(unsigned)K_ATTR_RDONLY,
@@ -10160,9 +10175,8 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	fd = f.top;
 	if (!only && !mnt_cgroup_v1(in, m, fd, e))
 		return false;
-	return ((m->set & K_ATTR_RDONLY) || in->cg->n == 0 || only ?
-		mnt_set_ro(in, fd, e) : true) &&
-	       mnt_finish(in, m, &fd, e);
+	last.late_ro = m->set & K_ATTR_RDONLY || in->cg->n == 0 || only;
+	return mnt_finish(in, &last, &fd, e);
 }
 
 static bool mnt_all(struct inside *in, const struct mnt_list *l,
@@ -11687,7 +11701,7 @@ struct plan {
 };
 
 /* The v2 group goes to the process's user where it can be divided: with a
- * cgroup namespace of its own and a mount that can be written. */
+ * cgroup namespace of its own and a mount of v2 that can be written. */
 static void plan_delegate(struct plan *p, const struct host *h,
 			  const struct spec *s)
 {
@@ -11702,7 +11716,7 @@ static void plan_delegate(struct plan *p, const struct host *h,
 						    "/sys/fs/cgroup"))
 			break;
 	}
-	if (i == p->mounts.n || p->mounts.v[i].late_ro ||
+	if (i == p->mounts.n || p->mounts.v[i].late_ro || p->cg.n > 1 ||
 	    p->mounts.v[i].set & K_ATTR_RDONLY ||
 	    !ns_makes(&p->ns, K_NEWCGROUP))
 		return;
@@ -12212,6 +12226,8 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		.path = p->root, .proc = c->host.proc, .cg = &p->cg,
 		.sock = c->peer,
 		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
+		.cgroup_view = ns_makes(&p->ns, K_NEWCGROUP) ||
+			       ns_joins(&p->ns, K_NEWCGROUP),
 		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
 			   ns_joins(&p->ns, CLONE_NEWUSER),
 		.nodev = p->nodev,

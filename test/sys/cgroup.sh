@@ -349,15 +349,18 @@ fi
 
 # ---- whose it is ------------------------------------------------------------
 
+# What a host with v2 alone has, made of a hybrid one.
+v2_alone=:
+[ "$hierarchies" = "$v2_mount" ] ||
+	v2_alone="mount --bind $v2_mount /sys/fs/cgroup"
+
 # The group of v2 is given to the user of the process if it has a cgroup
 # namespace and a mount that it can write; else never.
-# No peer does it on a hybrid host.
-if [ "$hierarchies" = "$v2_mount" ] || { [ -n "$v2_mount" ] &&
-	ours "whose a group is"; }; then
+if [ -n "$v2_mount" ] && able "whose a group is" unshare; then
 	chmod 711 "$T"
 	made sys/fs
 	at=/sys/fs/cgroup
-	[ "$hierarchies" = "$v2_mount" ] || at=$at/${v2_mount##*/}
+	odd "$v2_alone"
 	user='"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],
 		"gidMappings":[{"containerID":0,"hostID":100000,"size":65536}]'
 	while IFS='|' read -r what owner spaces option; do
@@ -393,6 +396,7 @@ if [ "$hierarchies" = "$v2_mount" ] || { [ -n "$v2_mount" ] &&
 	with a mount that is read-only|0|cgroup|ro
 	without a cgroup namespace|0||rw
 	END
+	even
 fi
 
 # ---- /sys/fs/cgroup -------------------------------------------------------
@@ -421,6 +425,8 @@ controller "/sys/fs/cgroup" pids && {
 		mkdir "$mount_point/$TAG-other"
 	done
 	for space in "" cgroup; do
+		# all of v2: see below
+		[ -n "$space" ] || [ -n "$(v1_mount pids)" ] || continue
 		what="/sys/fs/cgroup${space:+ in a cgroup namespace}"
 		mounted ',"ro"' "$space" ls $pids : read $pids/pids.max : \
 			read $pids/cgroup.procs : \
@@ -436,12 +442,15 @@ controller "/sys/fs/cgroup" pids && {
 		mounted ',"ro"' "" ls $top : try mkdir $top/new
 		lost=
 		for mount_point in $hierarchies; do
+			[ "$mount_point" != "$v2_mount" ] || continue
 			printf '%s\n' "$out" | grep -qx "${mount_point##*/}" ||
 				lost="$lost $mount_point"
 		done
-		ours "the hierarchies of a hybrid host" && check_is \
-			"it has all hierarchies of the host" "$lost" ""
-		check_out "and nothing can be made beside them" \
+		check_is "it has all v1 hierarchies of the host" "$lost" ""
+		[ -z "$v2_mount" ] || check "but not its v2 part" \
+			not grep -qx "${v2_mount##*/}" "$T/out"
+		ours "a directory for hierarchies" && check_out \
+			"and nothing can be made beside them" \
 			"^error mkdir .*Read-only"
 	}
 	mounted "" cgroup mkdir $pids/inner : mkdir $pids/inner/deep : \
@@ -463,6 +472,44 @@ controller "/sys/fs/cgroup" pids && {
 		rmdir "$mount_point/$TAG-other"
 	done
 }
+
+# A mount point below it is made before it becomes read-only.
+config mounts="$sys,{\"destination\":\"$top\",\"type\":\"cgroup\",
+	\"source\":\"cgroup\",\"options\":[\"ro\"]},{\"destination\":
+	\"$top/new\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}" \
+	args="$(json_list write $top/new/x 1 : try mkdir $top/other)"
+[ -z "$(v1_mount pids)" ] || {
+	run
+	check_is "a mount of the config can be below it" "$status" 0
+	ours "a directory for hierarchies" && check_out \
+		"and it is read-only then" "^error mkdir .*Read-only"
+}
+
+# Without a cgroup namespace v2 is seen from the host's top, where the path of
+# /proc/self/cgroup leads from.
+if [ -n "$v2_mount" ] && able "v2 without a cgroup namespace" unshare; then
+	chmod 711 "$T"
+	for space in "" user; do
+		case $space in
+		user)	able "v2 in a user namespace" userns || continue
+			maps='"uidMappings":[{"containerID":0,"hostID":100000,
+				"size":65536}],"gidMappings":[{"containerID":0,
+				"hostID":100000,"size":65536}],' ;;
+		*)	maps= ;;
+		esac
+		config mounts="$sys,{\"destination\":\"$top\",\"type\":
+			\"cgroup\",\"source\":\"cgroup\",\"options\":[\"ro\"]}" \
+			ns="pid mount ipc uts network $space" \
+			linux="$maps\"cgroupsPath\":\"/$TAG-a/b\"" \
+			args="$(json_list show cgroup : \
+			read $top/$TAG-a/b/cgroup.procs : \
+			try mkdir $top/$TAG-new)"
+		odd_host "$v2_alone"
+		check_out "v2 without a cgroup namespace${space:+, in a user \
+namespace}: the payload is found by its own path" "^1\$"
+		check_out "and it is read-only" "^error mkdir .*Read-only"
+	done
+fi
 
 # ---- hosts without --------------------------------------------------------
 

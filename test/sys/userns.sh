@@ -337,6 +337,22 @@ check_out "devices" "^stat /dev/null type=char .* rdev=1:3 "
 check_is "its files are the user's" \
 	"$(stat -c %u:%g "$B/rootfs/data/new")" $me:$me
 
+# Without a group of its own it sees that of who runs it.
+if [ -n "$(awk '/ - cgroup / { print "v1" }' /proc/self/mountinfo)" ]; then
+	config ns="pid mount ipc uts network user" linux="$own" \
+		mounts='{"destination":"/data","type":"cgroup","source":
+		"cgroup","options":["ro"]},{"destination":"/data/new","type":
+		"tmpfs","source":"tmpfs"}' \
+		args="$(json_list show cgroup mount : try mkdir /data/other)"
+	user_run
+	seen_v1=$(printf '%s\n' "$out" | grep -c ' /data/[^ ]* .* - cgroup ')
+	check_is "a user's cgroup mount has the v1 hierarchies of the host" \
+		"$status $seen_v1" "0 $(awk '/ - cgroup / { print $NF }' \
+		/proc/self/mountinfo | sort -u | wc -l)"
+	ours "a directory for hierarchies" && check_out \
+		"which cannot be changed" "^error mkdir .*Read-only"
+fi
+
 config ns="$all" linux="$(maps 1000:$me:1)" user='"uid":1000,"gid":1000' \
 	args='"show","uid","uid_map"'
 user_run
