@@ -15132,12 +15132,12 @@ static const struct {
 	{ 0, "]}," MOUNT("/dev/shm", "tmpfs", "shm") SAFE "\"nodev\","
 	  "\"mode=1777\",\"size=65536k\"]},"
 	  MOUNT("/dev/mqueue", "mqueue", "mqueue") SAFE "\"nodev\"]}," },
-	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\",\"ro\"]},"
-	  MOUNT("/sys/fs/cgroup", "cgroup", "cgroup") SAFE "\"nodev\","
-	  "\"relatime\",\"ro\"]}" },
+	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\",\"ro\"]}" },
 	{ SPEC_USER, MOUNT("/sys", "none", "/sys") SAFE "\"nodev\",\"rbind\","
 	  "\"ro\"]}" },
-	{ 0, "],\"linux\":{" },
+	/* over those of the bind, which a user may write to (CVE-2023-25809) */
+	{ 0, "," MOUNT("/sys/fs/cgroup", "cgroup", "cgroup") SAFE "\"nodev\","
+	  "\"relatime\",\"ro\"]}],\"linux\":{" },
 	{ SPEC_ROOT, "\"resources\":{\"devices\":[{\"allow\":false,"
 	  "\"access\":\"rwm\"}]}," },
 	{ 0, "\"namespaces\":[{\"type\":\"pid\"}," },

@@ -353,6 +353,34 @@ if [ -n "$(awk '/ - cgroup / { print "v1" }' /proc/self/mountinfo)" ]; then
 		"which cannot be changed" "^error mkdir .*Read-only"
 fi
 
+# CVE-2023-25809: the config for a user binds /sys, and what is mounted below it
+# is not read-only with it.
+tops=$(awk '$5 ~ "^/sys/fs/cgroup" && / - cgroup/ { print $5 }' \
+	/proc/self/mountinfo)
+[ -z "$tops" ] || {
+	trys=
+	for mount_point in $tops; do
+		mkdir -m 777 "$mount_point/$TAG-mine" || continue
+		trys="$trys : try mkdir $mount_point/$TAG-mine/made"
+	done
+	rm -f "$B/config.json"
+	"$NSRUN" spec --rootless -b "$B"
+	# shellcheck disable=SC2086 # words
+	sed -i -e 's/"terminal": true/"terminal": false/' -e "/\"args\"/{n
+		s|\"sh\"|\"/bin/probe\",$(json_list echo up $trys)|;}" \
+		"$B/config.json"
+	user_run
+	check_out "the config of spec --rootless runs" "^up\$"
+	check_is "and no cgroup of the user's on the host is made from inside" \
+		"$(ls -d /sys/fs/cgroup/*/$TAG-mine/made \
+		/sys/fs/cgroup/$TAG-mine/made 2>/dev/null)" ""
+	for mount_point in $tops; do
+		[ ! -d "$mount_point/$TAG-mine/made" ] ||
+			rmdir "$mount_point/$TAG-mine/made"
+		rmdir "$mount_point/$TAG-mine"
+	done
+}
+
 config ns="$all" linux="$(maps 1000:$me:1)" user='"uid":1000,"gid":1000' \
 	args='"show","uid","uid_map"'
 user_run
