@@ -10304,7 +10304,7 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
  * "Default Devices"), then linux.devices. A node that is there already must be
  * the right one. Where mknod is refused (a user namespace, a filter) the
  * host's node is bound instead. If /dev is a bind mount, it is the owner's
- * business and left alone.
+ * business and left alone; so is a node that mounts[] puts something on.
  *
  * nodev: the config asks for a device policy and there is no cgroup to enforce
  * it, but the container can make neither nodes nor mounts. Then what it brings
@@ -10349,6 +10349,21 @@ static bool dev_listed(const struct spec *s, const char *path)
 	return false;
 }
 
+/* Does a mount of the config stand there, as of -v /dev/urandom:/dev/random?
+ * One on /dev or / hides those before it. */
+static bool dev_mounted(const struct mnt_list *mounts, const char *path)
+{
+	bool there = false;
+	size_t i;
+
+	for (i = 0; i < mounts->n; i++)
+		if (str_eq(mounts->v[i].dest, path))
+			there = true;
+		else if (str_among("/dev\0/\0", mounts->v[i].dest))
+			there = false;
+	return there;
+}
+
 /* A device policy that is asked for and cannot be had in any way. */
 static bool dev_unguarded(const char *why, struct err *e)
 {
@@ -10380,7 +10395,8 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 		return dev_unguarded("without a mount on /dev the default "
 				     "devices would not open either", e);
 	for (i = 0; i < COUNT(dev_defaults); i++)
-		if (!dev_listed(s, dev_defaults[i].path))
+		if (!dev_listed(s, dev_defaults[i].path) &&
+		    !dev_mounted(mounts, dev_defaults[i].path))
 			l->v[l->n++] = (struct dev){ dev_defaults[i].path,
 				S_IFCHR | 0666, makedev(dev_defaults[i].major,
 							dev_defaults[i].minor),
@@ -10395,6 +10411,8 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 		if (!*path)
 			return fail(e, "linux.devices[%u].path: is the root",
 				    (unsigned)i);
+		if (dev_mounted(mounts, path))
+			continue;
 		l->v[l->n++] = (struct dev){ path, (unsigned)d->type.v |
 			(d->mode.set ? (unsigned)d->mode.v & 07777 : 0666),
 			makedev((unsigned)d->major.v, (unsigned)d->minor.v),

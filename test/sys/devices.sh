@@ -62,6 +62,33 @@ check_out "/dev/full is full" "^error write /dev/full: No space left"
 check_out "/dev/tty has no terminal behind it" \
 	"^error open /dev/tty: No such device or address"
 
+# What mounts[] puts on a node is what the config wants there.
+put()
+{
+	echo "{\"destination\":\"$1\",\"type\":\"bind\",\"source\":\"$2\",
+		\"options\":[\"bind\"]}"
+}
+echo mine >"$T/file"
+list='"devices":[{"path":"/dev/listed","type":"c","major":1,"minor":3}]'
+config mounts="$(put /dev/random /dev/urandom),$(put /dev/tty "$T/file"),
+	$(put /dev/listed /dev/zero)" linux="$list" \
+	args="$(json_list lstat /dev/random : read /dev/tty : \
+	lstat /dev/listed : lstat /dev/zero)"
+run
+check_out "a mount over a default node stands for it" \
+	"^stat /dev/random type=char .*rdev=1:9 "
+check_out "also a file" "^mine\$"
+check_out "and one over a node of linux.devices" \
+	"^stat /dev/listed type=char .*rdev=1:5 "
+check_out "the others are made" "^stat /dev/zero type=char .*rdev=1:5 "
+config base="$(put /dev/random /dev/urandom),{\"destination\":\"/dev\",
+	\"type\":\"tmpfs\",\"source\":\"tmpfs\"}" \
+	args="$(json_list lstat /dev/random)"
+run
+rm -f "$B/rootfs/dev/random"
+check_out "one that a mount on /dev hides does not" \
+	"^stat /dev/random type=char .*rdev=1:8 "
+
 # A /dev that is a bind of the host is as the host made it.
 mkdir "$T/hostdev"
 echo mine >"$T/hostdev/marker"
