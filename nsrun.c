@@ -7461,6 +7461,7 @@ struct net_if {
 	unsigned char	mac[6];
 	bool		has_mac;
 	unsigned	mode;
+	char		born[16];	/* its first name; "": it has but one */
 	int		end, master;	/* indices, of the host's end and of its
 					   bridge, once made */
 	struct net_port	*ports;
@@ -7718,6 +7719,15 @@ static bool net_plan_addresses(struct net_if *f, struct err *e)
 	return true;
 }
 
+/* It is on a link of the host's, which is its parent. Before 6.15 the kernel
+ * looks for the name of such a link in the host's namespace, and refuses one
+ * that is taken there: it is born under a name that nobody else uses, and gets
+ * its own inside. */
+static bool net_is_on_link(const struct net_if *f)
+{
+	return f->s->type.v == NET_MACVLAN || f->s->type.v == NET_IPVLAN;
+}
+
 /* libcontainer says of lo what it is anyway. */
 static bool net_is_bare(const struct spec_network_if *s)
 {
@@ -7868,9 +7878,10 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 	return (resolv && hosts && (p->files[2] || !hostname)) || no_memory(e);
 }
 
-static bool net_plan(struct net_plan *p, const struct spec *s,
+static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 		     struct arena *mem, struct err *e)
 {
+	unsigned hash = str_hash(id, strlen(id));
 	size_t i;
 
 	if ((s->networks.n || s->routes.n) && !spec_has_ns(s, CLONE_NEWNET))
@@ -7889,6 +7900,9 @@ static bool net_plan(struct net_plan *p, const struct spec *s,
 			return no_memory(e);
 		if (!net_plan_one(p, f, i, e))
 			return wrap(e, "networks[%u].", (unsigned)i);
+		if (net_is_on_link(f))
+			text_to(f->born, sizeof f->born, "nsrun%x",
+				hash + (unsigned)i);
 	}
 	for (; p->nr < s->routes.n; p->nr++)
 		if (!net_plan_route(&p->r[p->nr], &s->routes.v[p->nr], e))
@@ -8054,6 +8068,22 @@ static void net_no_routers(int proc, const char *name)
 	net_forbid(proc, name, "accept_redirects");
 }
 
+/* The link in the container, which has its own name from then on. */
+static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
+			   struct err *e)
+{
+	struct nl_msg m;
+
+	if (!net_get(s, *f->born ? f->born : f->s->name, l, e))
+		return false;
+	if (!*f->born)
+		return true;
+	nl_link(&m, K_RTM_NEWLINK, 0, l->index, 0);
+	nl_str(&m, K_IFLA_IFNAME, f->s->name);
+	return nl_call(s, &m, NULL, NULL, e) ||
+	       wrap(e, "give it the name %s", f->s->name);
+}
+
 /* In the container: addresses, up, routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
@@ -8061,7 +8091,7 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 	struct net_link l;
 	size_t k;
 
-	if (!net_get(s, f->s->name, &l, e))
+	if (!net_get_inside(s, f, &l, e))
 		return false;
 	if (f->addr[1].family)
 		net_no_doubt(proc, f->s->name);
@@ -8160,7 +8190,8 @@ static void net_put_link(struct nl_msg *m, const struct net_if *f,
 /* The same on the container's side, in the namespace of the process pid. */
 static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 {
-	net_put_link(m, f, f->s->name, f->has_mac ? f->mac : NULL);
+	net_put_link(m, f, *f->born ? f->born : f->s->name,
+		     f->has_mac ? f->mac : NULL);
 	nl_u32(m, K_IFLA_NET_NS_PID, (uint32_t)pid);
 }
 
@@ -8973,23 +9004,17 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 
 /* In a child: the links that are all in a namespace which others made, and
  * which does not go. */
-static _Noreturn void net_drop_joined(const struct spec *spec, const char *path,
-				      const char *id)
+static _Noreturn void net_drop_joined(const char *path, const char *id)
 {
+	struct net_search f = { .alias = "", .group = net_group(id) };
 	int ns = io_open(path, O_RDONLY), s;
-	struct net_link l;
 	struct err e;
-	size_t i;
 
 	s = ns >= 0 && setns(ns, CLONE_NEWNET) == 0 ?
 	    nl_socket(K_NETLINK_ROUTE, &e) : -1;
-	for (i = 0; s >= 0 && i < spec->networks.n; i++) {
-		const char *name = spec->networks.v[i].name;
-
-		if (name && net_get(s, name, &l, &e) &&
-		    l.group == net_group(id))
-			net_remove(s, l.index, &e);
-	}
+	while (s >= 0 && net_dump(s, &f, &e) && f.index &&
+	       net_remove(s, f.index, &e))
+		f.index = 0;
 	_exit(0);
 }
 
@@ -9002,7 +9027,7 @@ static void net_drop_inside(const struct spec *spec, const char *id)
 		return;
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
-		net_drop_joined(spec, ns->path, id);
+		net_drop_joined(ns->path, id);
 	if (pid > 0)
 		io_reap(pid);
 }
@@ -11797,7 +11822,7 @@ static bool plan_make(struct plan *p, const struct host *h,
 	if (!ns_plan(&p->ns, s, mem, e) ||
 	    !cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
 	    !rdt_plan(&p->rdt, s->linux.rdt, o->id, mem, e) ||
-	    !net_plan(&p->net, s, mem, e) ||
+	    !net_plan(&p->net, s, o->id, mem, e) ||
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
 	    !proc_plan(&p->proc, o, s, mem, e) ||
 	    !plan_nodev(p, o, s, e) ||

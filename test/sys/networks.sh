@@ -82,7 +82,7 @@ in_net()
 {
 	what=$(pid_of "$1")
 	shift
-	nsenter -t "${what:-no}" -n "$@" 2>&1
+	nsenter -t "${what:-no}" -n -- "$@" 2>&1
 }
 
 # NAME COMMAND..: in the container
@@ -445,6 +445,17 @@ knows()
 	}
 	ip link del nst1
 }
+# TYPE NUMBER: kernels before 6.15 look for the name among the host's links
+name_of_host()
+{
+	pair eth0 nst1
+	up a "$(on_link $1 $2)"
+	says "a link of the host may have the name of a container's $1" \
+		"a from 10.205.0.1" host connect 10.205.0.$2 80
+	down a
+	ip link del eth0
+	nothing_left "it goes, too"
+}
 knows macvlan "a macvlan" && {
 	config args='"exit","0"' caps="$caps" \
 		top="\"networks\":[$(on_link macvlan 2 '"mode":"passthru"')]"
@@ -464,6 +475,7 @@ knows macvlan "a macvlan" && {
 		"$(in_net a ip -d link show eth0)"
 	down a
 	nothing_left "it goes with the container"
+	name_of_host macvlan 6
 }
 knows ipvlan "an ipvlan" && {
 	up a "$(on_link ipvlan 3 '"mode":"l2"')"
@@ -471,6 +483,7 @@ knows ipvlan "an ipvlan" && {
 		host connect 10.205.0.3 80
 	down a
 	nothing_left "it goes with the container"
+	name_of_host ipvlan 7
 }
 up a "$(on_link phys 4 '"mtu":1300')"
 says "a device moves in" "a from 10.205.0.1" host connect 10.205.0.4 80

@@ -90,7 +90,7 @@ jobs() {
 	case $1 in
 	amd64)	echo sys:run,process,stdio,escape,selfprotect,resources,update
 		echo sys:namespaces,mounts,cgroup,events,networks,root,devices,errors,exec-errors,userns ;;
-	amd64-*) echo sys:mounts,cgroup,resources,root,devices,userns ;;
+	amd64-*) echo sys:mounts,cgroup,resources,root,devices,userns,networks ;;
 	esac
 	echo default
 }
