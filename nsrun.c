@@ -312,6 +312,7 @@ enum {
 	K_IFLA_BRPORT_MODE	= 4,
 	K_IFA_ADDRESS		= 1,
 	K_IFA_LOCAL		= 2,
+	K_IFA_BROADCAST		= 4,
 	K_IFA_FLAGS		= 8,
 	K_IFA_F_NODAD		= 2,
 	K_RTA_DST		= 1,
@@ -7967,12 +7968,18 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	char text[64];
 	struct text t = TEXT(text);
 	struct nl_msg m;
+	uint32_t all;
 
 	if (!a->family)
 		return true;
+	memcpy(&all, a->b, sizeof all);
+	all |= htonl(0xffffffffU >> (a->prefix & 31));
 	nl_init(&m, K_RTM_NEWADDR, K_NLM_CREATE | K_NLM_REPLACE, &h, sizeof h);
 	nl_put(&m, K_IFA_LOCAL, a->b, net_size(a));
 	nl_put(&m, K_IFA_ADDRESS, a->b, net_size(a));
+	/* the kernel makes none up: programs would send to 0.0.0.0 */
+	if (a->family == AF_INET && a->prefix < 31)
+		nl_u32(&m, K_IFA_BROADCAST, all);
 	if (a->family == AF_INET6)	/* ours by plan: usable at once */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
 	net_text(&t, a);

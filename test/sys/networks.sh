@@ -272,14 +272,14 @@ normal()
 if [ -n "$iproute2" ]; then
 	hold_net
 	ip link add br1 type bridge
-	ip addr add 10.201.0.1/24 dev br1
+	ip addr add 10.201.0.1/24 brd + dev br1
 	ip addr add fd01::1/64 dev br1 nodad
 	ip link set br1 up
 	ip link add vh-b mtu 1400 txqueuelen 77 type veth peer name eth0 \
 		mtu 1400 txqueuelen 77 netns $holder
 	ip link set vh-b master br1 up
 	echo "$holder" >"$T/pid.b"
-	in_net b ip addr add 10.201.0.2/24 dev eth0
+	in_net b ip addr add 10.201.0.2/24 brd + dev eth0
 	in_net b ip addr add fd01::2/64 dev eth0 nodad
 	in_net b ip link set lo up
 	in_net b ip link set eth0 up
@@ -379,12 +379,26 @@ says "beside it is the second network" "a from 10.201.0.1" \
 	host connect 10.201.0.2 80
 check_is "no end is a port where there is no bridge" \
 	"$(ip link show vh-a | grep -c master)" 0
+broadcast()
+{
+	sed -n 's/^ *inet .* brd \([^ ]*\) .*/\1/p' | xargs
+}
+check_is "IPv4 addresses have their broadcast address: inside" \
+	"$(in_net a ip addr show | broadcast)" "10.202.0.3 10.201.0.255"
+check_is "and on the host, the bridge and the other end" \
+	"$(ip addr show br0 | broadcast) $(ip addr show vh-a | broadcast)" \
+	"10.201.0.255 10.202.0.3"
 routes=$(in_net a ip route show; in_net a ip -6 route show)
 for route in "10.210.0.0/16 via 10.202.0.1 dev wan0" \
 	"10.211.0.0/16 dev wan0.* src 10.202.0.2" \
 	"192.0.2.77 via 10.201.0.9 dev eth0" "fd11::/48 via fd02::1 dev wan0"; do
 	like "routes: $route" "$route.*" "$routes"
 done
+down a
+up a '{"type":"veth","name":"eth0","address":"10.202.0.2/31",
+	"host_address":"10.202.0.3/31","host_interface_name":"vh-a"}'
+check_is "but those of a network of two have none" \
+	"$( (ip addr show vh-a; in_net a ip addr show) | broadcast)" ""
 down a
 nothing_left "all of it goes"
 
