@@ -3876,7 +3876,7 @@ static bool spec_check_ns(const struct spec *s, struct err *e)
 	key = l->masked.n ? "linux.maskedPaths" :
 	      l->readonly.n ? "linux.readonlyPaths" :
 	      l->propagation.set ? "linux.rootfsPropagation" :
-	      s->root->readonly ? "root.readonly" : NULL;
+	      s->root->readonly ? "root.readonly" : s->dns ? "dns" : NULL;
 	return !key || spec_lacks_ns(key, "mount", e);
 }
 
@@ -7481,6 +7481,7 @@ struct net_plan {
 	size_t		nr;
 	bool		nat[2];		/* forwarding is needed */
 	const char	*files[3];	/* texts by net_files, or NULL */
+	const char	*tmpfs;		/* options of the one that holds them */
 };
 
 static const char *const net_files[] = { "/etc/resolv.conf", "/etc/hosts",
@@ -7844,8 +7845,8 @@ static char *net_lines(struct arena *mem, char *text, const char *word,
 
 /* resolv.conf, hosts and hostname. */
 static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
-			 const char *hostname, struct arena *mem,
-			 struct err *e)
+			 const char *hostname, const char *label,
+			 struct arena *mem, struct err *e)
 {
 	const struct strs *lists[] = { &d->servers, &d->search, &d->options };
 	char *resolv, *hosts, text[64];
@@ -7876,7 +7877,11 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 	p->files[0] = resolv;
 	p->files[1] = hosts;
 	p->files[2] = hostname ? mem_text(mem, "%s\n", hostname) : NULL;
-	return (resolv && hosts && (p->files[2] || !hostname)) || no_memory(e);
+	p->tmpfs = label && *label ?
+		   mem_text(mem, "mode=755,size=1m,context=\"%s\"", label) :
+		   "mode=755,size=1m";
+	return (resolv && hosts && (p->files[2] || !hostname) && p->tmpfs) ||
+	       no_memory(e);
 }
 
 static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
@@ -7913,7 +7918,8 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 			return fail(e, "dns: mounts[%u] is %s already",
 				    (unsigned)i, s->mounts.v[i].destination);
 	return !s->dns || net_plan_dns(p, s->dns, s->hostname && *s->hostname ?
-				       s->hostname : NULL, mem, e);
+				       s->hostname : NULL,
+				       s->linux.mount_label, mem, e);
 }
 
 /* What a reply tells of a link. */
@@ -10547,37 +10553,139 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 	return true;
 }
 
-/* The files of dns: written where their paths lead inside the root, and nothing
- * but a regular file is opened. */
-static bool dev_text(struct inside *in, const char *path, const char *text,
-		     struct err *e)
+/* The line of the mount that fd is on. */
+static bool dev_mount_id(struct inside *in, int fd, char id[32])
 {
-	struct text t = { (char *)text, strlen(text), 0, -1, false };
-	autofd fd = root_make(in->root, path, WALK_FILE, 0755), out = -1;
-	struct stat st;
-	char self[32];
+	char path[32], buf[512], *p = NULL;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return sysfail(e, "dns: make %s", path);
-	if (!S_ISREG(st.st_mode))
-		return fail(e, "dns: %s is no regular file", path);
-	text_to(self, sizeof self, "self/fd/%d", fd);
-	out = openat(in->proc, self, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	t.fd = out;
-	if (out >= 0)
-		text_flush(&t);
-	return (out >= 0 && !t.bad) || sysfail(e, "dns: write %s", path);
+	text_to(path, sizeof path, "self/fdinfo/%d", fd);
+	if (io_get(in->proc, path, buf, sizeof buf) > 0)
+		p = str_find(buf, "mnt_id:");		/* 3.15 */
+	return p && text_cut(id, 32, p, strcspn(p, "\n"));
 }
 
-static bool dev_texts(struct inside *in, const struct net_plan *p,
-		      struct err *e)
+static bool dev_is_on_root(struct inside *in, int fd)
+{
+	char root[32], own[32];
+
+	return dev_mount_id(in, in->root, root) &&
+	       dev_mount_id(in, fd, own) && str_eq(root, own);
+}
+
+/*
+ * Where a file of dns is bound: its path, made if it is missing. The image's
+ * links could lead into what is mounted in the root, a volume or procfs. So one
+ * is followed on the root's own mount only, where nothing is made through it:
+ * one that leads nowhere is covered itself.
+ */
+static int dev_file_place(struct inside *in, const char *path, struct err *e)
+{
+	autofd fd = root_make(in->root, path, WALK_NOLINK | WALK_FILE, 0755);
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP) {
+		fd = root_open(in->root, path, 0);
+		if (fd >= 0 && !dev_is_on_root(in, fd))
+			return fail(e, "dns: %s is a link that leads from the "
+				    "root into another mount", path), -1;
+		if (fd < 0 && errno == ENOENT)
+			fd = root_open(in->root, path, WALK_NOFOLLOW);
+	}
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		sysfail(e, "dns: make the mount point %s", path);
+		if (e->num == EROFS)
+			hint(e, "the root needs an empty file there");
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return fail(e, "dns: %s is no regular file", path), -1;
+	return fd_take(&fd);
+}
+
+static bool dev_file_write(int dir, const char *path, const char *text,
+			   struct err *e)
+{
+	autofd fd = openat(dir, strrchr(path, '/') + 1, O_WRONLY | O_CREAT |
+			   O_EXCL | O_CLOEXEC, 0644);
+	struct text t = { (char *)text, strlen(text), 0, fd, false };
+
+	if (fd >= 0)
+		text_flush(&t);
+	return (fd >= 0 && !t.bad) || sysfail(e, "dns: write %s", path);
+}
+
+static bool dev_file_bind(struct inside *in, int dir, const char *path,
+			  int place, struct err *e)
+{
+	autofd fd = openat(dir, strrchr(path, '/') + 1, O_PATH | O_CLOEXEC);
+	autofd tree = sys_open_tree(fd, "", K_TREE_CLONE | K_AT_EMPTY_PATH);
+
+	return (tree >= 0 ? sys_move_mount(tree, place) == 0 :
+		fd >= 0 && no_syscall(errno) &&
+		mnt_old(in, fd, place, NULL, MS_BIND, NULL)) ||
+	       sysfail(e, "dns: bind %s", path);
+}
+
+/* On the tmpfs at dir, which becomes read-only before: a kernel without
+ * open_tree(2) would have to find each of the binds again for it. */
+static bool dev_files_bind(struct inside *in, const struct net_plan *p,
+			   bool ro, int dir, const int *place, struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < COUNT(net_files); i++)
-		if (p->files[i] && !dev_text(in, net_files[i], p->files[i], e))
+		if (p->files[i] &&
+		    !dev_file_write(dir, net_files[i], p->files[i], e))
+			return false;
+	if (ro && !mnt_set_ro(in, dir, e))
+		return wrap(e, "dns");
+	for (i = 0; i < COUNT(net_files); i++)
+		if (p->files[i] &&
+		    !dev_file_bind(in, dir, net_files[i], place[i], e))
 			return false;
 	return true;
+}
+
+/* The tmpfs covers the root only as long as the binding takes: a path with `..`
+ * would lead into it. */
+static bool dev_files_make(struct inside *in, const struct net_plan *p,
+			   bool ro, const int *place, struct err *e)
+{
+	const struct mnt m = { .src = "tmpfs", .type = "tmpfs",
+			       .data = p->tmpfs };
+	struct mnt_fs f = { .attr = K_ATTR_NOSUID | K_ATTR_NODEV |
+				    K_ATTR_NOEXEC, .path = "/" };
+	autofd dir = -1;
+	bool ok;
+
+	if (!mnt_fs(in, &m, &f, in->root, e))
+		return wrap(e, "dns");
+	dir = f.top;
+	ok = dev_files_bind(in, p, ro, dir, place, e);
+	return ((sys_fchdir(dir) == 0 && umount2(".", K_MNT_DETACH) == 0) ||
+		sysfail(e, "dns: detach the tmpfs")) && ok;
+}
+
+/* The files of dns: made on a tmpfs of the container's own and bound over their
+ * places. So nothing of the image, and of what is mounted in it, is written. */
+static bool dev_files(struct inside *in, const struct net_plan *p, bool ro,
+		      struct err *e)
+{
+	int place[COUNT(net_files)];
+	bool ok = true;
+	size_t i;
+
+	if (!p->tmpfs)
+		return true;
+	for (i = 0; i < COUNT(net_files); i++) {
+		place[i] = p->files[i] && ok ?
+			   dev_file_place(in, net_files[i], e) : -1;
+		ok = ok && (place[i] >= 0 || !p->files[i]);
+	}
+	ok = ok && dev_files_make(in, p, ro, place, e);
+	for (i = 0; i < COUNT(net_files); i++)
+		fd_close(&place[i]);
+	return ok;
 }
 
 /* ===== ROOT ==============================================================
@@ -12448,7 +12556,7 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 		init_propagate(p, in, e)) &&
 	       mnt_all(in, &p->mounts, e) &&	/* later covers earlier */
 	       dev_all(in, &p->devs, e) &&
-	       dev_texts(in, &p->net, e) &&
+	       dev_files(in, &p->net, p->root_ro || in->root_ro, e) &&
 	       init_placed(in, e) &&
 	       net_inside(&p->net, in->proc, e) &&
 	       init_hooks(c, in, e) &&

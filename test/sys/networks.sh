@@ -770,7 +770,7 @@ fi
 etc=$B/rootfs/etc
 dns='"hostname":"web","dns":{"nameservers":["10.201.0.1","fd01::1"],
 	"search":["lan","example.org"],"options":["ndots:2","rotate"]}'
-made etc/resolv.conf etc/hosts etc/hostname tmp/there
+made etc/resolv.conf etc/hosts etc/hostname
 resolv="nameserver 10.201.0.1
 nameserver fd01::1
 search lan example.org
@@ -792,10 +792,52 @@ web"
 seen_dns
 check_is "dns writes resolv.conf, hosts and hostname" "$status $out$err" \
 	"$all_dns"
+check_is "it makes empty files for that" "$(wc -c <"$etc/resolv.conf")" 0
 printf '%0200d\n' 0 >"$etc/resolv.conf"
 seen_dns root='"readonly":true'
 check_is "over what was there, and with a root that is read-only" \
 	"$status $out$err" "$all_dns"
+check_is "which is left as it was" "$(wc -c <"$etc/resolv.conf")" 201
+to_dns()	# ROOT: a container writes to one
+{
+	config top="$dns" root="$1" cmd='"/bin/busybox","sh","-c",
+		"echo mine >/etc/hosts; /bin/probe read /etc/hosts"'
+	run
+}
+to_dns ''
+check_is "the container may write to it" "$status $out$err" "0 mine"
+to_dns '"readonly":true'
+check "but not with root.readonly" [ "$out" != mine ]
+
+# Its own file system is read-only.
+mount --bind "$B/rootfs" "$B/rootfs"
+mount -o remount,bind,ro "$B/rootfs"
+seen_dns
+check_is "dns on a root that nothing can be written to" "$status $out$err" \
+	"$all_dns"
+umount "$B/rootfs"
+rm -f "$etc/resolv.conf"
+mount --bind "$B/rootfs" "$B/rootfs"
+mount -o remount,bind,ro "$B/rootfs"
+seen_dns
+refused "which needs a file in each place" \
+	"dns: .*/etc/resolv.conf: read-only .*empty file"
+umount "$B/rootfs"
+seen_dns mounts='{"destination":"/etc","type":"tmpfs","source":"tmpfs"}'
+check_is "dns in a tmpfs on /etc" "$status $out$err" "$all_dns"
+
+# Two containers of one root.
+for what in 1 2; do
+	config top="\"dns\":{\"nameservers\":[\"10.0.0.$what\"]}" args='"signal-wait","15"'
+	$limit "$NSRUN" --root "$STATE" run -d -b "$B" "$TAG-$what" \
+		>"$T/out" 2>&1
+done
+for what in 1 2; do
+	within $what /bin/probe read /etc/resolv.conf
+	check_is "of two containers of one root each has its own ($what)" \
+		"$out$err" "nameserver 10.0.0.$what"
+done
+down 1 2
 
 # resolv.conf is a link to
 link_dns()
@@ -803,20 +845,38 @@ link_dns()
 	rm -f "$etc/resolv.conf"
 	ln -s "$1" "$etc/resolv.conf"
 	echo mine >"$T/victim/file"
-	seen_dns
+	shift
+	seen_dns "$@"
 }
+echo there >"$B/rootfs/tmp/there"
 link_dns /tmp/there
-check_is "a link leads inside the root" \
-	"$status $(cat "$B/rootfs/tmp/there")" "0 $resolv"
-for to in "$T/victim/file" "../../../../../../../../$T/victim/file" \
-	"$T/victim/new"; do
+check_is "a link inside the root is followed" "$status $out$err" "$all_dns"
+check_is "to a file that is left as it was" "$(cat "$B/rootfs/tmp/there")" \
+	there
+config top="$dns" args='"read","/tmp/there"'
+run
+check_is "and that shows it, too" "$status $out$err" "0 $resolv"
+for to in /tmp/new/file ../run/new/file "$T/victim/file" \
+	"../../../../../../../../$T/victim/file" "$T/victim/new"; do
 	link_dns "$to"
-	check_is "a link out of it (${to##*/}, ${to%"${to#???}"}) writes nothing outside" \
-		"$(cat "$T/victim"/*)" mine
-	rm -rf "${B:?}/rootfs/${T#/}"
-	rmdir -p "$B/rootfs/${T#/}" 2>/dev/null
-	rm -rf "${B:?}/rootfs/${TMPDIR:-tmp}/${T##*/}"
+	check_is "a link that leads nowhere is covered (${to##*/}, ${to%"${to#???}"})" \
+		"$status $out$err" "$all_dns"
+	check_is "and nothing is made where it leads" "$(cd "$B/rootfs" &&
+		echo * tmp/* "$T"/victim/*)" \
+		"bin data dev etc proc sys tmp tmp/there $T/victim/file"
 done
+link_dns /data/new mounts="{\"destination\":\"/data\",\"type\":\"bind\",
+	\"source\":\"$T/victim\",\"options\":[\"rbind\"]}"
+check_is "also one into a volume" "$status $out$err $(ls "$T/victim")" \
+	"$all_dns file"
+link_dns /data/file mounts="{\"destination\":\"/data\",\"type\":\"bind\",
+	\"source\":\"$T/victim\",\"options\":[\"rbind\"]}"
+refused "a link to a file of a volume is refused" \
+	"dns: /etc/resolv.conf is a link .* another mount"
+check_is "and the file is as it was" "$(cat "$T/victim/file")" mine
+link_dns /proc/sys/kernel/hostname
+refused "as is one into /proc" "dns: /etc/resolv.conf is a link .* another mount"
+rm -f "$etc/resolv.conf" "$B/rootfs/tmp/there"
 rm -f "$etc/resolv.conf"
 mkfifo "$etc/resolv.conf"
 seen_dns

@@ -857,6 +857,8 @@ static bool inj_bundle(struct inj_run *r)
 	static const char *const dirs[] = { "", "/rootfs", "/rootfs/bin",
 		"/rootfs/dev", "/rootfs/proc", "/rootfs/sys", "/rootfs/tmp",
 		"/rootfs/etc", "/rootfs/data" };
+	static const char *const files[] = { "resolv.conf", "hosts",
+		"hostname" };
 	const char *const *lists[] = { inj_base_edit, r->scene->edit };
 	struct nsrun_options o = { .bundle = r->bundle };
 	static char text[INJ_TEXT];
@@ -877,6 +879,12 @@ static bool inj_bundle(struct inj_run *r)
 	snprintf(path, sizeof path, "%s/rootfs/etc/passwd", r->bundle);
 	if (!inj_put(path, "root:x:0:0::/tmp:/bin/sh\n", O_CREAT))
 		return false;
+	for (i = 0; i < COUNT(files); i++) {	/* mount points of dns */
+		snprintf(path, sizeof path, "%s/rootfs/etc/%s", r->bundle,
+			 files[i]);
+		if (!inj_put(path, "", O_CREAT))
+			return false;
+	}
 	/* the ids are in the text */
 	if (setegid(r->scene->uid) < 0 || seteuid(r->scene->uid) < 0)
 		return false;
@@ -1939,7 +1947,10 @@ static const char *const inj_edit_networks[] = {
 	"\"eth0\", \"bridge\": \"brinject\", \"bridge_address\": "
 	"\"10.77.0.1/24\", \"address\": \"10.77.0.2/24\", \"gateway\": "
 	"\"10.77.0.1\", \"hairpin_mode\": true, \"masquerade\": true, "
-	"\"publish\": [\"8080:80\"]}], \"hostname\":", NULL
+	"\"publish\": [\"8080:80\"]}], \"dns\": {\"nameservers\": "
+	"[\"10.77.0.1\"]}, \"hostname\":",
+	"\"/bin/probe\",", "\"/bin/probe\", \"try\", \"read\", "
+	"\"/etc/resolv.conf\", \":\",", NULL
 };
 
 static const char *const inj_edit_limits[] = {
