@@ -4293,6 +4293,23 @@ static int state_open_root(char *path)
 	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
+/* Whoever else may write to the state root, or to an id's directory, could have
+ * us run his hooks, kill his pids and remove his paths. */
+static bool state_trust(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return sysfail(e, "stat %s", path);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return fail(e, "%s belongs to user %u: no state is taken from "
+			    "there", path, (unsigned)st.st_uid);
+	return !(st.st_mode & 022) ||
+	       fail(e, "%s may be written to by others (mode %o): no state is "
+		    "taken from there (chmod go-w, or another --root)", path,
+		    (unsigned)st.st_mode & 07777);
+}
+
 /* What a caller is told of a state, which may be half written. */
 static struct nsrun_state state_tell(const struct state *s, const char *status,
 				     int pid)
@@ -13965,6 +13982,9 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		return false;
 	if (dir < 0)
 		return sysfail(e, "open the state of %s", id);
+	if (!state_trust(c->state_root, "the state root", e) ||
+	    !state_trust(dir, c->dir, e))
+		return false;
 	/* a stale one is locked while its init still dies; one that ran in the
 	 * foreground dies with its nsrun, but not at once */
 	s = state_load(dir, "state.json", &c->mem, c->o, e);
@@ -14015,7 +14035,7 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 				continue;	/* somebody took it over */
 			}
 			c->made |= MADE_STATE;
-			return true;
+			return state_trust(c->state_root, path, e);
 		}
 		if (errno != EEXIST)
 			return sysfail(e, "make the state directory");
@@ -14331,7 +14351,8 @@ static bool verb_find(struct ctr *c, struct err *e)
 	if (c->state_dir < 0)
 		return errno == ENOENT ? verb_is_not(e) :
 		       sysfail(e, "open %s", c->dir);
-	return verb_read_state(c, e);
+	return state_trust(c->state_root, path, e) &&
+	       state_trust(c->state_dir, c->dir, e) && verb_read_state(c, e);
 }
 
 /* The same, and nobody else changes it meanwhile. */
@@ -14971,13 +14992,16 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 			  void *data)
 {
-	char file[ID_MAX + 16];
+	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
+			    O_NOFOLLOW | O_CLOEXEC);
 	struct arena mark = c->mem;
 	struct err e = { 0, "" };
-	struct state *s;
+	struct state *s = NULL;
 
-	text_to(file, sizeof file, "%s/state.json", id);
-	s = state_load(c->state_root, file, &c->mem, c->o, &e);
+	if (dir < 0 && errno != ENOENT && errno != ENOTDIR)
+		sysfail(&e, "open its directory");
+	else if (dir >= 0 && state_trust(dir, "its directory", &e))
+		s = state_load(dir, "state.json", &c->mem, c->o, &e);
 	if (s) {
 		s->id = id;
 		verb_tell(c, s, NULL, 0, each, data);
@@ -15007,6 +15031,10 @@ int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 	c.state_root = dir;
 	if (ok && dir < 0 && errno != ENOENT)
 		ok = sysfail(&c.err, "open %s", path);
+	if (dir >= 0 && !state_trust(dir, path, &c.err)) {
+		fd_close(&dir);
+		ok = false;
+	}
 	io_list(&l, dir);
 	while (dir >= 0 && (d = io_entry(&l)))
 		if (state_check_id(d->name, &ignored))

@@ -327,6 +327,73 @@ if ours "without a place for state it runs all the same"; then
 	check_out "also in a read-only directory" '^ran$'
 	umount "$T/ro"
 fi
+# What another user may write to could have us run hooks of his as root.
+if ours "a state of another user's is not trusted"; then
+	# SENTENCE REGEX: whatever is done with the id, the hook does not run
+	distrust()
+	{
+		for command in run state kill start exec delete "delete --force"; do
+			case $command in
+			run)	run ;;
+			exec)	verb exec "$ID" /bin/probe ;;
+			*)	# shellcheck disable=SC2086 # words
+				verb $command "$ID" ;;
+			esac
+			check "$1: $command" [ "$status" != 0 ]
+			check_err "and the reason is named" "$2"
+		done
+		check "and its hook has not run" [ ! -e "$T/hook" ]
+	}
+	chmod 711 "$T"
+	config args='"echo","ran"' top="\"hooks\":{\"poststop\":[{
+		\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"echo >$T/hook\"]}]}"
+	mv "$B/config.json" "$T/planted.json"
+	planted()	# USER DIRECTORY: what it left of an id there
+	{
+		STATE=$T/$2
+		mkdir -p "$STATE/$ID"
+		cp "$T/planted.json" "$STATE/$ID/config.json"
+		echo "{\"id\":\"$ID\",\"status\":\"creating\"}" \
+			>"$STATE/$ID/state.json"
+		chown -R "$1" "$STATE/$ID"
+	}
+	config args='"echo","ran"'
+	planted 0 own
+	run
+	check_out "what a killed nsrun left is taken over" '^ran$'
+	check "and undone with its hook" [ -e "$T/hook" ]
+	rm "$T/hook"
+	mkdir -m 1777 "$T/shared"
+	STATE=$T/shared
+	run
+	refused "a state directory that all may write to is refused" \
+		"$T/shared may be written to by others.*go-w"
+	check_is "and nothing is made in it" "$(ls "$T/shared")" ""
+	verb list
+	declined "list does not look into it" "may be written to by others" 1
+	chmod 775 "$T/shared"
+	run
+	refused "one of a group's as well" "may be written to by others"
+	chmod 755 "$T/shared"
+	chown 65534 "$T/shared"
+	run
+	refused "or of another user's" "$T/shared belongs to user 65534"
+	rmdir "$T/shared"
+	planted 65534 foreign
+	chown 65534 "$T/foreign"
+	distrust "an id in a directory of another user's" \
+		"belongs to user 65534"
+	chown 0 "$T/foreign"
+	distrust "an id of another user's" "$ID belongs to user 65534"
+	chown 0 "$T/foreign/$ID"
+	chmod 777 "$T/foreign/$ID"
+	distrust "an id that others may write to" "may be written to by others"
+	verb list
+	check_is "list leaves it out" "$status $(printf '%s\n' "$out" | wc -l)" \
+		"0 1"
+	check_err "and says why" "$ID is skipped: its directory may be written"
+	rm -r "$T/foreign" "$T/own" "$T/planted.json"
+fi
 STATE=$state_was
 
 # ---- the bundle -----------------------------------------------------------
