@@ -14266,6 +14266,19 @@ static int verb_attend(struct ctr *c)
 	       WEXITSTATUS(status);
 }
 
+/* --keep: it is no nsrun's any more, or the next one of the id took it over. */
+static void verb_keep(struct ctr *c)
+{
+	struct err e;
+
+	c->made = 0;
+	c->state.runner = c->state.runner_start = (struct opt){ 0, true };
+	if (flock(c->state_dir, LOCK_EX) == 0 &&
+	    !state_is_gone(c->state_root, c->o->id, c->state_dir) &&
+	    !state_save(c->state_dir, &c->state, &e))
+		log_note(c->o, NSRUN_WARNING, "%s", e.text);
+}
+
 int nsrun_create(const struct nsrun_options *o, struct nsrun_error *out)
 {
 	struct ctr c;
@@ -14309,7 +14322,7 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 			flock(c.state_dir, LOCK_UN);
 		*status = verb_attend(&c);
 		if (o->flags & NSRUN_KEEP_ON_EXIT)
-			c.made = 0;
+			verb_keep(&c);
 	}
 	verb_undo(&c);
 	return verb_end(&c, ok, "run");

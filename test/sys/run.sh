@@ -196,6 +196,22 @@ run_again()
 }
 run_again "then the id is free again"
 
+config args='"exit","5"'
+run --keep
+if ours "an id that is kept is refused"; then
+	check_is "run --keep gives the exit status" "$status" 5
+	config args='"exit","4"'
+	run --keep
+	refused "an id that is kept is refused" "already exists"
+	run
+	refused "also without --keep" "already exists"
+	verb state "$ID"
+	check_is "it is stopped" "$(member status)" stopped
+fi
+verb delete "$ID"
+check_is "and can be deleted" "$status $err" "0 "
+run_again "which frees it"
+
 # ---- nsrun is killed ------------------------------------------------------
 
 if ours "a container dies with its nsrun"; then
