@@ -14420,6 +14420,24 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 	return true;
 }
 
+/* What is there of it, whatever its status. poststop runs if its hooks can be
+ * read. */
+static bool verb_destroy(struct ctr *c, struct err *e)
+{
+	struct err ignored = { 0, "" };
+
+	if (!verb_end_init(c, e))
+		return false;
+	c->made = MADE_STATE | MADE_CGROUP | MADE_NET;
+	if (c->state.status && verb_load_kept(c, &ignored))
+		c->made |= MADE_POSTSTOP;
+	if (!verb_drop_groups(c, e))	/* then it can be repeated */
+		return false;
+	verb_undo(c);
+	errno = c->left;
+	return !c->left || sysfail(e, "remove %s", c->dir);
+}
+
 /* Connects to an init that waits for its start. */
 static bool verb_knock(struct ctr *c, struct err *e)
 {
@@ -14440,6 +14458,17 @@ static bool verb_knock(struct ctr *c, struct err *e)
 	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return sysfail(e, "ask who holds %s", path);
 	return who.pid == c->pid || fail(e, "%s is not held by init", path);
+}
+
+/* A poststart hook that fails ends the container (runtime.md, "Lifecycle"). */
+static bool verb_abandon(struct ctr *c)
+{
+	struct err e = { 0, "" };
+
+	fd_close(&c->pidfd);
+	if (!verb_destroy(c, &e))
+		log_note(c->o, NSRUN_WARNING, "%s", e.text);
+	return false;
 }
 
 static bool verb_start(struct ctr *c, struct err *e)
@@ -14463,7 +14492,7 @@ static bool verb_start(struct ctr *c, struct err *e)
 		notify_open(c, e)) &&
 	       state_save(c->state_dir, &c->state, e) &&
 	       spawn_start(c, e) &&
-	       (verb_poststart(c, e) || (verb_signal(c, SIGKILL), false));
+	       (verb_poststart(c, e) || verb_abandon(c));
 }
 
 int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
@@ -14933,7 +14962,6 @@ int nsrun_events(const struct nsrun_options *o, int fd, int interval,
 static bool verb_delete(struct ctr *c, bool force, struct err *e)
 {
 	const char *status;
-	struct err ignored = { 0, "" };
 
 	/* it may be held by a start that waits for what is to be ended */
 	if (force && (!verb_find(c, e) || !verb_end_init(c, e)))
@@ -14945,16 +14973,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
 		return fail(e, "cannot delete container %s that is not "
 			    "stopped: %s", c->o->id, status);
-	if (!verb_end_init(c, e))
-		return false;
-	c->made = MADE_STATE | MADE_CGROUP | MADE_NET;
-	if (c->state.status && verb_load_kept(c, &ignored))
-		c->made |= MADE_POSTSTOP;
-	if (!verb_drop_groups(c, e))	/* then it can be repeated */
-		return false;
-	verb_undo(c);
-	errno = c->left;
-	return !c->left || sysfail(e, "remove %s", c->dir);
+	return verb_destroy(c, e);
 }
 
 int nsrun_delete(const struct nsrun_options *o, int force,

@@ -397,10 +397,16 @@ for kind in startContainer poststart; do
 	declined "start: a failure of $kind is one, with hook and cause" \
 		"hooks\\.$kind: hook #0: .*status 3.*the cause" 1 \
 		"cannot start '$ID'"
-	check "the container is stopped" wait_for in_state stopped
-	verb delete "$ID"
-	check_is "delete runs poststop, once" "$status $err$(order)" \
-		"0 poststop "
+	if [ $kind = startContainer ] || [ -n "$peer" ]; then
+		check "the container is stopped" wait_for in_state stopped
+		verb delete "$ID"
+		check_is "delete runs poststop, once" "$status $err$(order)" \
+			"0 poststop "
+	else
+		check "the container is destroyed" \
+			eval 'no_state && wait_for no_processes'
+		check_is "poststop ran once" "$(order)" "poststop "
+	fi
 	fresh
 	# shellcheck disable=SC2086 # words
 	$limit "$NSRUN" --root "$STATE" run -d -b "$B" --pid-file "$T/pid" \
