@@ -15011,7 +15011,9 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_find(&c, &c.err);
+	/* an id is there as soon as its first state is saved */
+	ok = verb_find(&c, &c.err) &&
+	     (c.state.status || verb_is_not(&c.err));
 	if (ok) {
 		c.state.id = o->id;
 		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,

@@ -678,6 +678,15 @@ if ours "create killed at any moment leaves what delete --force removes"; then
 	check_is "so does start" "$stuck" ""
 fi
 
+if ours "an id without a state does not exist yet"; then
+	mkdir -m 700 "$STATE" "$STATE/$ID" 2>/dev/null
+	verb state "$ID"
+	declined "an id without a state does not exist yet" \
+		"container does not exist" 1
+	verb delete "$ID"
+	check_is "but can be deleted" "$status $err$(ls "$STATE")" "0 "
+fi
+
 # ---- two at once ----------------------------------------------------------
 
 odd=
