@@ -10915,7 +10915,6 @@ static int tty_make(struct inside *in, const struct spec_size *size,
 	autofd pts = root_open(in->root, "/dev/pts", WALK_NOLINK);
 	autofd master = -1, slave = -1;
 	struct statfs fs;
-	struct termios t;
 	int unlock = 0;
 
 	if (pts < 0 || fstatfs(pts, &fs) < 0)
@@ -10936,12 +10935,6 @@ static int tty_make(struct inside *in, const struct spec_size *size,
 		if (ioctl(master, TIOCSWINSZ, &w) < 0)
 			return sysfail(e, "set the size of the pty"), -1;
 	}
-	/* the terminal at the other end makes \r\n of \n; as runc */
-	if (tcgetattr(slave, &t) < 0)
-		return sysfail(e, "read the modes of the pty"), -1;
-	t.c_oflag &= ~(tcflag_t)ONLCR;
-	if (tcsetattr(slave, TCSANOW, &t) < 0)
-		return sysfail(e, "set the modes of the pty"), -1;
 	if (console && !tty_console(in, slave, e))
 		return -1;
 	if (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 ||
@@ -13513,9 +13506,17 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 		relay_drain(&out);
 }
 
-/* Before the process sees its terminal: ours becomes a mere wire. */
+/* Before the process sees its terminal: ours becomes a mere wire. It makes
+ * \r\n of \n, so the pty must not do so too. One that goes to a console socket
+ * keeps its modes, as with runc: its reader expects those of a new pty. */
 static void watch_console(struct watch *w, int master)
 {
+	struct termios t;
+
+	if (tcgetattr(master, &t) == 0) {
+		t.c_oflag &= ~(tcflag_t)ONLCR;
+		tcsetattr(master, TCSANOW, &t);
+	}
 	watch_raw(w);
 	watch_resize(w, master);
 }

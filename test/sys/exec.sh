@@ -384,6 +384,8 @@ check_is "the socket gets the terminal" \
 	"$(sed -n 's/^received //p' "$T/got") $(tr -d '\r' <"$T/got" |
 	grep -c '^tty [012] ') $(tr -d '\r' <"$T/got" | grep -cx typed)" \
 	"/dev/ptmx 3 2"
+check_is "with the modes of a new one: a line ends in CR LF" \
+	"$(grep -c "^tty [012] .*$(printf '\r')\$" "$T/got")" 3
 x -d --tty --console-socket "$T/none" -- echo ran
 declines "a socket that nobody listens at is an error" "$T/none"
 

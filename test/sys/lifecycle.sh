@@ -625,6 +625,8 @@ verb start "$ID"
 wait "$job"
 check_is "which gets it" "$(sed -n 's/^received //p' "$T/got") $(
 	tr -d '\r' <"$T/got" | grep -c '^tty [012] 0x0$')" "/dev/ptmx 3"
+check_is "with the modes of a new one: a line ends in CR LF" \
+	"$(grep -c "^tty [012] 0x0$(printf '\r')\$" "$T/got")" 3
 wait_for in_state stopped
 destroy
 config args='"exit","0"'
