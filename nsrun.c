@@ -13339,7 +13339,8 @@ static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
  * The foreground: the command line's nsrun_options.attend. One poll loop
  * forwards signals to the process and bytes between the terminals. It never
  * writes more than a pipe takes at once, and only when there is room, so that
- * a reader who sleeps stops nothing else.
+ * a reader who sleeps stops nothing else. A terminal has room for one byte when
+ * poll says that it has some: no write to one waits for more.
  */
 
 struct relay {			/* one direction */
@@ -13407,13 +13408,21 @@ static bool relay_step(struct relay *r, bool can_read, bool can_write)
 		r->len -= n > 0 ? (size_t)n : 0;
 	} else if (!r->len && can_read) {
 		n = read(r->from, r->buf, sizeof r->buf);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			return true;
+		if (n <= 0)
+			return n < 0 && (errno == EINTR || errno == EAGAIN);
 		r->at = 0;
-		r->len = n > 0 ? (size_t)n : 0;
-		return n > 0;
+		r->len = (size_t)n;
 	}
 	return true;
+}
+
+/* The end of the input, as a terminal says it: ^D. After half a line it only
+ * hands that over, and it takes another one. */
+static void relay_end(struct relay *r)
+{
+	r->len = r->at && r->buf[r->at - 1] != '\n' ? 2 : 1;
+	r->at = 0;
+	r->buf[0] = r->buf[1] = 4;
 }
 
 /* All that the pty still holds; a reader who does not read gets a second. */
@@ -13421,7 +13430,6 @@ static void relay_drain(struct relay *r)
 {
 	struct pollfd to = { r->to, POLLOUT, 0 };
 
-	sys_fcntl(r->from, F_SETFL, O_NONBLOCK | O_RDWR);
 	do {
 		while (r->len)
 			if (poll(&to, 1, 1000) <= 0 ||
@@ -13455,12 +13463,23 @@ static void watch_hang_up(int master)
 		dup2(null, master);
 }
 
+/* Our stdout if it is a terminal, for writes that do not wait. It is opened
+ * anew, because others share what is open already. -1: it stays as it is. */
+static int watch_stdout(void)
+{
+	return isatty(1) ? io_open("/proc/self/fd/1", O_WRONLY | O_NOCTTY |
+				   O_NONBLOCK) : -1;
+}
+
 static void watch_loop(struct watch *w, const struct nsrun_process *p)
 {
-	struct relay in = { 0, p->terminal, 0, 0, "" };
-	struct relay out = { p->terminal, 1, 0, 0, "" };
 	bool more_in = p->terminal >= 0, more_out = more_in;
+	autofd own = more_out ? watch_stdout() : -1;
+	struct relay in = { 0, p->terminal, 0, 0, "" };
+	struct relay out = { p->terminal, own < 0 ? 1 : own, 0, 0, "" };
 
+	if (more_in)
+		sys_fcntl(p->terminal, F_SETFL, O_NONBLOCK | O_RDWR);
 	for (;;) {
 		struct pollfd f[] = {
 			{ w->signals, POLLIN, 0 },
@@ -13468,7 +13487,7 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 			{ more_in && !in.len ? 0 : -1, POLLIN, 0 },
 			{ in.len ? p->terminal : -1, POLLOUT, 0 },
 			{ more_out && !out.len ? p->terminal : -1, POLLIN, 0 },
-			{ out.len ? 1 : -1, POLLOUT, 0 },
+			{ out.len ? out.to : -1, POLLOUT, 0 },
 		};
 		int sig;
 
@@ -13487,10 +13506,10 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 			break;
 		if ((f[2].revents || f[3].revents) &&
 		    !relay_step(&in, f[2].revents, f[3].revents)) {
-			more_in = false;	/* as a terminal says it: ^D */
-			in.buf[0] = 4;
-			in.at = 0;
-			in.len = f[2].revents ? 1 : 0;
+			more_in = false;
+			in.len = 0;
+			if (f[2].revents)
+				relay_end(&in);
 		}
 		if ((f[4].revents || f[5].revents) &&
 		    !relay_step(&out, f[4].revents, f[5].revents)) {

@@ -143,6 +143,28 @@ if ours "a terminal works without one outside"; then
 	config process='"terminal":true' args='"exit","9"'
 	run
 	check_is "the exit status is kept" "$status" 9
+
+	config process='"terminal":true' args='"fd","0"'
+	wrong=
+	for text in 'one\n' 'one' 'one\ntwo' ''; do
+		printf '%b' "$text" >"$T/input"
+		run <"$T/input"
+		[ "$status" = 0 ] || wrong="$wrong [$text]:$status"
+	done
+	check_is "the end of the input is passed on, also within a line" \
+		"$wrong" ""
+
+	# The terminal takes some lines, then nothing more.
+	config process='"terminal":true' args='"signal-wait","15"'
+	(exec "$NSRUN" --root "$STATE" run -b "$B" "$ID" <"$T/big" \
+		>"$T/out" 2>"$T/err") &
+	runner=$!
+	wait_for grep -q ready "$T/out"
+	sleep 0.5
+	kill -TERM "$runner"
+	LIMIT=3 finish
+	check_is "a process that does not read its terminal still gets signals" \
+		"$status" 55
 fi
 
 # ---- a terminal, with one outside -----------------------------------------
@@ -264,6 +286,25 @@ if able "a terminal inside and outside" script stty; then
 		exit \$n"
 	check_is "a killed process ends it" "$status" 137
 	check "and the modes are restored too" cmp -s "$T/before" "$T/after"
+
+	# script(1) stops to read the terminal when its own stdout is full.
+	config process='"terminal":true' args='"seq","100000"'
+	mkfifo "$T/full"
+	exec 8<>"$T/full"
+	rm -f "$T/pid"
+	(exec script -qfec "exec '$NSRUN' --root '$STATE' run -b '$B' \
+		--pid-file '$T/pid' '$ID'" /dev/null >&8 2>&8 8>&-) &
+	job=$!
+	wait_for test -s "$T/pid"
+	sleep 0.5
+	runner=$(sed -n 's/^PPid:[[:space:]]*//p' \
+		"/proc/$(cat "$T/pid")/status")
+	kill -KILL "$(cat "$T/pid")"
+	check "nor does a terminal outside that nobody reads stop it" \
+		eval 'LIMIT=4 wait_for not alive "$runner"'
+	kill -KILL "$job" ${runner:+"$runner"} 2>/dev/null
+	wait "$job"
+	exec 8>&-
 
 	# Without a terminal inside, the outer one is just passed through.
 	config args='"show","tty","ctty"'
