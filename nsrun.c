@@ -16057,14 +16057,72 @@ static int cli_list(struct cli *c)
 	return cli_flush(c);
 }
 
+/* What nsrun supports of each member of features.md's linux, and what not. */
+static const struct {
+	const char	*name, *yes, *no;
+} features[] = {
+	{ "cgroup", "v1\0v2\0rdma\0", "systemd\0systemdUser\0" },
+	{ "seccomp", "", "enabled\0" },
+	{ "apparmor", "enabled\0", "" },
+	{ "selinux", "enabled\0", "" },
+	{ "intelRdt", "enabled\0schemata\0monitoring\0", "" },
+	{ "netDevices", "", "enabled\0" },
+};
+
+static void cli_put_words(struct json_out *o, const char *key,
+			  const char *prefix, const char *row)
+{
+	char word[32];
+
+	json_put_open(o, key, '[');
+	for (; *row; row = str_next(row)) {
+		text_to(word, sizeof word, "%s%s", prefix, row);
+		json_put_str(o, NULL, word);
+	}
+	json_put_close(o, ']');
+}
+
+static void cli_put_mount_words(struct json_out *o)
+{
+	char word[32];
+	size_t i;
+
+	json_put_open(o, "mountOptions", '[');
+	for (i = 0; i < COUNT(words); i++) {
+		json_put_str(o, NULL, words[i].name);
+		text_to(word, sizeof word, "r%s", words[i].name);
+		if (words[i].act <= W_ATIME && !word_find(word))
+			json_put_str(o, NULL, word);
+	}
+	for (i = 0; i < COUNT(propagation_names); i++)
+		json_put_str(o, NULL, propagation_names[i].name);
+	json_put_close(o, ']');
+}
+
+static void cli_put_features(struct json_out *o)
+{
+	const char *row;
+	size_t i;
+
+	for (i = 0; i < COUNT(features); i++) {
+		json_put_open(o, features[i].name, '{');
+		for (row = features[i].yes; *row; row = str_next(row))
+			json_put_bool(o, row, true);
+		for (row = features[i].no; *row; row = str_next(row))
+			json_put_bool(o, row, false);
+		json_put_close(o, '}');
+	}
+	json_put_open(o, "mountExtensions", '{');
+	json_put_open(o, "idmap", '{');
+	json_put_bool(o, "enabled", true);
+	json_put_close(o, '}');
+	json_put_close(o, '}');
+}
+
 /* features.md: what nsrun knows, whatever this kernel can do. */
 static int cli_features(struct cli *c)
 {
-	static const char namespaces[] = "cgroup\0ipc\0mount\0network\0pid\0"
-		"time\0user\0uts\0";
 	struct json_out o = { &c->out, 0, true, false };
-	const char *name;
-	char word[32];
 	size_t i;
 
 	json_put_open(&o, NULL, '{');
@@ -16074,56 +16132,12 @@ static int cli_features(struct cli *c)
 	for (i = 0; i < HOOK_COUNT; i++)
 		json_put_str(&o, NULL, hook_name((enum hook)i));
 	json_put_close(&o, ']');
-	json_put_open(&o, "mountOptions", '[');
-	for (i = 0; i < COUNT(words); i++) {
-		json_put_str(&o, NULL, words[i].name);
-		text_to(word, sizeof word, "r%s", words[i].name);
-		if (words[i].act <= W_ATIME && !word_find(word))
-			json_put_str(&o, NULL, word);
-	}
-	for (i = 0; i < COUNT(propagation_names); i++)
-		json_put_str(&o, NULL, propagation_names[i].name);
-	json_put_close(&o, ']');
+	cli_put_mount_words(&o);
 	json_put_open(&o, "linux", '{');
-	json_put_open(&o, "namespaces", '[');
-	for (name = namespaces; *name; name = str_next(name))
-		json_put_str(&o, NULL, name);
-	json_put_close(&o, ']');
-	json_put_open(&o, "capabilities", '[');
-	for (name = cap_names; *name; name = str_next(name)) {
-		text_to(word, sizeof word, "CAP_%s", name);
-		json_put_str(&o, NULL, word);
-	}
-	json_put_close(&o, ']');
-	json_put_open(&o, "cgroup", '{');
-	json_put_bool(&o, "v1", true);
-	json_put_bool(&o, "v2", true);
-	json_put_bool(&o, "systemd", false);
-	json_put_bool(&o, "systemdUser", false);
-	json_put_bool(&o, "rdma", true);
-	json_put_close(&o, '}');
-	json_put_open(&o, "seccomp", '{');
-	json_put_bool(&o, "enabled", false);
-	json_put_close(&o, '}');
-	json_put_open(&o, "apparmor", '{');
-	json_put_bool(&o, "enabled", true);
-	json_put_close(&o, '}');
-	json_put_open(&o, "selinux", '{');
-	json_put_bool(&o, "enabled", true);
-	json_put_close(&o, '}');
-	json_put_open(&o, "intelRdt", '{');
-	json_put_bool(&o, "enabled", true);
-	json_put_bool(&o, "schemata", true);
-	json_put_bool(&o, "monitoring", true);
-	json_put_close(&o, '}');
-	json_put_open(&o, "mountExtensions", '{');
-	json_put_open(&o, "idmap", '{');
-	json_put_bool(&o, "enabled", true);
-	json_put_close(&o, '}');
-	json_put_close(&o, '}');
-	json_put_open(&o, "netDevices", '{');
-	json_put_bool(&o, "enabled", false);
-	json_put_close(&o, '}');
+	cli_put_words(&o, "namespaces", "", "cgroup\0ipc\0mount\0network\0pid\0"
+		      "time\0user\0uts\0");
+	cli_put_words(&o, "capabilities", "CAP_", cap_names);
+	cli_put_features(&o);
 	json_put_close(&o, '}');
 	json_put_close(&o, '}');
 	text_char(&c->out, '\n');
