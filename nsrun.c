@@ -9479,6 +9479,7 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 struct inside {
 	int		root, proc;
 	const char	*path;		/* of the root, on the host */
+	int		covered;	/* what a mount on / covers there */
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
 	bool		cgroup_view;	/* a cgroup namespace, or one joined */
@@ -9936,6 +9937,8 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 		if (!mnt_propagate(in, *fd, m->prop[i], e))
 			return false;
 	if (str_eq(m->dest, "/")) {	/* it replaces the root */
+		if (in->covered < 0)
+			in->covered = fd_take(&in->root);
 		fd_close(&in->root);
 		in->root = fd_take(fd);
 		in->root_ro |= m->late_ro;
@@ -9968,14 +9971,30 @@ static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
 	       sysfail(e, "make the symbolic link");
 }
 
+/* Opens the source. One below the path of the root is meant as the host has it,
+ * also where a mount on / covers that. */
+static int mnt_open(const struct inside *in, const struct mnt *m)
+{
+	int flags = O_PATH | O_CLOEXEC | (m->src_nofollow ? O_NOFOLLOW : 0);
+	size_t n = strlen(in->path);
+	const char *p = m->src;
+
+	while (n && in->path[n - 1] == '/')
+		n--;
+	if (in->covered < 0 || strncmp(p, in->path, n) != 0 ||
+	    (p[n] && p[n] != '/'))
+		return openat(AT_FDCWD, p, flags);
+	p += n + strspn(p + n, "/");
+	return openat(in->covered, *p ? p : ".", flags);
+}
+
 /* The source as a tree ready to be moved, from P, or as an O_PATH fd. */
 static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 		       int *tree, struct err *e)
 {
 	*src = -1;
 	if (!m->idmap) {
-		*src = io_open(m->src, O_PATH |
-			    (m->src_nofollow ? O_NOFOLLOW : 0));
+		*src = mnt_open(in, m);
 		if (*src >= 0)
 			return true;
 		if (errno == ENOENT)
@@ -10249,6 +10268,7 @@ static bool mnt_all(struct inside *in, const struct mnt_list *l,
 			return wrap(e, "mounts[%u] (%s)", (unsigned)m->index,
 				    m->dest);
 	}
+	fd_close(&in->covered);
 	return true;
 }
 
@@ -12392,6 +12412,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 	*in = (struct inside){
 		.root = io_open(".", O_PATH | O_DIRECTORY),
 		.path = p->root, .proc = c->host.proc, .cg = &p->cg,
+		.covered = -1,
 		.sock = c->peer,
 		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
 		.cgroup_view = ns_makes(&p->ns, K_NEWCGROUP) ||

@@ -674,6 +674,26 @@ ours "destination /" && {
 	check_out "a mount on / replaces the root" "^second\$"
 	check_out "and is the base of later ones" "^stat /proc/self type=dir"
 	check "with its flags" shows / ro
+
+	echo below >"$B/rootfs/data/file"
+	for root in rootfs "$B/rootfs" ./rootfs//; do
+		config base="{\"destination\":\"/\",\"type\":\"tmpfs\",
+			\"source\":\"tmpfs\"},{\"destination\":\"/\",
+			\"type\":\"tmpfs\",\"source\":\"tmpfs\"},
+			{\"destination\":\"/bin\",\"type\":\"bind\",
+			\"source\":\"${root%//}//bin\",\"options\":[\"bind\"]},
+			{\"destination\":\"/proc\",\"type\":\"proc\",
+			\"source\":\"proc\"},{\"destination\":\"/file\",
+			\"type\":\"bind\",\"source\":
+			\"${root%//}/data/file\",\"options\":[\"bind\"]}" \
+			args="$(json_list read /file)"
+		sed -i "s|\"path\": *\"rootfs\"|\"path\":\"$root\"|" \
+			"$B/config.json"
+		run
+		check_out "a source below root.path $root is what is there" \
+			"^below\$"
+	done
+	rm "$B/rootfs/data/file"
 }
 
 # ---- /proc ----------------------------------------------------------------
