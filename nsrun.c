@@ -10007,6 +10007,28 @@ static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 	return *tree >= 0;
 }
 
+/* Clones src, or moves tree, which P has made, onto target. Within a user
+ * namespace what is mounted below src is locked, and EINVAL says that it may
+ * not be left out; outside it may. */
+static bool mnt_bind_to(struct inside *in, const struct mnt *m, int src,
+			int *tree, int target, struct err *e)
+{
+	if (*tree < 0) {
+		*tree = mnt_clone(in, src, target, m->dest, m->rec,
+				  m->dest_nofollow ? WALK_NOFOLLOW : 0, e);
+		if (*tree >= 0)
+			return true;
+		if (e->num != EINVAL || m->rec || !in->user_ns)
+			return false;
+		*tree = in->source(in, m->index, e);
+		if (*tree < 0)
+			return hint(e, "if something is mounted below %s, rbind "
+				    "takes that along", m->src);
+	}
+	return sys_move_mount(*tree, target) == 0 ||
+	       sysfail(e, "move the mount into place");
+}
+
 static bool mnt_bind(struct inside *in, const struct mnt *m, struct err *e)
 {
 	autofd src = -1, tree = -1, target = -1;
@@ -10027,14 +10049,8 @@ static bool mnt_bind(struct inside *in, const struct mnt *m, struct err *e)
 		return fail(e, "source: only a whole proc file system can be "
 			    "bound to /proc");
 	target = mnt_target(in, m, S_ISDIR(st.st_mode), &existed, e);
-	if (target < 0)
-		return false;
-	if (tree < 0)
-		tree = mnt_clone(in, src, target, m->dest, m->rec,
-				 m->dest_nofollow ? WALK_NOFOLLOW : 0, e);
-	else if (sys_move_mount(tree, target) < 0)
-		return sysfail(e, "move the mount into place");
-	return tree >= 0 && mnt_set(in, tree, m->set, m->clr, false, e) &&
+	return target >= 0 && mnt_bind_to(in, m, src, &tree, target, e) &&
+	       mnt_set(in, tree, m->set, m->clr, false, e) &&
 	       mnt_finish(in, m, &tree, e);
 }
 
@@ -12936,28 +12952,69 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	return fd;
 }
 
-/* The helper: in init's mount namespace, but with the host's privileges. */
+/* Where the helper opens the source: in init's mounts, where what a user
+ * namespace may not change is locked. Of a directory that is locked together
+ * with all that is mounted below it; to have it alone (*apart) it is opened in
+ * the host's mounts, cut off from them as init's are. */
+static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
+			       struct err *e)
+{
+	const struct ns_plan *p = &c->plan.ns;
+	autofd ns = -1;
+	struct stat st;
+
+	*apart = !m->rec && ns_makes(p, CLONE_NEWNS) &&
+		 (ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER)) &&
+		 stat(m->src, &st) == 0 && S_ISDIR(st.st_mode);
+	if (*apart)
+		return (unshare(CLONE_NEWNS) == 0 &&
+			mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0) ||
+		       sysfail(e, "make a mount namespace for the source");
+	ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNS);
+	return (ns >= 0 && setns(ns, CLONE_NEWNS) == 0) ||
+	       sysfail(e, "enter the mount namespace");
+}
+
+/* Locks the flags of what was opened apart, or the container could make
+ * writable what the host has read-only: a copy of the mount namespace that
+ * belongs to the user namespace does it. The cwd leads into that. */
+static bool spawn_source_lock(struct ctr *c, const struct mnt *m, int *tree,
+			      struct err *e)
+{
+	autofd user = ns_fd(c->host.proc, c->pid, CLONE_NEWUSER);
+	autofd at = io_open(m->src, O_PATH | O_DIRECTORY);
+	bool ok = user >= 0 && at >= 0 && sys_move_mount(*tree, at) == 0 &&
+		  sys_fchdir(*tree) == 0 && setns(user, CLONE_NEWUSER) == 0 &&
+		  unshare(CLONE_NEWNS) == 0;
+
+	if (ok) {
+		fd_close(tree);
+		*tree = sys_open_tree(AT_FDCWD, "", K_TREE_CLONE |
+				      K_AT_EMPTY_PATH);
+	}
+	return (ok && *tree >= 0) || sysfail(e, "lock the source %s", m->src);
+}
+
+/* The helper: with the host's privileges. */
 static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 {
-	autofd user = -1, ns = -1, tree = -1;
+	autofd user = -1, tree = -1;
 	struct k_attr a = { K_ATTR_IDMAP, 0, 0, 0 };
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
+	bool apart;
 
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, keep, 2, &e))
 		init_die(c->sock, &e);
-	ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNS);
 	if (m->idmap) {
 		user = spawn_idmap_ns(c, m, &e);
 		if (user < 0)
 			init_die(c->sock, &e);
 		a.userns_fd = (uint64_t)user;
 	}
-	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0) {
-		sysfail(&e, "enter the mount namespace");
+	if (!spawn_source_enter(c, m, &apart, &e))
 		init_die(c->sock, &e);
-	}
 	tree = sys_open_tree(AT_FDCWD, m->src, K_TREE_CLONE |
 			     (m->rec ? K_AT_RECURSIVE : 0));
 	if (tree < 0)
@@ -12967,6 +13024,8 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 				   &a) < 0)
 		sysfail(&e, "idmap %s (the kernel or its file system may not "
 			"support it)", m->src);
+	else if (apart && !spawn_source_lock(c, m, &tree, &e))
+		init_die(c->sock, &e);
 	else if (sync_send(c->sock, MSG_SOURCE, 0, tree))
 		_exit(0);
 	else

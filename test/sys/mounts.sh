@@ -891,6 +891,37 @@ able "binds in a user namespace" userns && {
 	noatime atime
 	noatime strictatime
 	END
+
+	# A directory without what is mounted below it, which is locked inside.
+	mkdir "$T/above"
+	mount -t tmpfs -o size=64k nst "$T/above"
+	mkdir "$T/above/sub"
+	mount -t tmpfs -o size=64k nst "$T/above/sub"
+	echo top >"$T/above/file"
+	echo below >"$T/above/sub/file"
+	for option in bind bind,ro,nosuid,rslave bind,rprivate; do
+		able "a bind without mounts below" kernel:5.2 || break
+		list=
+		add /data bind "$T/above" "$option"
+		config mounts="$list" ns="pid mount ipc uts network user" \
+			linux="$userns" args="$(json_list show mount : \
+			read /data/file : try read /data/sub/file)"
+		run
+		check_is "$option leaves out what is mounted below, in a user \
+namespace too" "$status $(printf '%s\n' "$out" | grep -c '^top$') $(printf \
+			'%s\n' "$out" | grep -c '^error read .*No such')" "0 1 1"
+	done
+	check "with its flags" not shows /data ro
+	mount -o remount,bind,ro "$T/above"
+	fresh
+	add /data/x bind "$T/above" bind
+	in_userns
+	check "those of a read-only source stay" shows /data/x ro
+	fresh
+	add /data/x bind "$T/above" bind,rw
+	in_userns
+	refused "and cannot be taken away inside" "mounts\[4\].*/data/x"
+	umount "$T/above/sub" "$T/above"
 }
 
 # ---- many -----------------------------------------------------------------
