@@ -12922,7 +12922,8 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	int pid, fd = -1;
 
 	if (!*m->uid_map) {
-		if (!ns_makes(&c->plan.ns, CLONE_NEWUSER))
+		if (!ns_makes(&c->plan.ns, CLONE_NEWUSER) &&
+		    !ns_joins(&c->plan.ns, CLONE_NEWUSER))
 			return fail(e, "idmap without mappings needs a user "
 				    "namespace"), -1;
 		fd = ns_fd(c->host.proc, c->pid, CLONE_NEWUSER);

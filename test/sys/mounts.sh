@@ -824,6 +824,26 @@ ours "id-mapped mounts" && {
 	idmap '"bind","idmap"'
 	refused "idmap without mappings or user namespace is refused" \
 		"mounts\[3\].*idmap"
+	able "idmap of a joined user namespace" "kernel:$since" userns && {
+		"$PROBE" unshare user : echo up : sleep 1000 >"$T/holder" &
+		holder=$!
+		until grep -q up "$T/holder"; do sleep 0.05; done
+		echo "0 1000 65536" >/proc/$holder/uid_map
+		echo "0 2000 65536" >/proc/$holder/gid_map
+		chmod 711 "$T"
+		chown 1000:2000 "$B/rootfs" "$B"/rootfs/*
+		ns_all="pid mount ipc uts network"
+		list="{\"destination\":\"/data\",\"type\":\"bind\",
+			\"source\":\"$T/tree2\",\"options\":[\"bind\",\"idmap\"]}"
+		config mounts="$list" ns="$ns_all user:/proc/$holder/ns/user" \
+			args="$(json_list stat /data/mine)"
+		run
+		check_out "idmap alone is by the user namespace, also a joined \
+one" "/data/mine .* uid=3 gid=4"
+		kill $holder
+		wait $holder 2>/dev/null
+		chown 0:0 "$B/rootfs" "$B"/rootfs/*
+	}
 	able "ridmap" "kernel:$since" kernel:6.3 && {
 		mount -t tmpfs -o size=64k nst "$T/tree2/sub"
 		echo >"$T/tree2/sub/mine"
