@@ -9382,14 +9382,11 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	m->gid_map = ns_map_text(mem, &s->gids);
 	if (!data || !m->uid_map || !m->gid_map)
 		return no_memory(e);
-	if (m->kind == MNT_BIND) {
+	if (m->kind == MNT_BIND && !m->remount) {
 		if (!*m->src)
 			return fail(e, "source: is missing");
 		if (*m->src != '/')
 			m->src = mem_text(mem, "%s/%s", bundle, m->src);
-		if (m->remount)
-			return fail(e, "options: a remount together with a "
-				    "bind is not supported");
 	} else if (!*type && !m->remount) {
 		return fail(e, "type: is missing, and the options do not say "
 			    "bind");
@@ -9401,7 +9398,7 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 			    data, m->kind == MNT_BIND ? "bind" : "cgroup");
 	if ((s->uids.n || s->gids.n) && !m->idmap)
 		m->idmap = 1;
-	if (m->idmap && m->kind != MNT_BIND)
+	if (m->idmap && (m->kind != MNT_BIND || m->remount))
 		return fail(e, "options: idmap goes with a bind mount only");
 	if (m->idmap && !s->uids.n != !s->gids.n)
 		return fail(e, "%s: is missing", s->uids.n ? "gidMappings" :
@@ -9420,9 +9417,12 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 		data = mem_text(mem, "%s%scontext=\"%s\"", data,
 				*data ? "," : "", label);
 	m->data = data;
-	if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(type))
+	if (m->kind == MNT_BIND)
+		m->sb = 0;		/* it is of the mount, not of the medium */
+	else if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(type))
 		m->sb |= MS_RDONLY;	/* of a medium that cannot be written */
-	m->late_ro = str_eq(type, "tmpfs") && (m->set & K_ATTR_RDONLY);
+	m->late_ro = (m->remount || str_eq(type, "tmpfs")) &&
+		     (m->set & K_ATTR_RDONLY);
 	return data && m->src ? true : no_memory(e);
 }
 
@@ -9438,6 +9438,11 @@ static bool mnt_nodev(struct mnt *m, struct err *e)
 
 	if (str_eq(m->type, "devpts"))
 		return true;
+	if (m->remount) {	/* it has it already, where it must */
+		m->clr &= ~(unsigned)K_ATTR_NODEV;
+		m->rclr &= ~(unsigned)K_ATTR_NODEV;
+		return true;
+	}
 	if (str_eq(m->dest, "/dev") && str_eq(m->type, "tmpfs"))
 		return !m->copy_up || fail(e, "options: no tmpcopyup here, "
 			"where no cgroup can enforce linux.resources.devices");
@@ -10133,7 +10138,8 @@ static bool mnt_options(struct inside *in, const struct mnt *m, int fd,
 		sysfail(e, "remount with \"%s\"", m->data));
 }
 
-/* A plain `remount`: what is mounted there gets other options. */
+/* `remount`: what is mounted there gets other options; with `bind` only its
+ * mount, not its file system. */
 static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 {
 	autofd fd = root_open(in->root, m->dest, 0);
@@ -10141,7 +10147,9 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 	if (fd < 0)
 		return sysfail(e, "open the mount");
 	return mnt_guard(m, fd, e) && mnt_options(in, m, fd, e) &&
-	       mnt_set(in, fd, m->set, m->clr, false, e) &&
+	       mnt_set(in, fd, m->set & ~(m->late_ro ?
+					  (unsigned)K_ATTR_RDONLY : 0),
+		       m->clr, false, e) &&
 	       mnt_finish(in, m, &fd, e);
 }
 
@@ -10277,8 +10285,9 @@ static bool mnt_all(struct inside *in, const struct mnt_list *l,
 	for (i = 0; i < l->n; i++) {
 		const struct mnt *m = &l->v[i];
 		bool ok = m->kind == MNT_CGROUP ? mnt_cgroup(in, m, e) :
+			  m->remount ? mnt_again(in, m, e) :
 			  m->kind == MNT_BIND ? mnt_bind(in, m, e) :
-			  m->remount ? mnt_again(in, m, e) : mnt_new(in, m, e);
+			  mnt_new(in, m, e);
 
 		if (!ok)
 			return wrap(e, "mounts[%u] (%s)", (unsigned)m->index,
@@ -10448,7 +10457,9 @@ static bool dev_mounted(const struct mnt_list *mounts, const char *path)
 	size_t i;
 
 	for (i = 0; i < mounts->n; i++)
-		if (str_eq(mounts->v[i].dest, path))
+		if (mounts->v[i].remount)
+			continue;
+		else if (str_eq(mounts->v[i].dest, path))
 			there = true;
 		else if (str_among("/dev\0/\0", mounts->v[i].dest))
 			there = false;
@@ -10470,7 +10481,8 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 	size_t i;
 
 	for (i = 0; i < mounts->n; i++)
-		if (str_eq(mounts->v[i].dest, "/dev")) {
+		if (str_eq(mounts->v[i].dest, "/dev") &&
+		    !mounts->v[i].remount) {
 			l->skip = mounts->v[i].kind == MNT_BIND;
 			covered = true;
 		}
@@ -12048,6 +12060,8 @@ static void plan_put_mount(struct text *t, const struct mnt *m)
 		text_add(t, " %s", name_of(propagation_names,
 					   COUNT(propagation_names),
 					   m->prop[i]));
+	if (m->remount)
+		text_add(t, " remount");
 	if (m->copy_up)
 		text_add(t, " tmpcopyup");
 	if (m->idmap)

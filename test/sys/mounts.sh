@@ -139,6 +139,24 @@ check "remount changes the mount that is there" shows /data/re ro
 check_is "remount adds no mount" \
 	"$(printf '%s\n' "$out" | grep -c ' /data/re ')" 1
 
+# With bind it is the mount alone that changes: not the file system, which may
+# be the host's, and not its devices.
+mkdir "$T/shown"
+mount -t tmpfs -o size=64k nst "$T/shown"
+fresh
+add /data/v bind "$T/shown" bind
+add /data/v bind "" bind,remount,ro,nosuid
+add /data/v/sub tmpfs tmpfs
+add /dev bind /dev bind,remount,ro,noexec
+try_mounts open /dev/null rw : open /dev/zero r : try write /dev/new x
+check "bind and remount change the mount that is there" \
+	shows /data/v ro nosuid super:rw
+check_is "and add none" "$(printf '%s\n' "$out" | grep -c ' /data/v ')" 1
+check "that of its source on the host stays" touch "$T/shown/file"
+check_out "/dev can be made read-only so, with its devices in it" \
+	"^error write /dev/new: Read-only"
+umount "$T/shown"
+
 fresh
 add /data/t tmpfs tmpfs size=128k,mode=0751,uid=7,gid=8,nr_inodes=77
 try_mounts stat /data/t : statfs /data/t

@@ -291,9 +291,9 @@ static void t_refusals(void)
 		{ D "\"source\":\"/s\",\"options\":[\"bind\",\"size=1\",\"ro\","
 		  "\"x\"]", "mounts[0] (/d): options: \"size=1,x\" is no "
 		  "option of a bind mount" },
-		{ D "\"source\":\"/s\",\"options\":[\"bind\",\"remount\"]",
-		  "mounts[0] (/d): options: a remount together with a bind is "
-		  "not supported" },
+		{ D "\"options\":[\"bind\",\"remount\",\"idmap\"]",
+		  "mounts[0] (/d): options: idmap goes with a bind mount "
+		  "only" },
 		{ D "\"type\":\"tmpfs\",\"options\":[\"idmap\"]",
 		  "mounts[0] (/d): options: idmap goes with a bind mount "
 		  "only" },
@@ -334,6 +334,7 @@ static void t_refusals(void)
 		"\"destination\":\"/procs/x\",\"type\":\"tmpfs\"",
 		"\"destination\":\"/x/proc\",\"type\":\"tmpfs\"",
 		D "\"options\":[\"remount\",\"ro\"]",
+		D "\"options\":[\"bind\",\"remount\",\"ro\"]",
 	};
 	size_t i;
 
