@@ -9226,6 +9226,7 @@ struct mnt {
 	int		prop[PROP_MAX];
 	size_t		nprop;
 	const char	*uid_map, *gid_map;	/* idmap; "": the container's */
+	const char	*ids;		/* of an option idmap=IDS */
 };
 
 enum word_act { W_ATTR, W_ATTR_OFF, W_ATIME, W_SB, W_SB_OFF, W_BIND, W_RBIND,
@@ -9301,8 +9302,14 @@ static bool mnt_word(struct mnt *m, const char *s)
 	const struct name *prop = name_find(propagation_names,
 					    COUNT(propagation_names), s);
 	unsigned *set = &m->set, *clr = &m->clr;
+	const char *ids = str_after(s + (*s == 'r'), "idmap=");
 	const struct word *w;
 
+	if (ids) {
+		m->idmap = *s == 'r' ? 2 : 1;
+		m->ids = ids;
+		return true;
+	}
 	if (prop) {
 		if (m->nprop == PROP_MAX)	/* the last ones count */
 			memmove(m->prop, m->prop + 1,
@@ -9358,11 +9365,68 @@ static bool mnt_proc_allowed(const char *dest)
 			 "sys/crypto/fips_enabled\0", dest + 6);
 }
 
+/* One range, ID-HOST-LENGTH, behind the others in *map, which is NULL if it is
+ * none. An @ before it makes HOST an id of the container's user namespace. */
+static bool mnt_plan_range(const char **map, const char **p,
+			   const spec_maps *own, struct arena *mem)
+{
+	bool inside = **p == '@';
+	long long v[3];
+	size_t i, n;
+
+	*p += inside;
+	for (i = 0; i < 3; i++) {
+		n = num_len(*p);
+		if (!num_signed(*p, n, &v[i]) || v[i] > UINT32_MAX ||
+		    (i < 2 && (*p)[n] != '-')) {
+			*map = NULL;
+			return false;
+		}
+		*p += n + (i < 2);
+	}
+	for (i = 0; inside && i < own->n; i++) {
+		const struct spec_map *o = &own->v[i];
+
+		if (v[1] < o->inside.v || v[1] - o->inside.v >= o->size.v)
+			continue;
+		v[1] += o->outside.v - o->inside.v;
+		inside = false;
+	}
+	*map = inside ? NULL : mem_text(mem, "%s%lld %lld %lld\n", *map, v[0],
+					v[1], v[2]);
+	return *map != NULL;
+}
+
+/* crun's idmap=uids=0-1-10#10-11-10;gids=@0-100-10. */
+static bool mnt_plan_ids(struct mnt *m, const struct spec_linux *l,
+			 struct arena *mem, struct err *e)
+{
+	const char *p = m->ids;
+
+	m->uid_map = m->gid_map = "";
+	while (*p) {
+		bool gid = *p == 'g';
+
+		p = str_after(p, gid ? "gids=" : "uids=");
+		while (p && mnt_plan_range(gid ? &m->gid_map : &m->uid_map, &p,
+					   gid ? &l->gids : &l->uids, mem) &&
+		       *p == '#')
+			p++;
+		if (!p || !m->uid_map || !m->gid_map || (*p && *p++ != ';'))
+			return fail(e, "options: idmap=%s: not made of uids= "
+				    "and gids=, each with ID-HOST-LENGTH (@ if "
+				    "HOST is one that the container maps)",
+				    m->ids);
+	}
+	return true;
+}
+
 static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
-			 const char *bundle, const char *label,
+			 const char *bundle, const struct spec_linux *l,
 			 struct arena *mem, struct err *e)
 {
 	const char *data = "", *type = s->type ? s->type : "";
+	const char *label = l->mount_label;
 	char *dest = mem_text(mem, "/%s", s->destination);
 	size_t i;
 
@@ -9382,6 +9446,8 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	m->gid_map = ns_map_text(mem, &s->gids);
 	if (!data || !m->uid_map || !m->gid_map)
 		return no_memory(e);
+	if (m->ids && !mnt_plan_ids(m, l, mem, e))
+		return false;
 	if (m->kind == MNT_BIND && !m->remount) {
 		if (!*m->src)
 			return fail(e, "source: is missing");
@@ -9400,8 +9466,8 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 		m->idmap = 1;
 	if (m->idmap && (m->kind != MNT_BIND || m->remount))
 		return fail(e, "options: idmap goes with a bind mount only");
-	if (m->idmap && !s->uids.n != !s->gids.n)
-		return fail(e, "%s: is missing", s->uids.n ? "gidMappings" :
+	if (m->idmap && !*m->uid_map != !*m->gid_map)
+		return fail(e, "%s: is missing", *m->uid_map ? "gidMappings" :
 			    "uidMappings");
 	if (m->copy_up && !str_eq(type, "tmpfs"))
 		return fail(e, "options: tmpcopyup goes with tmpfs only");
@@ -9465,8 +9531,8 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 		struct mnt *m = &l->v[i];
 
 		m->index = i;
-		if (!mnt_plan_one(m, &s->mounts.v[i], bundle,
-				  s->linux.mount_label, mem, e))
+		if (!mnt_plan_one(m, &s->mounts.v[i], bundle, &s->linux, mem,
+				  e))
 			return wrap(e, "mounts[%u] (%s)", (unsigned)i,
 				    s->mounts.v[i].destination);
 		if (nodev && !mnt_nodev(m, e))

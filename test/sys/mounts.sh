@@ -835,6 +835,9 @@ ours "id-mapped mounts" && {
 			"/data/none .* uid=65534 gid=65534"
 		idmap '"bind"' "$maps"
 		check_out "mappings alone mean idmap" "/mine .* uid=1003"
+		idmap '"bind","idmap=uids=0-1000-2#2-1002-8;gids=0-2000-10"'
+		check_out "they can stand in the option, as with crun" \
+			"/mine .* uid=1003 gid=2004"
 	else
 		refused "what cannot be mapped is told" \
 			"mounts\[3\].*(idmap|map the ids).*file system"

@@ -276,6 +276,55 @@ static void t_binds(void)
 	want_str("gids", m ? m->gid_map : NULL, "2 3 4\n");
 }
 
+/* The option idmap= of a bind in a container with these ids. */
+static struct mnt *ids(const char *option)
+{
+	static const char user[] = ",\"namespaces\":[{\"type\":\"mount\"},"
+		"{\"type\":\"user\"}],\"uidMappings\":[{\"containerID\":0,"
+		"\"hostID\":7,\"size\":1},{\"containerID\":1,\"hostID\":100,"
+		"\"size\":9}],\"gidMappings\":[{\"containerID\":0,"
+		"\"hostID\":0,\"size\":3}]";
+	char members[256];
+
+	snprintf(members, sizeof members, "\"destination\":\"/d\","
+		 "\"source\":\"/s\",\"options\":[\"bind\",\"%s\"]", option);
+	return plan_with(user, false, members);
+}
+
+static void t_ids(void)
+{
+	static const char *const bad[] = {
+		"idmap=uids", "idmap=uids=", "idmap=uids=0", "idmap=uids=0-1",
+		"idmap=uids=0-1-", "idmap=uids=0-1-1", "idmap=uids=0-1-1;",
+		"idmap=uids=0-1-1;gids=0-1", "idmap=gids=0-1-1",
+		"idmap=uids=0-1-1#;gids=0-1-1", "idmap=uids=0-1-1x;gids=0-1-1",
+		"idmap=uids=0--1-1;gids=0-1-1", "idmap=uids=0-1-1;;gids=0-1-1",
+		"idmap=uids=0-1-4294967296;gids=0-1-1", "idmap=x=0-1-1",
+		"idmap=uids=@0-10-1;gids=0-1-1", "idmap=uids=0-@1-1;gids=0-1-1",
+		"idmap=uids= 0-1-1;gids=0-1-1",
+	};
+	struct mnt *m;
+	size_t i;
+
+	it("reads crun's idmap=uids=..;gids=..");
+	m = ids("idmap=uids=0-1-10#10-11-12;gids=0-100-4294967295");
+	want(m && m->idmap == 1, "idmap=");
+	want_str("uids", m ? m->uid_map : NULL, "0 1 10\n10 11 12\n");
+	want_str("gids", m ? m->gid_map : NULL, "0 100 4294967295\n");
+	m = ids("ridmap=gids=1-2-3;uids=4-5-6;");
+	want(m && m->idmap == 2, "ridmap=");
+	want_str("uids", m ? m->uid_map : NULL, "4 5 6\n");
+	want_str("gids", m ? m->gid_map : NULL, "1 2 3\n");
+	m = ids("idmap=uids=@5-0-1#@6-9-1#7-8-9;gids=@0-2-1");
+	want_str("with @, uids", m ? m->uid_map : NULL,
+		 "5 7 1\n6 108 1\n7 8 9\n");
+	want_str("with @, gids", m ? m->gid_map : NULL, "0 2 1\n");
+	for (i = 0; i < COUNT(bad); i++)
+		want(!ids(bad[i]) && (str_find(err.text, "options: idmap=") ||
+				      str_find(err.text, ": is missing")),
+		     "%s: %s", bad[i], err.text);
+}
+
 static void t_refusals(void)
 {
 	static const struct { const char *members, *error; } t[] = {
@@ -406,6 +455,7 @@ int main(void)
 	t_superblock();
 	t_propagation();
 	t_binds();
+	t_ids();
 	t_refusals();
 	t_destinations();
 	t_context();
