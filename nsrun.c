@@ -9220,6 +9220,7 @@ struct mnt {
 	unsigned char	kind;
 	bool		rec, copy_up, remount, late_ro;
 	bool		src_nofollow, dest_nofollow, copy_symlink;
+	bool		labelled;	/* by linux.mountLabel */
 	unsigned char	idmap;		/* 1: this mount, 2: the tree */
 	unsigned	set, clr, rset, rclr;	/* attributes */
 	unsigned	sb;		/* mount(2) flags of the superblock */
@@ -9479,9 +9480,11 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 		return fail(e, "destination: /proc can hold a proc file system "
 			    "only");
 	if (*m->type && label && *label && m->kind == MNT_FS &&
-	    !str_eq(type, "proc") && !str_eq(type, "sysfs"))
+	    !str_eq(type, "proc") && !str_eq(type, "sysfs")) {
 		data = mem_text(mem, "%s%scontext=\"%s\"", data,
 				*data ? "," : "", label);
+		m->labelled = true;
+	}
 	m->data = data;
 	if (m->kind == MNT_BIND)
 		m->sb = 0;		/* it is of the mount, not of the medium */
@@ -9744,6 +9747,9 @@ static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 	if (fs >= 0 && !mnt_options_to(fs, data, one))
 		sysfail(e, "%s refused the option \"%s\"", m->type, one);
 	mnt_fs_words(fs, e);
+	if (m->labelled && (fs < 0 || str_after(one, "context=")))
+		hint(e, "the option is from linux.mountLabel; is SELinux "
+		     "enabled here?");
 	return false;
 }
 

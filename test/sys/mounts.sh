@@ -139,6 +139,16 @@ check "remount changes the mount that is there" shows /data/re ro
 check_is "remount adds no mount" \
 	"$(printf '%s\n' "$out" | grep -c ' /data/re ')" 1
 
+if grep -qw selinuxfs /proc/filesystems; then
+	skip "mountLabel without SELinux" "the kernel has it"
+else
+	config linux='"mountLabel":"system_u:object_r:container_file_t:s0"'
+	run
+	ours "the reason that a label is refused" &&
+		refused "mountLabel without SELinux is told by its name" \
+			"mounts\[1\] \(/dev\): .*linux\.mountLabel.*SELinux"
+fi
+
 # With bind it is the mount alone that changes: not the file system, which may
 # be the host's, and not its devices.
 mkdir "$T/shown"
@@ -713,6 +723,32 @@ ours "destination /" && {
 	done
 	rm "$B/rootfs/data/file"
 }
+
+# ---- paths that are listed twice -------------------------------------------
+
+mkdir "$B/rootfs/data/hidden"
+echo secret | tee "$B/rootfs/data/hidden/file" >"$B/rootfs/data/secret"
+for space in "" user; do
+	case $space in
+	user)	able "a path twice in a user namespace" userns || continue
+		maps='"uidMappings":[{"containerID":0,"hostID":0,"size":65536}],
+			"gidMappings":[{"containerID":0,"hostID":0,
+			"size":65536}],' ;;
+	*)	maps= ;;
+	esac
+	config ns="pid mount ipc uts network $space" linux="$maps
+		\"maskedPaths\":[\"/data/secret\",\"/data/hidden\",
+		\"/data/hidden/\",\"/data/secret\",\"/data/hidden\",
+		\"/data/x/../secret\"],\"readonlyPaths\":[\"/data\",\"/data\",
+		\"/proc/sys\",\"/proc/sys\"]" args="$(json_list show mount : \
+		read /data/secret : ls /data/hidden : try write /data/new x)"
+	run
+	check_is "a path may be twice among those that are masked${space:+, \
+in a user namespace}" "$status $(printf '%s\n' "$out" | grep -c secret$)" "0 0"
+	check_out "and among those that are read-only" \
+		"^error write /data/new: Read-only"
+done
+rm -r "$B/rootfs/data/hidden" "$B/rootfs/data/secret"
 
 # ---- /proc ----------------------------------------------------------------
 
