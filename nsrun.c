@@ -12451,6 +12451,7 @@ struct ctr {
 	int		left;	/* errno of a state that could not be undone */
 	enum mode	mode;
 	bool		exec;	/* one more process for a container */
+	bool		damaged;	/* its state.json says nothing */
 	bool		hold;	/* P acts between READY and the start */
 	const char	*config;	/* its text, to be kept */
 	size_t		config_len;
@@ -14135,11 +14136,62 @@ static bool verb_is_stale(const struct ctr *c, const struct state *s)
 	       (s->runner.set && s->runner.v);
 }
 
-/* Undoes what a dead nsrun left in the directory open at dir, by its state. */
-static void verb_reclaim(const struct ctr *c, int dir, const struct state *s)
+static void verb_count(void *n, int pid)
+{
+	*(unsigned *)n += pid > 0;
+}
+
+/*
+ * Instead of a state.json that a power cut left empty or cut: what there may be
+ * of the container by its name, its cgroups. What lives there is ended if that
+ * is asked; in a group that has another name it could be somebody else's.
+ */
+static bool verb_guess(struct ctr *c, bool end, struct err *e)
+{
+	const struct cg_host *h = &c->host.cg;
+	struct state *s = &c->state;
+	struct err ignored = { 0, "" };
+	const char *asked = NULL, *name;
+	unsigned n = 0;
+	size_t i;
+
+	if (!h->n && !host_gather(&c->host, true, &c->mem, e))
+		return false;
+	if (verb_load_kept(c, &ignored))
+		asked = c->spec->linux.cgroups_path;
+	name = asked && *asked ? asked : c->o->id;
+	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	end = end && str_eq(name, c->o->id);
+	*s = (struct state){ .id = c->o->id, .status = "creating" };
+	s->cgroups.v = mem_new(&c->mem, (h->n + 1) * sizeof *s->cgroups.v);
+	for (i = 0; s->cgroups.v && i < h->n; i++) {
+		const char *path = cg_path(&c->mem, &h->h[i], asked, s->id);
+		size_t keep = path ? strlen(path) : 0;
+
+		if (path && str_eq(name, s->id))	/* the last part is ours */
+			keep -= strlen(name) + 1;
+		if (path)
+			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
+				path, { (long long)keep, true } };
+	}
+	if (s->cgroups.n < h->n)
+		return no_memory(e);
+	if (!verb_each(c, verb_count, &n, e))
+		return false;
+	if (n && !end)
+		return fail(e, "%u process(es) live in its cgroup, %s", n,
+			    name);
+	return !n || verb_signal_all(c, SIGKILL, e);
+}
+
+/* Undoes what a dead nsrun left in the directory open at dir, by its state, or
+ * without one. */
+static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
+			 bool damaged, struct err *e)
 {
 	struct err ignored;
 	struct ctr dead;
+	bool ok = true;
 
 	verb_begin(&dead, c->o, c->out);
 	dead.state_root = c->state_root;
@@ -14148,11 +14200,16 @@ static void verb_reclaim(const struct ctr *c, int dir, const struct state *s)
 	dead.made = MADE_STATE;
 	if (s) {
 		dead.state = *s;
-		dead.made |= MADE_CGROUP | MADE_NET | MADE_POSTSTOP;
+		dead.state.id = c->o->id;
 		verb_load_kept(&dead, &ignored);
 	}
-	verb_undo(&dead);
+	if (s || damaged)
+		dead.made |= MADE_CGROUP | MADE_NET | MADE_POSTSTOP;
+	ok = !damaged || verb_guess(&dead, false, e);
+	if (ok)
+		verb_undo(&dead);
 	mem_free(&dead.mem);
+	return ok;
 }
 
 /* The directory of an id that exists: ours if its container is gone. */
@@ -14161,7 +14218,9 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 	const char *id = c->o->id;
 	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
 			    O_NOFOLLOW | O_CLOEXEC);
+	struct err lives = { 0, "" };
 	struct state *s;
+	bool damaged;
 	int tries;
 
 	*again = dir < 0 && errno == ENOENT;	/* deleted meanwhile */
@@ -14185,11 +14244,19 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		if (*again)
 			return false;
 		s = state_load(dir, "state.json", &c->mem, c->o, e);
-		if (s ? verb_is_stale(c, s) : !*e->text) {
-			verb_reclaim(c, dir, s);
-			*again = true;
-			return false;
+		damaged = !s && *e->text && !e->num;
+		*again = s ? verb_is_stale(c, s) : damaged || !*e->text;
+		if (*again && !verb_reclaim(c, dir, s, damaged, &lives)) {
+			*again = false;
+			*e = lives;
+			return wrap(e, "container with given ID already "
+				    "exists, its state is damaged");
 		}
+		if (damaged)
+			log_note(c->o, NSRUN_WARNING, "%s is taken over, its "
+				 "state is damaged: %s", id, e->text);
+		if (*again)
+			return *e->text = 0, false;
 	}
 	return fail(e, "container with given ID already exists");
 }
@@ -14529,12 +14596,16 @@ static bool verb_read_state(struct ctr *c, struct err *e)
 
 	if (s)
 		c->state = *s;
+	c->state.id = c->o->id;
 	c->pid = (int)c->state.pid.v;
+	c->damaged = !s && *e->text && !e->num;
+	if (c->damaged)
+		hint(e, "it is damaged: delete --force removes the container");
 	return s || !*e->text;
 }
 
-/* Opens the state of an id that is there. */
-static bool verb_find(struct ctr *c, struct err *e)
+/* Opens the directory of an id that is there. */
+static bool verb_open(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
 
@@ -14552,13 +14623,18 @@ static bool verb_find(struct ctr *c, struct err *e)
 		return errno == ENOENT ? verb_is_not(e) :
 		       sysfail(e, "open %s", c->dir);
 	return state_trust(c->state_root, path, e) &&
-	       state_trust(c->state_dir, c->dir, e) && verb_read_state(c, e);
+	       state_trust(c->state_dir, c->dir, e);
+}
+
+static bool verb_find(struct ctr *c, struct err *e)
+{
+	return verb_open(c, e) && verb_read_state(c, e);
 }
 
 /* The same, and nobody else changes it meanwhile. */
 static bool verb_find_locked(struct ctr *c, struct err *e)
 {
-	if (!verb_find(c, e))
+	if (!verb_open(c, e))
 		return false;
 	while (flock(c->state_dir, LOCK_EX) < 0)
 		if (errno != EINTR)
@@ -15151,10 +15227,12 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 	const char *status;
 
 	/* it may be held by a start that waits for what is to be ended */
-	if (force && (!verb_find(c, e) || !verb_end_init(c, e)))
+	if (force && ((!verb_find(c, e) && !c->damaged) ||
+		      !verb_end_init(c, e)))
 		return false;
 	verb_close(c);
-	if (!verb_find_locked(c, e))
+	if (!verb_find_locked(c, e) &&
+	    !(force && c->damaged && verb_guess(c, true, e)))
 		return false;
 	status = state_status(&c->state, c->host.proc);
 	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
@@ -15201,11 +15279,9 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	/* an id is there as soon as its first state is saved */
 	ok = verb_find(&c, &c.err) &&
 	     (c.state.status || verb_is_not(&c.err));
-	if (ok) {
-		c.state.id = o->id;
+	if (ok)
 		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,
 			  data);
-	}
 	return verb_end(&c, ok, "show the state of");
 }
 

@@ -499,6 +499,82 @@ if ours "another process with its pid is not the container"; then
 	destroy
 fi
 
+# ---- a damaged state ------------------------------------------------------
+
+# As a power cut leaves it on a disk: empty, cut, zeroed. Without some members
+# it is no text of ours.
+damage()	# HOW
+{
+	case $1 in
+	empty)	: ;;
+	cut)	head -c 40 "$STATE/$ID/state.json" ;;
+	zeroed)	head -c 400 /dev/zero ;;
+	bare)	echo '{"status":"creating"}' ;;
+	esac >"$T/damaged"
+	cat "$T/damaged" >"$STATE/$ID/state.json"
+}
+lives()		# a container runs that is known by its cgroup only
+{
+	create
+	verb start "$ID"
+	wait_for said ready
+	damage "$1"
+}
+if ours "an id with a damaged state can be used again"; then
+	for how in empty cut zeroed bare; do
+		create
+		kill -KILL "$pid"
+		wait_for not alive "$pid"
+		damage $how
+		$limit "$NSRUN" --root "$STATE" run -d -b "$B" \
+			--pid-file "$T/pid" "$ID" >"$T/pay" 2>"$T/err"
+		check_is "an id with a damaged state can be used again ($how)" \
+			"$?" 0
+		err=$(cat "$T/err")
+		[ $how = bare ] || check_err "which says so ($how)" \
+			"$ID is taken over, its state is damaged: state.json"
+		destroy
+		create
+		kill -KILL "$pid"
+		wait_for not alive "$pid"
+		damage $how
+		if [ $how != bare ]; then
+			for command in state delete; do
+				verb $command "$ID"
+				declined "$command says what is wrong ($how)" \
+					"state.json.*damaged: delete --force" 1
+			done
+		fi
+		verb delete --force "$ID"
+		check_is "delete --force clears it ($how)" "$status $err" "0 "
+		check "nothing is left of it ($how)" no_state
+	done
+	if able "one that lives is not taken over" cgroup; then
+		lives cut
+		run
+		refused "one that lives is not taken over" \
+			"already exists, its state is damaged: 1 process.*$ID"
+		check "and goes on" alive "$pid"
+		verb delete --force "$ID"
+		check_is "delete --force ends it" "$status $err" "0 "
+		check "all of it" \
+			eval 'wait_for not alive "$pid" && no_state'
+		config args="$waits" linux="\"cgroupsPath\":\"/$ID-other\""
+		lives cut
+		verb delete --force "$ID"
+		declined "but not what lives in a cgroup of another name" \
+			"process.*live in its cgroup, $ID-other" 1
+		check "which goes on" alive "$pid"
+		kill -KILL "$pid"
+		wait_for not alive "$pid"
+		verb delete --force "$ID"
+		check_is "when that has ended it succeeds" "$status $err" "0 "
+		find /sys/fs/cgroup -depth -type d -name "$ID-other" \
+			-exec rmdir {} \; 2>/dev/null
+		config args="$waits"
+	fi
+fi
+
 # ---- the log --------------------------------------------------------------
 
 if ours "each failure is one record in the log"; then
