@@ -701,9 +701,10 @@ static int sys_capget(struct k_capset set[2])
 	return (int)syscall(SYS_capget, &h, set);
 }
 
-static long sys_keyctl_join(const char *name)
+static long sys_keyctl_join(void)
 {
-	return syscall(SYS_keyctl, K_KEYCTL_JOIN, name, 0, 0, 0);
+	/* without a name: one that is there might be another's */
+	return syscall(SYS_keyctl, K_KEYCTL_JOIN, NULL, 0, 0, 0);
 }
 
 static int sys_sched_setattr(const struct k_sched *s)
@@ -11232,7 +11233,7 @@ struct proc_plan {
 	char		**argv, **env;	/* env has a spare slot */
 	size_t		nenv;
 	char		*listen_pid;	/* in env, for our pid; NULL: none */
-	const char	*cwd, *keyring, *apparmor, *selinux;
+	const char	*cwd, *apparmor, *selinux;
 	struct proc_rlimit *rlimits;
 	size_t		nrlimits;
 	struct opt	oom_score_adj;
@@ -11245,6 +11246,7 @@ struct proc_plan {
 	struct sysctl	*sysctls;
 	size_t		nsysctls;
 	bool		terminal;
+	bool		keyring;	/* a new one of the session */
 	const struct spec_size *size;
 	int		preserve_fds;
 };
@@ -11342,8 +11344,7 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	p->cwd = s->cwd;
 	p->apparmor = s->apparmor && *s->apparmor ? s->apparmor : NULL;
 	p->selinux = s->selinux && *s->selinux ? s->selinux : NULL;
-	p->keyring = o->flags & NSRUN_NO_NEW_KEYRING ? NULL :
-		     mem_text(mem, "_ses.%s", o->id);
+	p->keyring = !(o->flags & NSRUN_NO_NEW_KEYRING);
 	p->terminal = s->terminal;
 	p->size = s->size;
 	p->oom_score_adj = s->oom_score_adj;
@@ -12593,7 +12594,7 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	sys_die_with_parent();
 	setsid();
 	umask(0);
-	if (p->proc.keyring && sys_keyctl_join(p->proc.keyring) < 0 &&
+	if (p->proc.keyring && sys_keyctl_join() < 0 &&
 	    errno != ENOSYS && errno != EPERM)
 		return sysfail(e, "join a new session keyring (see "
 			       "--no-new-keyring)");

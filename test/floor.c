@@ -328,7 +328,7 @@ static void inside(char **argv)
 
 	DO(sethostname("floor", 5));
 	DO(setsid());
-	syscall(SYS_keyctl, 1, id);	/* a session keyring, if there are */
+	syscall(SYS_keyctl, 1, NULL);	/* a session keyring, if there are */
 	DO(setrlimit(RLIMIT_NOFILE, &files));
 	for (int cap = 0; cap <= 40; cap++)
 		if (cap > 31 || !(KEEP & 1u << cap))

@@ -463,6 +463,14 @@ static int do_fault(char **a)
 	return 0;
 }
 
+/* Joins the session keyring of the name, which is open to all from then on. */
+static int do_keyring(char **a)
+{
+	long id = syscall(SYS_keyctl, 1, a[0], 0, 0, 0);
+
+	return id < 0 ? -1 : (int)syscall(SYS_keyctl, 5, id, 0x3f3f3f3f, 0, 0);
+}
+
 static int do_echo(char **a)
 {
 	for (; *a; a++)
@@ -1444,6 +1452,7 @@ static const struct command {
 	{ "fork",		1, do_fork },
 	{ "ignore",		1, do_ignore },
 	{ "into",		1, do_into },
+	{ "keyring",		1, do_keyring },
 	{ "kill",		1, do_kill },
 	{ "lack",		2, do_lack },
 	{ "listen",		3, do_listen },

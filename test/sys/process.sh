@@ -551,8 +551,8 @@ keyring=$("$PROBE" show keyring)
 if [ "${keyring#keyring none}" = "$keyring" ]; then
 	config args='"show","keyring"'
 	run
-	check_out "the session keyring is a new one, named after the id" \
-		"^keyring [0-9]* keyring;.*;_ses\.$ID\$"
+	check_out "the session keyring is a new one" \
+		"^keyring [0-9]* keyring;.*;_ses"
 	check "and not the caller's" \
 		[ "$(seen keyring | cut -d ' ' -f 1)" != \
 		"$(echo "$keyring" | cut -d ' ' -f 2)" ]
@@ -560,6 +560,17 @@ if [ "${keyring#keyring none}" = "$keyring" ]; then
 	check_is "--no-new-keyring keeps the caller's" \
 		"$(seen keyring | cut -d ' ' -f 1)" \
 		"$(echo "$keyring" | cut -d ' ' -f 2)"
+	"$PROBE" keyring "_ses.$ID" : show keyring : signal-wait 15 \
+		>"$T/ring" &
+	holder=$!
+	wait_for grep -q ready "$T/ring"
+	config args='"show","keyring"'
+	run
+	check "and not one that somebody made with a name" \
+		[ "$(seen keyring | cut -d ' ' -f 1)" != \
+		"$(sed -n 's/^keyring \([0-9]*\).*/\1/p' "$T/ring")" ]
+	kill -TERM "$holder"
+	wait "$holder" 2>/dev/null
 else
 	skip "the session keyring is a new one" "$keyring"
 fi
