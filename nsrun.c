@@ -1461,6 +1461,57 @@ static struct k_dirent *io_entry(struct entries *l)
 	return d;
 }
 
+static bool io_remove(int dir, const char *name)
+{
+	return unlinkat(dir, name, 0) == 0 ||
+	       unlinkat(dir, name, AT_REMOVEDIR) == 0;
+}
+
+/* Removes a directory in the one open at top; directories in it that are not
+ * empty move to the top, under the next free number. */
+static bool io_hoist(int top, const char *name, unsigned *number)
+{
+	autofd dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+			    O_CLOEXEC);
+	struct k_dirent *d;
+	struct entries l;
+	char free_name[16];
+
+	io_list(&l, dir);
+	while ((d = io_entry(&l)))
+		while (!io_remove(dir, d->name)) {
+			if (errno != ENOTEMPTY)
+				return false;
+			text_to(free_name, sizeof free_name, ".%u", ++*number);
+			if (renameat(dir, d->name, top, free_name) == 0)
+				break;
+			if (errno != EEXIST && errno != ENOTEMPTY &&
+			    errno != ENOTDIR)	/* of a name that is there */
+				return false;
+		}
+	return l.len == 0 && (io_remove(top, name) || errno == ENOTEMPTY);
+}
+
+/* Empties the directory open at top. What is below it may be deep, and others
+ * may still move it: so no way up by ".." is gone. */
+static bool io_clear(int top)
+{
+	struct k_dirent *d;
+	unsigned number = 0;
+	struct entries l;
+	bool again = true;
+
+	while (again && lseek(top, 0, SEEK_SET) == 0) {
+		io_list(&l, top);
+		for (again = false; (d = io_entry(&l)); again = true)
+			if (!io_remove(top, d->name) &&
+			    (errno != ENOTEMPTY ||
+			     !io_hoist(top, d->name, &number)))
+				return false;
+	}
+	return !again && l.len == 0;
+}
+
 /* The next line of a streamed file. buf holds what was read and not used. */
 struct lines {
 	int	fd;
@@ -4408,12 +4459,15 @@ static bool state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
 		"config.json", ".config.json.tmp", "update.json",
-		".update.json.tmp", "start",
-		"notify/notify.sock" };
+		".update.json.tmp", "start" };
+	/* who may mount can write there: it is mounted in the container */
+	autofd notify = openat(dir, "notify", O_RDONLY | O_DIRECTORY |
+			       O_NOFOLLOW | O_CLOEXEC);
 	size_t i;
-
 	int num = 0;
 
+	if (notify >= 0 && !io_clear(notify))
+		num = errno;
 	for (i = 0; i < COUNT(files); i++)
 		if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
 			num = errno;

@@ -499,6 +499,40 @@ if ours "another process with its pid is not the container"; then
 	destroy
 fi
 
+# ---- sd_notify ------------------------------------------------------------
+
+# What it is mounted from is in the state directory.
+if ours "delete removes what a container wrote beside its notify socket"; then
+	deep=/run/notify
+	set -- mount none /run/notify none remount,bind : \
+		fill /run/notify/file 10
+	for level in 1 2 3 4 5 6 7 8 9; do
+		deep=$deep/d
+		set -- "$@" : mkdir "$deep" : mkdir "$deep/other"
+	done
+	# names that nsrun could want while it removes them
+	set -- "$@" : symlink /proc "$deep/link" : mkdir /run/notify/.1 : \
+		mkdir /run/notify/.1/.2 : mkdir /run/notify/.1/.2/.3 : \
+		fill /run/notify/.2 1 : mkdir /run/notify/.3
+	config args="$(json_list "$@"),\":\",$waits" caps=CAP_SYS_ADMIN
+	made run
+	NOTIFY_SOCKET=$T/systemd
+	export NOTIFY_SOCKET
+	create
+	verb start "$ID" &
+	starter=$!
+	wait_for said ready
+	check "the socket's directory can be written to" \
+		[ -d "$STATE/$ID/${deep#/run/}" ]
+	unset NOTIFY_SOCKET
+	verb delete --force "$ID"
+	wait "$starter"
+	check_is "delete removes what a container wrote beside its notify socket" \
+		"$status $err" "0 "
+	check "all of it" no_state
+	config args="$waits"
+fi
+
 # ---- a damaged state ------------------------------------------------------
 
 # As a power cut leaves it on a disk: empty, cut, zeroed. Without some members
