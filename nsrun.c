@@ -14354,7 +14354,8 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	return fail(e, "container with given ID already exists");
 }
 
-/* Where `start` will connect; init listens. */
+/* Where `start` will connect; init listens. To connect is to write: the mode
+ * says who may, as in a user namespace init sees most users as 65534. */
 static bool verb_start_socket(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -14362,7 +14363,8 @@ static bool verb_start_socket(struct ctr *c, struct err *e)
 	c->start = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->start < 0 ||
 	    !text_to(path, sizeof path, "%s/start", c->dir) ||
-	    !io_socket(c->start, path, true))
+	    !io_socket(c->start, path, true) ||
+	    sys_fchmodat(c->state_dir, "start", 0600) < 0)
 		return sysfail(e, "make the start socket");
 	return true;
 }

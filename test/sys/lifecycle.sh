@@ -169,7 +169,13 @@ check_is "delete of a created one ends with 0" "$status $out$err" "0 "
 check "it kills its init" not alive "$pid"
 check "and leaves no state" no_state
 
+umask 0
 create
+umask 022
+if ours "nobody else may write to the start socket"; then
+	check_is "nobody else may write to the start socket" \
+		"$(stat -c %a "$STATE/$ID/start")" 600
+fi
 verb delete --force "$ID"
 check_is "so does delete --force" "$status $out$err" "0 "
 check "it kills the init too" not alive "$pid"
