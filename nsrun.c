@@ -7851,6 +7851,8 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			    "bridge_address");
 	if (!net_plan_addresses(f, e))
 		return false;
+	if (f->via[0].family && !f->addr[0].family)
+		return fail(e, "gateway: needs an address");
 	for (i = 0; s->mac && i < 6; i++) {
 		bool whole = strlen(s->mac) == 17;
 		int v = whole ? num_hex(s->mac + 3 * i, 2) : -1;
@@ -8117,6 +8119,19 @@ static bool net_add_route(int s, int index, const struct net_addr *to,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
+/* The same by a gateway that is in no network of the link: a route to it alone
+ * comes first. The flag RTNH_F_ONLINK is not known to IPv6 before 4.16. */
+static bool net_add_route_to(int s, int index, const struct net_addr *to,
+			     const struct net_addr *from,
+			     const struct net_addr *via, struct err *e)
+{
+	return net_add_route(s, index, to, from, via, e) ||
+	       (index && via->family &&
+		(e->num == ENETUNREACH || e->num == EHOSTUNREACH) &&
+		net_add_route(s, index, via, NULL, NULL, e) &&
+		net_add_route(s, index, to, from, via, e));
+}
+
 /* Asked for a link the kernel first tells itself that it is up (6.6), which it
  * may put off for a second: a bridge and IPv6 wait for that. */
 static void net_sync(int s, int index)
@@ -8187,7 +8202,7 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 	net_sync(s, l.index);
 	for (k = 0; k < 2; k++)
 		if (f->via[k].family &&
-		    !net_add_route(s, l.index, NULL, NULL, &f->via[k], e))
+		    !net_add_route_to(s, l.index, NULL, NULL, &f->via[k], e))
 			return wrap(e, "%s: set the default route",
 				    k ? "ipv6_gateway" : "gateway");
 	return true;
@@ -8213,7 +8228,7 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 
 		l.index = 0;
 		if (!(!r->dev || net_get(s, r->dev, &l, e)) ||
-		    !net_add_route(s, l.index, &r->to, &r->from, &r->via, e))
+		    !net_add_route_to(s, l.index, &r->to, &r->from, &r->via, e))
 			return wrap(e, "routes[%u]", (unsigned)i);
 	}
 	return true;

@@ -400,6 +400,23 @@ up a '{"type":"veth","name":"eth0","address":"10.202.0.2/31",
 check_is "but those of a network of two have none" \
 	"$( (ip addr show vh-a; in_net a ip addr show) | broadcast)" ""
 down a
+# As providers have them: each address alone, and a gateway that is elsewhere
+up a '{"type":"veth","name":"eth0","host_interface_name":"vh-a",
+	"address":"10.202.0.2/32","gateway":"10.212.0.1",
+	"host_address":"10.212.0.1/32","ipv6_address":"fd02::2/128",
+	"ipv6_gateway":"fd12::1","host_ipv6_address":"fd12::1/128"}' \
+	'"routes":[{"destination":"10.210.0.0/16","gateway":"10.212.0.9",
+		"interface_name":"eth0"}]'
+ip route add 10.202.0.2/32 dev vh-a
+ip -6 route add fd02::2/128 dev vh-a
+serve host 90
+says "a gateway outside the container's network is reached" \
+	"host from 10.202.0.2
+host from fd02::2" a connect 10.212.0.1 90 : connect fd12::1 90
+let_go $server
+like "so is that of a route with an interface_name" \
+	"10.210.0.0/16 via 10.212.0.9 dev eth0.*" "$(in_net a ip route show)"
+down a
 nothing_left "all of it goes"
 
 able "networks in a user namespace" userns && {
@@ -935,11 +952,14 @@ for kind in macvlan ipvlan phys; do
 	wrong "one that is not named" "$n0.host_interface_name: is missing" \
 		'{"type":"'$kind'","name":"eth0"}'
 done
-wrong "a gateway that nobody reaches" \
-	"$n0: gateway: .*default route.*: .*unreachable" \
-	"$(on_bridge 2 | sed 's/"gateway":"10.201.0.1"/"gateway":"10.222.0.1"/')"
-wrong "one of IPv6" "$n0: ipv6_gateway: .*default route: " \
-	"$(on_bridge 2 | sed 's/"ipv6_gateway":"fd01::1"/"ipv6_gateway":"fd22::1"/')"
+wrong "a gateway without an address" "$n0.gateway: needs an address" \
+	"$(veth '"gateway":"10.222.0.1"')"
+wrong "a route by a gateway that nobody reaches" "routes\[0\]: .*unreachable" \
+	"$(on_bridge 2)" \
+	'"routes":[{"destination":"10.9.0.0/16","gateway":"10.222.0.1"}]'
+wrong "one of IPv6" "routes\[0\]: " \
+	"$(on_bridge 2 | sed 's/,"ipv6_gateway":"fd01::1"//')" \
+	'"routes":[{"destination":"fd09::/16","gateway":"fd22::1"}]'
 wrong "a route by an interface that is not there" \
 	"routes\[1\]: .*eth7.*no such device" "$(on_bridge 2)" \
 	'"routes":[{"destination":"10.9.0.0/16","gateway":"10.201.0.1"},
