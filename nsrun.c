@@ -8153,10 +8153,12 @@ static void net_forbid(int proc, const char *name, const char *what)
 	io_put(proc, path, "0");
 }
 
-/* The address that IPv6 gives itself is not to be doubted for a second or two,
- * in which nobody is asked or answered. */
-static void net_no_doubt(int proc, const char *name)
+/* IPv6 is on, also where the default is that it is not. The address that it
+ * gives itself is not to be doubted for a second or two, in which nobody is
+ * asked or answered. */
+static void net_allow_v6(int proc, const char *name)
 {
+	net_forbid(proc, name, "disable_ipv6");
 	net_forbid(proc, name, "accept_dad");
 }
 
@@ -8193,8 +8195,8 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 
 	if (!net_get_inside(s, f, &l, e))
 		return false;
-	if (f->addr[1].family)
-		net_no_doubt(proc, f->s->name);
+	if (f->addr[1].family || f->via[1].family)
+		net_allow_v6(proc, f->s->name);
 	if (f->via[1].family || f->bridge[0].family || f->bridge[1].family)
 		net_no_routers(proc, f->s->name);
 	if (!net_add_both(s, l.index, f->addr, e) || !net_up(s, l.index, e))
@@ -8265,9 +8267,9 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 			return wrap(e, "make the bridge %s", name);
 		*index = l.index;
 		net_no_routers(proc, name);
-		if (f->bridge[1].family)
-			net_no_doubt(proc, name);
 	}
+	if (f->bridge[1].family)	/* this may be its first address */
+		net_allow_v6(proc, name);
 	return (net_add_both(s, l.index, f->bridge, e) &&
 		net_up(s, l.index, e)) || wrap(e, "bridge %s", name);
 }
@@ -8368,7 +8370,7 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 		if (net_make_pair(s, f, host, net_group(id), pid, e)) {
 			net_no_routers(proc, host);
 			if (f->host[1].family)
-				net_no_doubt(proc, host);
+				net_allow_v6(proc, host);
 			return net_host_end(s, f, host, bridge, alias, e);
 		}
 		if (e->num != EEXIST || f->s->host_name)

@@ -433,6 +433,27 @@ able "networks in a user namespace" userns && {
 connect fd01::1: Connection refused"
 }
 
+# A host without IPv6; a namespace that is joined is one, too.
+hold_net
+echo "$holder" >"$T/pid.holder"
+in_net holder sh -c "echo 1 >$v6/default/disable_ipv6"
+echo 1 >$v6/default/disable_ipv6
+up b "$(on_bridge 3 | sed 's/"bridge_ipv6_address":"[^"]*",//
+	s/"ipv6_[a-z]*":"[^"]*",//; s/,"ipv6_gateway":"[^"]*"//')"
+check_is "where IPv6 is off links without an address of it are left alone" \
+	"$(cat $v6/br0/disable_ipv6) $err" "1 "
+spaces="pid mount ipc uts network:/proc/$holder/ns/net"
+up a "$(on_bridge 2),"'{"type":"veth","name":"wan0","host_interface_name":"vh-a",
+	"ipv6_address":"fd02::2/126","host_ipv6_address":"fd02::1/126"}'
+says "and those with one have it on: the bridge, the other end, inside" \
+	"a from fd01::1
+a from fd02::1" host connect fd01::2 80 : connect fd02::2 80
+down a b
+spaces=
+echo 0 >$v6/default/disable_ipv6
+let_go $holder
+nothing_left "those go, too"
+
 # ---- somebody else's bridge --------------------------------------------------
 
 ip link add own0 type bridge
