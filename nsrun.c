@@ -315,6 +315,7 @@ enum {
 	K_IFA_BROADCAST		= 4,
 	K_IFA_FLAGS		= 8,
 	K_IFA_F_NODAD		= 2,
+	K_IPV6_MIN_MTU		= 1280,
 	K_RTA_DST		= 1,
 	K_RTA_OIF		= 4,
 	K_RTA_GATEWAY		= 5,
@@ -7533,7 +7534,7 @@ struct net_if {
 	struct net_addr	addr[2], via[2], host[2], bridge[2];
 	unsigned char	mac[6];
 	bool		has_mac;
-	unsigned	mode;
+	unsigned	mode, mtu;	/* mtu 0: what the kernel makes it */
 	char		born[16];	/* its first name; "": it has but one */
 	int		end, master;	/* indices, of the host's end and of its
 					   bridge, once made */
@@ -7873,6 +7874,10 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 				    (int)s->type.v), s->mode);
 	f->mode = mode ? (unsigned)mode->value :
 		  s->type.v == NET_MACVLAN ? K_MACVLAN_BRIDGE : 0;
+	f->mtu = (unsigned)s->mtu.v;
+	if (f->mtu && f->mtu < K_IPV6_MIN_MTU &&
+	    (f->addr[1].family || f->host[1].family))
+		return fail(e, "mtu: IPv6 needs %d", K_IPV6_MIN_MTU);
 	return net_plan_ports(p, f, e);
 }
 
@@ -7998,7 +8003,7 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 
 /* What a reply tells of a link. */
 struct net_link {
-	int		index, master, group;
+	int		index, master, group, mtu;
 	char		alias[256];		/* IFALIASZ */
 };
 
@@ -8026,6 +8031,7 @@ static void net_see_link(void *data, const char *body, size_t n)
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
 	l->master = net_number(body + sizeof i, n - sizeof i, K_IFLA_MASTER);
 	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
+	l->mtu = net_number(body + sizeof i, n - sizeof i, K_IFLA_MTU);
 }
 
 /* A link of the namespace of the socket by its name. */
@@ -8237,22 +8243,20 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 }
 
 /* The bridge, made if it is missing and may be. */
-static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
-		       struct err *e)
+static bool net_bridge(int s, const struct net_if *f, int proc,
+		       struct net_link *l, struct err *e)
 {
 	bool make = f->bridge[0].family || f->bridge[1].family;
 	const char *name = f->s->bridge;
 	unsigned char mac[6];
-	struct net_link l;
 	struct nl_msg m;
 
-	if (!net_get(s, name, &l, e) && (!make || e->num != ENODEV))
+	if (!net_get(s, name, l, e) && (!make || e->num != ENODEV))
 		return e->num == ENODEV ? hint(e, "bridge_address would have "
 					       "it made") : false;
-	*index = l.index;
-	if (l.index && l.group != NET_GROUP)
+	if (l->index && l->group != NET_GROUP)
 		return true;		/* somebody else's, and well so */
-	if (!l.index) {
+	if (!l->index) {
 		nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
@@ -8263,15 +8267,28 @@ static bool net_bridge(int s, const struct net_if *f, int proc, int *index,
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m);
 		if ((!nl_call(s, &m, NULL, NULL, e) && e->num != EEXIST) ||
-		    !net_get(s, name, &l, e))
+		    !net_get(s, name, l, e))
 			return wrap(e, "make the bridge %s", name);
-		*index = l.index;
 		net_no_routers(proc, name);
 	}
 	if (f->bridge[1].family)	/* this may be its first address */
 		net_allow_v6(proc, name);
-	return (net_add_both(s, l.index, f->bridge, e) &&
-		net_up(s, l.index, e)) || wrap(e, "bridge %s", name);
+	return (net_add_both(s, l->index, f->bridge, e) &&
+		net_up(s, l->index, e)) || wrap(e, "bridge %s", name);
+}
+
+/* The mtu is that of the config, or of what the link is on. */
+static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
+			struct err *e)
+{
+	if (!f->mtu)
+		f->mtu = (unsigned)mtu;
+	if (net_is_on_link(f) && f->mtu > (unsigned)mtu)
+		return fail(e, "mtu: %u is more than the %d of %s", f->mtu,
+			    mtu, on);
+	return f->mtu >= K_IPV6_MIN_MTU || !f->addr[1].family ||
+	       fail(e, "mtu: IPv6 needs %d, %s has %d", K_IPV6_MIN_MTU, on,
+		    mtu);
 }
 
 /* What a link is born with; mac may be NULL. */
@@ -8281,8 +8298,8 @@ static void net_put_link(struct nl_msg *m, const struct net_if *f,
 	const struct spec_network_if *s = f->s;
 
 	nl_str(m, K_IFLA_IFNAME, name);
-	if (s->mtu.v)
-		nl_u32(m, K_IFLA_MTU, (uint32_t)s->mtu.v);
+	if (f->mtu)
+		nl_u32(m, K_IFLA_MTU, f->mtu);
 	if (s->txqlen.set)
 		nl_u32(m, K_IFLA_TXQLEN, (uint32_t)s->txqlen.v);
 	if (mac)
@@ -8356,10 +8373,11 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
 	char host[16], alias[NET_KEY_MAX + 8];
-	int bridge = 0;
+	struct net_link bridge = { 0 };
 
 	text_to(alias, sizeof alias, "nsrun %s", id);
-	if (f->s->bridge && !net_bridge(s, f, proc, &bridge, e))
+	if (f->s->bridge && (!net_bridge(s, f, proc, &bridge, e) ||
+			     !net_set_mtu(f, f->s->bridge, bridge.mtu, e)))
 		return false;
 	for (i = 0; i < 64; i++) {
 		if (f->s->host_name)
@@ -8371,7 +8389,8 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 			net_no_routers(proc, host);
 			if (f->host[1].family)
 				net_allow_v6(proc, host);
-			return net_host_end(s, f, host, bridge, alias, e);
+			return net_host_end(s, f, host, bridge.index, alias,
+					    e);
 		}
 		if (e->num != EEXIST || f->s->host_name)
 			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
@@ -8403,7 +8422,7 @@ static bool net_make_on(int s, const struct net_if *f, const char *kind,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
-static bool net_on_link(int s, const struct net_if *f, int group, int pid,
+static bool net_on_link(int s, struct net_if *f, int group, int pid,
 			struct err *e)
 {
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
@@ -8412,7 +8431,8 @@ static bool net_on_link(int s, const struct net_if *f, int group, int pid,
 	unsigned tries = 0;
 	struct net_link l;
 
-	if (!net_get(s, f->s->host_name, &l, e))
+	if (!net_get(s, f->s->host_name, &l, e) ||
+	    !net_set_mtu(f, f->s->host_name, l.mtu, e))
 		return false;
 	do {
 		if (net_make_on(s, f, kind, l.index, group, pid, e))

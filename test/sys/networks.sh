@@ -474,6 +474,18 @@ says "a bridge of somebody else's is used" "a from 10.204.0.1" \
 check_is "and not changed" "$(see_own)" "$before"
 down a
 check_is "nor removed" "$(see_own)" "$before"
+# A port with another mtu would change that of the bridge.
+ip link set own0 mtu 1300
+up a '{"type":"veth","name":"eth0","bridge":"own0","address":"10.204.0.2/24",
+	"host_interface_name":"vh-a"}'
+mtu_of()
+{
+	sed -n 's/.* mtu \([0-9]*\) .*/\1/p'
+}
+check_is "a port has the mtu of its bridge, at both ends" \
+	"$(for link in own0 vh-a; do ip link show $link; done | mtu_of | xargs) \
+$(in_net a ip link show eth0 | mtu_of)" "1300 1300 1300"
+down a
 ip link del own0
 own_links
 
@@ -527,6 +539,17 @@ knows macvlan "a macvlan" && {
 		"$(in_net a ip -d link show eth0)"
 	down a
 	nothing_left "it goes with the container"
+	ip link set p0 mtu 1400
+	up a "$(on_link macvlan 8)"
+	check_is "without an mtu it has that of its parent" \
+		"$(in_net a ip link show eth0 | mtu_of)" 1400
+	down a
+	config args='"exit","0"' \
+		top="\"networks\":[$(on_link macvlan 8 '"mtu":1500')]"
+	run
+	refused "one that is more is refused" \
+		"networks\[0\]: mtu: 1500 is more than the 1400 of p0"
+	ip link set p0 mtu 1500
 	name_of_host macvlan 6
 }
 knows ipvlan "an ipvlan" && {
@@ -987,6 +1010,14 @@ wrong "a route by an interface that is not there" \
 		{"destination":"10.8.0.0/16","interface_name":"eth7"}]'
 wrong "an mtu that the kernel does not take" "$n0: .*: invalid argument" \
 	"$(veth '"mtu":10')"
+wrong "an mtu that IPv6 does not take" "$n0.mtu: IPv6 needs 1280" \
+	"$(veth '"mtu":1000,"ipv6_address":"fd01::2/64"')"
+ip link add own0 mtu 1000 type bridge
+own_links
+wrong "also that of a bridge" "$n0: mtu: IPv6 needs 1280, own0 has 1000" \
+	"$(veth '"bridge":"own0","ipv6_address":"fd01::2/64"')"
+ip link del own0
+own_links
 wrong "an address that is none" "$n0.address: \"10.0.0.256/24\"" \
 	"$(veth '"address":"10.0.0.256/24"')"
 wrong "an address of hardware that is a group's" \

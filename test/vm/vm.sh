@@ -88,7 +88,9 @@ fetch() {
 	deb_get "$target" "$new/debs" "$kernel"
 	kernel=$(sed 's/.*\(linux-image-[0-9][^ ,]*\).*/\1/' \
 		"$new/debs"/*.depends)
-	deb_get "$target" "$new/debs" "$kernel" busybox-static
+	deb_get "$target" "$new/debs" "$kernel"
+	# That of an older suite cannot move a link to another namespace.
+	deb_get "${target%%-*}" "$new/debs" busybox-static
 	mods=$(find "$new/debs" -path "*/modules/${kernel#linux-image-}")
 	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" \
 		"$root/tmp" "$root/run" "$root/modules"
