@@ -7534,6 +7534,7 @@ struct net_if {
 	struct net_addr	addr[2], via[2], host[2], bridge[2];
 	unsigned char	mac[6];
 	bool		has_mac;
+	unsigned	id;		/* a hash of the container's */
 	unsigned	mode, mtu;	/* mtu 0: what the kernel makes it */
 	char		born[16];	/* its first name; "": it has but one */
 	int		end, master;	/* indices, of the host's end and of its
@@ -7738,6 +7739,13 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 	       fail(e, "%s: needs an address", l->n ? "publish" : "masquerade");
 }
 
+/* "n" and four bytes; those that begin with 2 are "locally administered". */
+static void net_put_mac(unsigned char mac[6], const void *four)
+{
+	memcpy(mac, "\2n", 2);
+	memcpy(mac + 2, four, 4);
+}
+
 /* A hardware address that is made of one of the two, as it is or by a hash: who
  * remembers the last who had it is right about the next, too. False: there is
  * none. */
@@ -7749,9 +7757,20 @@ static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 	if (!of->family)
 		return false;
 	hash = str_hash((const char *)of->b, net_size(of));
-	memcpy(mac, "\2n", 2);		/* "locally administered" */
-	memcpy(mac + 2, of->family == AF_INET ? (const void *)of->b : &hash, 4);
+	net_put_mac(mac, of->family == AF_INET ? (const void *)of->b : &hash);
 	return true;
+}
+
+/* One that lasts, as what a DHCP server has leased: of the id and the name. seed
+ * tells those of different parents apart, which may be in one network. */
+static void net_mac_of_name(struct net_if *f, unsigned seed)
+{
+	unsigned hash = seed ^ f->id * 31 ^
+			str_hash(f->s->name, strlen(f->s->name));
+
+	if (!f->has_mac)
+		net_put_mac(f->mac, &hash);
+	f->has_mac = true;
 }
 
 /* The addresses of a network: where its texts stand, and what they become. */
@@ -7864,6 +7883,8 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 		f->mac[i] = (unsigned char)v;
 	}
 	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
+	if (veth)
+		net_mac_of_name(f, 0);
 	mode = !s->mode ? NULL : s->type.v == NET_MACVLAN ?
 	       name_find(macvlan_modes, COUNT(macvlan_modes), s->mode) :
 	       s->type.v == NET_IPVLAN ?
@@ -7966,7 +7987,6 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 		     struct arena *mem, struct err *e)
 {
-	unsigned hash = str_hash(id, strlen(id));
 	size_t i;
 
 	if ((s->networks.n || s->routes.n) && !spec_has_ns(s, CLONE_NEWNET))
@@ -7980,6 +8000,7 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 		struct net_if *f = &p->v[p->n++];
 
 		f->s = &s->networks.v[i];
+		f->id = str_hash(id, strlen(id));
 		f->ports = mem_new(mem, f->s->publish.n * sizeof *f->ports);
 		if (!f->ports)
 			return no_memory(e);
@@ -7987,7 +8008,7 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 			return wrap(e, "networks[%u].", (unsigned)i);
 		if (net_is_on_link(f))
 			text_to(f->born, sizeof f->born, "nsrun%x",
-				hash + (unsigned)i);
+				f->id + (unsigned)i);
 	}
 	for (; p->nr < s->routes.n; p->nr++)
 		if (!net_plan_route(&p->r[p->nr], &s->routes.v[p->nr], e))
@@ -8004,6 +8025,7 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 /* What a reply tells of a link. */
 struct net_link {
 	int		index, master, group, mtu;
+	unsigned	mac;			/* a hash of it */
 	char		alias[256];		/* IFALIASZ */
 };
 
@@ -8022,11 +8044,15 @@ static void net_see_link(void *data, const char *body, size_t n)
 {
 	struct net_link *l = data;
 	struct k_ifinfo i;
+	const char *mac;
+	size_t len;
 
 	if (n < sizeof i)
 		return;
 	memcpy(&i, body, sizeof i);
 	l->index = i.index;
+	mac = nl_find(body + sizeof i, n - sizeof i, K_IFLA_ADDRESS, &len);
+	l->mac = mac ? str_hash(mac, len) : 0;
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
 	l->master = net_number(body + sizeof i, n - sizeof i, K_IFLA_MASTER);
@@ -8434,6 +8460,8 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 	if (!net_get(s, f->s->host_name, &l, e) ||
 	    !net_set_mtu(f, f->s->host_name, l.mtu, e))
 		return false;
+	if (macvlan)
+		net_mac_of_name(f, l.mac);
 	do {
 		if (net_make_on(s, f, kind, l.index, group, pid, e))
 			return true;

@@ -574,6 +574,30 @@ gone()
 check "an end of a pair goes with the container" wait_for gone p1
 own_links
 
+# ---- a hardware address without an address, as for DHCP -----------------------
+
+pair p0 p1
+own_links
+for kind in veth macvlan; do
+	[ $kind = veth ] || knows $kind "a hardware address that lasts" ||
+		continue
+	seen=
+	for round in 1 2; do
+		member='"host_interface_name":"p0"'
+		[ $kind = macvlan ] || member='"txqueuelen":50'
+		up a "{\"type\":\"$kind\",\"name\":\"eth0\",$member},
+			{\"type\":\"$kind\",\"name\":\"eth1\",$member}"
+		seen="$seen
+$(in_net a ip link show | sed -n 's/.*ether \([^ ]*\).*/\1/p' | xargs)"
+		down a
+	done
+	check_is "a $kind has the same each time, and each its own" \
+		"$(echo "$seen" | sort -u | grep -c :) \
+$(echo "$seen" | xargs -n 1 | sort -u | grep -c :)" "1 2"
+done
+ip link del p0
+own_links
+
 # ---- a namespace that is joined -------------------------------------------------
 
 hold_net
