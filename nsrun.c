@@ -319,6 +319,7 @@ enum {
 	K_RTA_DST		= 1,
 	K_RTA_OIF		= 4,
 	K_RTA_GATEWAY		= 5,
+	K_RTA_PRIORITY		= 6,
 	K_RTA_PREFSRC		= 7,
 	K_RT_TABLE_MAIN		= 254,
 	K_RT_SCOPE_LINK		= 253,
@@ -2913,7 +2914,7 @@ struct spec_linux {
 };
 
 struct spec_network_if {
-	struct opt	type, mtu, txqlen;
+	struct opt	type, mtu, txqlen, metric;
 	const char	*name, *bridge, *mac, *host_name, *mode;
 	const char	*address[2], *gateway[2], *host_address[2],
 			*bridge_address[2];	/* IPv4, IPv6 */
@@ -2923,6 +2924,7 @@ struct spec_network_if {
 
 struct spec_route {
 	const char	*destination, *source, *gateway, *dev;
+	struct opt	metric;
 };
 
 struct spec_dns {
@@ -3358,6 +3360,7 @@ static const struct field network_if_fields[] = {
 	F(spec_network_if, T_STR, "bridge_ipv6_address", bridge_address[1]),
 	F_INT(spec_network_if, "mtu", mtu, R_SIZE16),
 	F_INT(spec_network_if, "txqueuelen", txqlen, R_U32),
+	F_INT(spec_network_if, "metric", metric, R_U32),
 	F(spec_network_if, T_STR, "host_interface_name", host_name),
 	F(spec_network_if, T_STR, "mode", mode),
 	F(spec_network_if, T_BOOL, "hairpin_mode", hairpin),
@@ -3371,6 +3374,7 @@ static const struct field route_fields[] = {
 	F(spec_route, T_STR, "source", source),
 	F(spec_route, T_STR, "gateway", gateway),
 	F(spec_route, T_STR, "interface_name", dev),
+	F_INT(spec_route, "metric", metric, R_U32),
 	F_END
 };
 
@@ -7545,7 +7549,8 @@ struct net_if {
 
 struct net_route {
 	const char	*dev;
-	struct net_addr	to, from, via;
+	struct net_addr	to, from, via;	/* to none: the default route */
+	struct opt	metric;
 };
 
 struct net_plan {
@@ -7827,7 +7832,7 @@ static bool net_is_bare(const struct spec_network_if *s)
 {
 	return !s->bridge && !s->mac && !s->host_name && !s->mode &&
 	       !s->hairpin && !s->masquerade && !s->publish.n && !s->mtu.v &&
-	       !s->txqlen.set && !s->address[1] && !s->gateway[1] &&
+	       !s->txqlen.set && !s->metric.set && !s->address[1] && !s->gateway[1] &&
 	       !s->host_address[0] && !s->host_address[1] &&
 	       !s->bridge_address[0] && !s->bridge_address[1] &&
 	       (!s->address[0] || str_eq(s->address[0], "127.0.0.1/0")) &&
@@ -7873,6 +7878,8 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 		return false;
 	if (f->via[0].family && !f->addr[0].family)
 		return fail(e, "gateway: needs an address");
+	if (s->metric.set && !f->via[0].family && !f->via[1].family)
+		return fail(e, "metric: needs a gateway");
 	for (i = 0; s->mac && i < 6; i++) {
 		bool whole = strlen(s->mac) == 17;
 		int v = whole ? num_hex(s->mac + 3 * i, 2) : -1;
@@ -7917,6 +7924,7 @@ static bool net_plan_route(struct net_route *r, const struct spec_route *s,
 	size_t i;
 
 	r->dev = s->dev;
+	r->metric = s->metric;
 	if (s->dev && !net_is_name(s->dev))
 		return fail(e, "interface_name: is no name of an interface");
 	for (i = 0; i < COUNT(t); i++)
@@ -8127,41 +8135,45 @@ static bool net_up(int s, int index, struct err *e)
 	return wrap(e, "bring it up");
 }
 
-/* to NULL: the default route. */
-static bool net_add_route(int s, int index, const struct net_addr *to,
-			  const struct net_addr *from,
-			  const struct net_addr *via, struct err *e)
+static bool net_put_route(int s, int index, const struct net_route *r,
+			  struct err *e)
 {
-	const struct net_addr *any = to ? to : via;
+	const struct net_addr *any = r->to.family ? &r->to : &r->via;
 	const struct k_route h = { .family = any->family,
-		.dst_len = to ? to->prefix : 0, .table = K_RT_TABLE_MAIN,
+		.dst_len = r->to.prefix, .table = K_RT_TABLE_MAIN,
 		.protocol = K_RTPROT_BOOT, .type = K_RTN_UNICAST,
-		.scope = via && via->family ? 0 : K_RT_SCOPE_LINK };
+		.scope = r->via.family ? 0 : K_RT_SCOPE_LINK };
 	struct nl_msg m;
 
 	nl_init(&m, K_RTM_NEWROUTE, K_NLM_CREATE | K_NLM_EXCL, &h, sizeof h);
-	if (to)
-		nl_put(&m, K_RTA_DST, to->b, net_size(to));
-	if (from && from->family)
-		nl_put(&m, K_RTA_PREFSRC, from->b, net_size(from));
-	if (via && via->family)
-		nl_put(&m, K_RTA_GATEWAY, via->b, net_size(via));
+	if (r->to.family)
+		nl_put(&m, K_RTA_DST, r->to.b, net_size(&r->to));
+	if (r->from.family)
+		nl_put(&m, K_RTA_PREFSRC, r->from.b, net_size(&r->from));
+	if (r->via.family)
+		nl_put(&m, K_RTA_GATEWAY, r->via.b, net_size(&r->via));
 	if (index)
 		nl_u32(&m, K_RTA_OIF, (uint32_t)index);
+	if (r->metric.set)
+		nl_u32(&m, K_RTA_PRIORITY, (uint32_t)r->metric.v);
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
-/* The same by a gateway that is in no network of the link: a route to it alone
- * comes first. The flag RTNH_F_ONLINK is not known to IPv6 before 4.16. */
-static bool net_add_route_to(int s, int index, const struct net_addr *to,
-			     const struct net_addr *from,
-			     const struct net_addr *via, struct err *e)
+/* A gateway may be in no network of the link: a route to it alone comes first.
+ * The flag RTNH_F_ONLINK is not known to IPv6 before 4.16. */
+static bool net_add_route(int s, int index, const struct net_route *r,
+			  struct err *e)
 {
-	return net_add_route(s, index, to, from, via, e) ||
-	       (index && via->family &&
-		(e->num == ENETUNREACH || e->num == EHOSTUNREACH) &&
-		net_add_route(s, index, via, NULL, NULL, e) &&
-		net_add_route(s, index, to, from, via, e));
+	const struct net_route gateway = { .to = r->via };
+
+	if (net_put_route(s, index, r, e) ||
+	    (index && r->via.family &&
+	     (e->num == ENETUNREACH || e->num == EHOSTUNREACH) &&
+	     net_put_route(s, index, &gateway, e) &&
+	     net_put_route(s, index, r, e)))
+		return true;
+	return e->num == EEXIST ? hint(e, "another route leads there, a metric "
+				       "would tell them apart") : false;
 }
 
 /* Asked for a link the kernel first tells itself that it is up (6.6), which it
@@ -8234,11 +8246,14 @@ static bool net_inside_one(int s, const struct net_if *f, int proc,
 	if (!net_add_both(s, l.index, f->addr, e) || !net_up(s, l.index, e))
 		return false;
 	net_sync(s, l.index);
-	for (k = 0; k < 2; k++)
-		if (f->via[k].family &&
-		    !net_add_route_to(s, l.index, NULL, NULL, &f->via[k], e))
+	for (k = 0; k < 2; k++) {
+		const struct net_route r = { .via = f->via[k],
+					     .metric = f->s->metric };
+
+		if (r.via.family && !net_add_route(s, l.index, &r, e))
 			return wrap(e, "%s: set the default route",
 				    k ? "ipv6_gateway" : "gateway");
+	}
 	return true;
 }
 
@@ -8262,7 +8277,7 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 
 		l.index = 0;
 		if (!(!r->dev || net_get(s, r->dev, &l, e)) ||
-		    !net_add_route_to(s, l.index, &r->to, &r->from, &r->via, e))
+		    !net_add_route(s, l.index, r, e))
 			return wrap(e, "routes[%u]", (unsigned)i);
 	}
 	return true;
@@ -12302,6 +12317,8 @@ static void plan_put_net(struct text *t, const struct net_plan *p)
 			text_add(t, " mac %s", s->mac);
 		if (s->mtu.v)
 			text_add(t, " mtu %lld", s->mtu.v);
+		if (s->metric.set)
+			text_add(t, " metric %lld", s->metric.v);
 		text_add(t, "%s%s\n", s->hairpin ? " hairpin" : "",
 			 s->masquerade ? " masquerade" : "");
 		for (k = 0; k < f->nports; k++) {
@@ -12317,8 +12334,11 @@ static void plan_put_net(struct text *t, const struct net_plan *p)
 		plan_put_addr(t, "route       ", &p->r[i].to);
 		plan_put_addr(t, " from ", &p->r[i].from);
 		plan_put_addr(t, " gateway ", &p->r[i].via);
-		text_add(t, "%s%s\n", p->r[i].dev ? " dev " : "",
+		text_add(t, "%s%s", p->r[i].dev ? " dev " : "",
 			 p->r[i].dev ? p->r[i].dev : "");
+		if (p->r[i].metric.set)
+			text_add(t, " metric %lld", p->r[i].metric.v);
+		text_char(t, '\n');
 	}
 	for (i = 0; i < COUNT(p->files); i++)
 		if (p->files[i]) {

@@ -433,6 +433,27 @@ able "networks in a user namespace" userns && {
 connect fd01::1: Connection refused"
 }
 
+up a '{"type":"veth","name":"eth0","address":"10.202.0.2/24",
+	"gateway":"10.202.0.1","ipv6_address":"fd02::2/64",
+	"ipv6_gateway":"fd02::1","metric":10},
+	{"type":"veth","name":"eth1","address":"10.212.0.2/24",
+	"gateway":"10.212.0.1","ipv6_address":"fd12::2/64",
+	"ipv6_gateway":"fd12::1","metric":20}' \
+	'"routes":[{"destination":"10.9.0.0/16","gateway":"10.202.0.9"},
+		{"destination":"10.9.0.0/16","gateway":"10.212.0.9","metric":7}]'
+for route in "default via 10.202.0.1 dev eth0 *metric 10" \
+	"default via 10.212.0.1 dev eth1 *metric 20" \
+	"10.9.0.0/16 via 10.202.0.9 dev eth0" \
+	"10.9.0.0/16 via 10.212.0.9 dev eth1 *metric 7"; do
+	like "a metric tells routes apart: $route" "$route *" \
+		"$(in_net a ip route show)"
+done
+for route in "default via fd02::1 dev eth0 *metric 10" \
+	"default via fd12::1 dev eth1 *metric 20"; do
+	like "of IPv6, too: $route" "$route.*" "$(in_net a ip -6 route show)"
+done
+down a
+
 # A host without IPv6; a namespace that is joined is one, too.
 hold_net
 echo "$holder" >"$T/pid.holder"
@@ -1028,6 +1049,16 @@ wrong "a route by a gateway that nobody reaches" "routes\[0\]: .*unreachable" \
 wrong "one of IPv6" "routes\[0\]: " \
 	"$(on_bridge 2 | sed 's/,"ipv6_gateway":"fd01::1"//')" \
 	'"routes":[{"destination":"fd09::/16","gateway":"fd22::1"}]'
+two='{"type":"veth","name":"eth1","address":"10.212.0.2/24",
+	"ipv6_address":"fd12::2/64"'
+wrong "two default routes" \
+	"networks\[1\]: gateway: .*default route.*file exists.*metric" \
+	"$(on_bridge 2),$two,\"gateway\":\"10.212.0.1\"}"
+wrong "two of IPv6" \
+	"networks\[1\]: ipv6_gateway: .*default route.*file exists.*metric" \
+	"$(on_bridge 2),$two,\"ipv6_gateway\":\"fd12::1\"}"
+wrong "a metric of nothing" "$n0.metric: needs a gateway" \
+	"$(veth '"metric":1')"
 wrong "a route by an interface that is not there" \
 	"routes\[1\]: .*eth7.*no such device" "$(on_bridge 2)" \
 	'"routes":[{"destination":"10.9.0.0/16","gateway":"10.201.0.1"},
