@@ -9692,6 +9692,7 @@ struct inside {
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
 	bool		cgroup_view;	/* a cgroup namespace, or one joined */
+	bool		cwd_due;	/* only the user may enter it */
 	bool		nodev;		/* see DEV */
 	bool		root_ro;	/* a mount on / asks for it */
 	int		late[32];	/* mounts to become read-only, O_PATH */
@@ -12805,11 +12806,29 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 	       (*e = ignored, wrap(e, "root.readonly"));
 }
 
-/* What only its user may see is looked for again as that user. */
-static bool init_look_up(const struct plan *p, char *path, struct err *e)
+/* Can the process have a right that we lack here? Also id 0 of a user namespace,
+ * by its groups, as to a file whose owner is not mapped. */
+static bool init_has_less(const struct plan *p, const struct inside *in)
 {
-	return proc_find(&p->proc, path) ||
-	       (p->cred.uid && errno == EACCES) ||
+	return p->cred.uid || (in->user_ns && (p->cred.gid ||
+					       p->cred.ngroups));
+}
+
+/* What only its user may enter is entered as that user, in init_start(). */
+static bool init_cwd(const struct plan *p, struct inside *in, bool make,
+		     struct err *e)
+{
+	in->cwd_due = !proc_cwd(&p->proc, in->root, make, e);
+	return !in->cwd_due || (e->num == EACCES && init_has_less(p, in));
+}
+
+/* What only its user may see is looked for again as that user, and so is what
+ * lies in a working directory to come. */
+static bool init_look_up(const struct plan *p, const struct inside *in,
+			 char *path, struct err *e)
+{
+	return proc_find(&p->proc, path) || in->cwd_due ||
+	       (errno == EACCES && init_has_less(p, in)) ||
 	       proc_fail(&p->proc, path, e);
 }
 
@@ -12843,14 +12862,14 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       init_names(p, e) &&
 	       proc_raise_limits(&p->proc, e) &&
 	       proc_sysctl(&p->proc, c->host.proc, e) &&
-	       proc_cwd(&p->proc, in->root, true, e) &&
+	       init_cwd(p, in, true, e) &&
 	       mnt_readonly(in, &p->readonly, e) &&
 	       mnt_mask(in, &p->masked, e) &&
 	       mnt_late(in, e) &&
 	       init_last(p, in, e) &&		/* nothing is made any more */
 	       /* again: mount(2) by fd needs the cwd for itself */
-	       proc_cwd(&p->proc, in->root, false, e) &&
-	       init_look_up(p, path, e);
+	       init_cwd(p, in, false, e) &&
+	       init_look_up(p, in, path, e);
 }
 
 /* The same for one more process of a container that is there. Its init may be
@@ -12865,8 +12884,8 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	       init_become(c, in, e) &&
 	       (ns_joins(&p->ns, CLONE_NEWNS) || root_enter(in, false, e)) &&
 	       init_console(c, in, e) &&
-	       proc_cwd(&p->proc, in->root, false, e) &&
-	       init_look_up(p, path, e);
+	       init_cwd(p, in, false, e) &&
+	       init_look_up(p, in, path, e);
 }
 
 /* From GO to execve: what cannot be taken back. */
@@ -12885,6 +12904,7 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 						       c->host.proc, e) ||
 	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
 	    !cred_apply(&p->cred, in, e) ||
+	    (in->cwd_due && !proc_cwd(&p->proc, in->root, false, e)) ||
 	    (!c->exec && !hook_all(&(struct hook_how){ p->hooks, &c->state,
 		"created", getpid(), p->proc.env, NULL, -1, in->proc },
 				   HOOK_START_CONTAINER, e)))

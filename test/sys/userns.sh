@@ -123,6 +123,52 @@ for set in all unset; do
 	check_is "capabilities: $set" "$status" 0
 done
 
+# ---- what only the user may enter -----------------------------------------
+
+# Its owner is not mapped, so that only the group lets in.
+mkdir "$B/rootfs/data/team"
+chown 5:100044 "$B/rootfs/data/team"
+made data/team
+for user in 1000 0; do
+	inside='"uid":'$user',"gid":'$user',"additionalGids":[44]'
+	chmod 770 "$B/rootfs/data/team"
+	config ns="$all" linux="$usual" user="$inside" cwd=/data/team \
+		args='"show","cwd"'
+	run
+	check_is "user $user enters a cwd that only its group may" \
+		"$(seen cwd)$err" /data/team
+	cp "$PROBE" "$B/rootfs/data/team/mine"
+	chown 5:100044 "$B/rootfs/data/team/mine"
+	chmod 750 "$B/rootfs/data/team/mine"
+	for program in ./mine mine /data/team/mine; do
+		config ns="$all" linux="$usual" user="$inside" cwd=/data/team \
+			env='"PATH=/data/team:/bin"' \
+			cmd="\"$program\",\"show\",\"cwd\""
+		run
+		check_is "and runs $program there" "$(seen cwd)$err" /data/team
+	done
+	config ns="$all" linux="$usual" user="$inside" cwd=/data/team \
+		cmd='"./none"'
+	run
+	refused "what is not there is told" '\./none.*[Nn]o such file'
+	chmod 700 "$B/rootfs/data/team"
+	config ns="$all" linux="$usual" user="$inside" cwd=/data/team
+	run
+	refused "a cwd that it may not enter is told" \
+		'process\.cwd.*/data/team: permission denied'
+	chmod 770 "$B/rootfs/data/team"
+	config ns="$all" linux="$usual" args='"signal-wait","15"'
+	create
+	verb start "$ID"
+	cat >"$T/process" <<-END
+	{"args":["./mine","show","cwd"],"cwd":"/data/team","user":{$inside}}
+	END
+	verb exec --process "$T/process" "$ID"
+	check_is "so does a process of exec" "$(seen cwd)$err" /data/team
+	verb delete --force "$ID"
+done
+rm "$B/rootfs/data/team/mine"
+
 # ---- faults ---------------------------------------------------------------
 
 config ns="$all" linux="$usual" user='"uid":70000,"gid":0'
