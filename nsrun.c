@@ -178,6 +178,7 @@ enum {
 	NR_clone3		= NR_BASE + 435,	/* 5.3 */
 	NR_close_range		= NR_BASE + 436,	/* 5.9 */
 	NR_openat2		= NR_BASE + 437,	/* 5.6 */
+	NR_faccessat2		= NR_BASE + 439,	/* 5.8 */
 	NR_mount_setattr	= NR_BASE + 442,	/* 5.12 */
 };
 
@@ -193,6 +194,7 @@ enum {
 	K_MNT_DETACH		= 2,
 	/* fsopen and friends, 5.2 */
 	K_TREE_CLONE		= 1,
+	K_AT_EACCESS		= 0x200,
 	K_AT_EMPTY_PATH		= 0x1000,
 	K_AT_RECURSIVE		= 0x8000,
 	K_MOVE_F_EMPTY		= 4,
@@ -234,6 +236,7 @@ enum {
 	K_MAGIC_CGROUP2		= 0x63677270,
 	/* prctl, keyctl */
 	K_KEYCTL_JOIN		= 1,
+	K_CAP_DAC_OVERRIDE	= 1,
 	K_CAP_AMBIENT		= 47,		/* PR_, 4.3 */
 	K_CAP_AMBIENT_RAISE	= 2,
 	K_CAP_AMBIENT_CLEAR	= 4,
@@ -517,6 +520,11 @@ static long sys_clone(unsigned long flags)
 static int sys_openat2(int dir, const char *path, const struct k_how *how)
 {
 	return (int)syscall(NR_openat2, dir, path, how, sizeof *how);
+}
+
+static int sys_eaccess(const char *path, int mode)
+{
+	return (int)syscall(NR_faccessat2, AT_FDCWD, path, mode, K_AT_EACCESS);
 }
 
 static int sys_close_range(unsigned first, unsigned last)
@@ -1622,6 +1630,30 @@ static bool is_absent(int num)
 {
 	return num == ENOENT || num == ENOTDIR || num == EACCES ||
 	       num == ELOOP;
+}
+
+/* X_OK or W_OK, by the rights that we act with. access(2) asks for those of the
+ * real ids, without capabilities unless they are 0; where there is nothing else
+ * (before 5.8), CAP_DAC_OVERRIDE is seen here. */
+static bool io_may(const char *path, int mode)
+{
+	struct k_capset set[2];
+	struct stat st;
+
+	if (sys_eaccess(path, mode) == 0)
+		return true;
+	if (!no_syscall(errno))
+		return false;
+	if (access(path, mode) == 0)
+		return true;
+	if (errno != EACCES)
+		return false;
+	if (sys_capget(set) == 0 &&
+	    set[0].effective & 1U << K_CAP_DAC_OVERRIDE &&
+	    stat(path, &st) == 0 && (mode != X_OK || st.st_mode & 0111))
+		return true;
+	errno = EACCES;
+	return false;
 }
 
 enum {
@@ -5247,9 +5279,9 @@ static void cg_try(struct cg_host *c)
 	/* of a delegated subtree the top may be all that is ours */
 	h->below = geteuid() != 0 &&
 		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
-		   access(path, W_OK) == 0 &&
+		   io_may(path, W_OK) &&
 		   text_to(path, sizeof path, "%s%s/..", h->mount, h->own) &&
-		   access(path, W_OK) < 0;
+		   !io_may(path, W_OK);
 }
 
 static const char *const cg_default_devices[] = {
@@ -11670,7 +11702,7 @@ static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
 
 	if (strchr(name, '/'))
 		return text_to(path, PATH_MAX, "%s", name) &&
-		       stat(path, &st) == 0 && access(path, X_OK) == 0 &&
+		       stat(path, &st) == 0 && io_may(path, X_OK) &&
 		       (!S_ISDIR(st.st_mode) || (errno = EISDIR, false));
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; ; dirs++) {
 		size_t n = strcspn(dirs, ":");
@@ -11678,7 +11710,7 @@ static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
 		if (text_to(path, PATH_MAX, "%.*s/%s", n ? (int)n : 1,
 			    n ? dirs : ".", name) && stat(path, &st) == 0 &&
 		    !S_ISDIR(st.st_mode)) {
-			if (access(path, X_OK) == 0)
+			if (io_may(path, X_OK))
 				return true;
 			num = EACCES;
 		} else if (errno == EACCES) {
@@ -11814,7 +11846,7 @@ static bool proc_explain_script(char *line, int num, struct err *e)
 	if (num == ENOENT && stat(p, &st) < 0)
 		return hint(e, "its interpreter %s does not exist in the "
 			    "container", p);
-	return num == EACCES && access(p, X_OK) < 0 ?
+	return num == EACCES && !io_may(p, X_OK) ?
 	       hint(e, "its interpreter %s may not be executed", p) : false;
 }
 
@@ -11826,7 +11858,7 @@ static bool proc_explain_way(const char *path, struct err *e)
 
 	for (n = 1; path[n]; n++)
 		if (path[n] == '/' && text_cut(dir, sizeof dir, path, n) &&
-		    access(dir, X_OK) < 0)
+		    !io_may(dir, X_OK))
 			return hint(e, "user %u may not enter %s", geteuid(),
 				    dir);
 	return false;
@@ -11859,7 +11891,7 @@ static bool proc_explain(const char *path, int num, struct err *e)
 	if (num == EACCES && statfs(path, &fs) == 0 &&
 	    (fs.f_flags & K_ST_NOEXEC))
 		return hint(e, "its mount has the option noexec");
-	if (num == EACCES && access(path, X_OK) < 0)
+	if (num == EACCES && !io_may(path, X_OK))
 		return hint(e, "user %u may not execute it: mode 0%o, owner "
 			    "%u:%u", geteuid(), st.st_mode & 07777, st.st_uid,
 			    st.st_gid);
@@ -13114,7 +13146,7 @@ static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 	text_to(number, sizeof number, "%d", pid);
 	for (i = 0; i < COUNT(dirs); i++) {
 		text_to(path, sizeof path, "%s/%s", dirs[i], argv[0]);
-		if (access(path, X_OK) < 0)
+		if (!io_may(path, X_OK))
 			continue;
 		argv[1] = number;
 		ok = io_run(&r, e);

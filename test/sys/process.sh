@@ -328,6 +328,28 @@ if ours "without capabilities there are none"; then
 		"0 $(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)"
 fi
 
+# What a capability of the user's own opens: its directory, it, and the
+# interpreter of a script.
+mkdir "$B/rootfs/data/closed"
+made data/closed
+cp "$PROBE" "$B/rootfs/data/closed/mine"
+printf '#!/data/closed/mine show\n' >"$B/rootfs/data/closed/script"
+chmod 700 "$B/rootfs/data/closed" "$B/rootfs/data/closed"/*
+for program in mine /data/closed/mine script; do
+	for cap in CAP_DAC_OVERRIDE CAP_CHOWN; do
+		config caps=unset cmd="\"$program\",\"show\",\"uid\"" \
+			env='"PATH=/bin:/data/closed"' \
+			user='"uid":1234,"gid":1234' \
+			process="$(sets $cap $cap $cap $cap $cap)"
+		run
+		[ $cap = CAP_CHOWN ] || check_is \
+			"$program that CAP_DAC_OVERRIDE opens runs" \
+			"$(seen uid)$err" "1234 1234 1234"
+	done
+	refused "another capability does not open it" '[Pp]ermission denied'
+done
+rm -r "$B/rootfs/data/closed"
+
 config args='"show","nnp"' process='"noNewPrivileges":true'
 run
 check_is "noNewPrivileges is set" "$(seen nnp)" 1

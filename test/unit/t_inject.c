@@ -404,6 +404,7 @@ static const struct {
 	{ "clone3",		"syscall",	NR_clone3, false },
 	{ "close_range",	"syscall",	NR_close_range, false },
 	{ "openat2",		"syscall",	NR_openat2, false },
+	{ "faccessat2",		"syscall",	NR_faccessat2, false },
 	{ "open_tree",		"syscall",	NR_open_tree, false },
 	{ "move_mount",		"syscall",	NR_move_mount, true },
 	{ "fsopen",		"syscall",	NR_fsopen, false },
@@ -424,9 +425,9 @@ static const struct {
 	const char	*calls;		/* words of inj_new[]; NULL: all */
 } inj_kernels[] = {
 	{ "Linux 4.12", NULL },
-	{ "Linux 5.1", "clone3 close_range openat2 open_tree move_mount fsopen "
-		"fsconfig fsmount mount_setattr pidfd_open" },
-	{ "Linux 5.4", "close_range openat2 mount_setattr" },
+	{ "Linux 5.1", "clone3 close_range openat2 faccessat2 open_tree "
+		"move_mount fsopen fsconfig fsmount mount_setattr pidfd_open" },
+	{ "Linux 5.4", "close_range openat2 faccessat2 mount_setattr" },
 	{ "Linux 5.10", "mount_setattr" },
 	{ "the mount calls", "open_tree move_mount fsopen fsconfig fsmount "
 		"mount_setattr" },

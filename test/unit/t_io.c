@@ -541,6 +541,66 @@ static void t_keep(void)
 	}
 }
 
+/* As user 1234 with capabilities: whether it may do that to each file, as one
+ * digit, in a child, because ids do not come back. */
+static int rights(unsigned caps, const char *path)
+{
+	struct k_capset set[2] = { { caps, caps, 0 }, { 0, 0, 0 } };
+	int status = 0, pid = fork();
+
+	if (pid == 0) {
+		if (sys_prctl(PR_SET_KEEPCAPS, 1, 0) < 0 ||
+		    sys_setuid_all(1234) < 0 || sys_capset(set) < 0)
+			_exit(9);
+		_exit(io_may(path, X_OK) | io_may(path, W_OK) << 1);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 9;
+}
+
+static void t_rights(void)
+{
+	static const struct {
+		mode_t		dir, mode;
+		unsigned	caps;
+		int		due;	/* 1: execute, 2: write */
+	} t[] = {
+		{ 0755, 0700, 0, 0 },
+		{ 0755, 0755, 0, 1 },
+		{ 0755, 0622, 0, 2 },
+		{ 0755, 0700, 1U << K_CAP_DAC_OVERRIDE, 3 },
+		{ 0755, 0600, 1U << K_CAP_DAC_OVERRIDE, 2 },
+		{ 0700, 0755, 0, 0 },
+		{ 0700, 0700, 1U << K_CAP_DAC_OVERRIDE, 3 },
+		{ 0755, 0700, 1U << 0, 0 },		/* CAP_CHOWN */
+	};
+	char path[160];
+	int way, fd, got;
+	size_t i;
+
+	if (geteuid() != 0)
+		return;
+	make_top();
+	chmod(top, 0755);
+	snprintf(path, sizeof path, "%s/outside/program", top);
+	fd = open(path, O_CREAT | O_WRONLY, 0700);
+	for (way = 0; way < 2; way++) {
+		it("knows what capabilities allow%s", way ?
+		   ", without faccessat2" : "");
+		missing = way ? NR_faccessat2 : -1;
+		for (i = 0; i < COUNT(t); i++) {
+			fchmod(fd, t[i].mode);
+			fchmod(outside, t[i].dir);
+			got = rights(t[i].caps, path);
+			want(got == t[i].due, "line %zu: %d, not %d", i, got,
+			     t[i].due);
+		}
+	}
+	missing = -1;
+	close(fd);
+	drop_top();
+}
+
 int main(void)
 {
 	make_top();
@@ -548,6 +608,7 @@ int main(void)
 	drop_top();
 	t_links();
 	t_creation();
+	t_rights();
 	t_files();
 	t_packets();
 	t_keep();
