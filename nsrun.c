@@ -11306,6 +11306,16 @@ static bool cred_bounding(const struct cred_plan *p, struct err *e)
 	return true;
 }
 
+/* Id 0 of a user namespace makes what is made there. Where none is mapped the
+ * process's own does: what an unmapped one makes is EOVERFLOW. */
+static bool cred_become(const struct cred_plan *p)
+{
+	return (sys_setgid_all(0) == 0 ||
+		(errno == EINVAL && sys_setgid_all(p->gid) == 0)) &&
+	       (sys_setuid_all(0) == 0 ||
+		(errno == EINVAL && sys_setuid_all(p->uid) == 0));
+}
+
 static bool cred_ids(const struct cred_plan *p, struct inside *in,
 		     struct err *e)
 {
@@ -12757,10 +12767,10 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	/* for the maps; and behind a stage P knows us only by then */
 	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
-	if (in->user_ns && (sys_setgid_all(0) < 0 || sys_setuid_all(0) < 0) &&
-	    !(c->exec && errno == EINVAL))	/* it need not have an id 0 */
-		return sysfail(e, "become id 0 of the user namespace (is it "
-			       "mapped?)");
+	if (in->user_ns && !cred_become(&p->cred) &&
+	    !(c->exec && errno == EINVAL))	/* see cred_ids() */
+		return sysfail(e, "become id 0 of the user namespace, or "
+			       "process.user (is neither mapped?)");
 	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
 		sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();

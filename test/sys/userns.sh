@@ -123,6 +123,24 @@ for set in all unset; do
 	check_is "capabilities: $set" "$status" 0
 done
 
+ours "a map without 0" && {
+	config ns="$all" linux="$(maps 1000:100000:100)" \
+		user='"uid":1000,"gid":1001,"additionalGids":[1002]' \
+		mounts='{"destination":"/data","type":"tmpfs","source":"tmpfs"}' \
+		args="$(json_list show uid gid groups cap : lstat /data : \
+		write /data/x x : lstat /data/x : open /dev/null rw)"
+	run
+	check_is "a map without 0: the process has its ids" \
+		"$status $(seen uid)/$(seen gid)/$(seen groups)$err" \
+		"0 1000 1000 1000/1001 1001 1001/1002"
+	check_is "and no capability" "$(seen 'cap effective' | tr -d 0)" ""
+	check_out "what is made for it is its own" \
+		"^stat /data .* uid=1000 gid=1001 "
+	config ns="$all" linux="$(maps 1000:100000:100)"
+	run
+	refused "id 0 is refused there" "user namespace.*mapped"
+}
+
 # ---- what only the user may enter -----------------------------------------
 
 # Its owner is not mapped, so that only the group lets in.
