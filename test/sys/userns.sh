@@ -141,6 +141,20 @@ ours "a map without 0" && {
 	refused "id 0 is refused there" "user namespace.*mapped"
 }
 
+for map in 0:100000:65536 0:0:4294967295 1000:100000:100; do
+	able "a time namespace with the map $map" timens || break
+	ours "a time namespace" || break
+	first=${map%%:*}
+	config ns="$all time" user='"uid":'$first',"gid":'$first \
+		linux="$(maps $map)"',"timeOffsets":{"boottime":
+		{"secs":1000000,"nanosecs":0}}' args='"show","boottime","uid"'
+	run
+	check_is "a time namespace with the map $map" "$(seen uid)$err" \
+		"$first $first $first"
+	check "has its offsets" [ "$(seen boottime | cut -d . -f 1)" \
+		-ge 1000000 ]
+done
+
 # ---- what only the user may enter -----------------------------------------
 
 # Its owner is not mapped, so that only the group lets in.
