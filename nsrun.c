@@ -11322,8 +11322,9 @@ static bool cred_ids(const struct cred_plan *p, struct inside *in,
 	char buf[16];
 
 	if (sys_setgroups(p->ngroups, p->groups) < 0) {
-		/* denied where an unprivileged user made the namespace */
-		bool denied = in->user_ns && in->proc >= 0 &&
+		/* denied where an unprivileged user made the namespace, which
+		 * may be one around us */
+		bool denied = in->proc >= 0 &&
 			io_get(in->proc, "self/setgroups", buf,
 			       sizeof buf) > 0 && *buf == 'd';
 

@@ -357,6 +357,31 @@ NSRUN=$real
 refused "no more user namespaces allowed is told" \
 	"user namespace.*max_user_namespaces|max_user_namespaces"
 
+# As root of a namespace that a user made, which denies setgroups.
+cat >"$T/inner-${NSRUN##*/}" <<-END
+#!/bin/sh
+exec "$PROBE" setgid 4321 : setuid 4321 : exec \
+	"$(command -v unshare)" -U -r -m "$T/bin-${NSRUN##*/}" "\$@"
+END
+cp "$NSRUN" "$T/bin-${NSRUN##*/}"
+chmod 755 "$T/inner-${NSRUN##*/}"
+saved=$STATE STATE=$T/inner-state
+mkdir "$STATE"
+bundle
+chown -R 4321:4321 "$B" "$STATE"
+NSRUN=$T/inner-${NSRUN##*/}
+for none in '' ',"additionalGids":[]'; do
+	config ns="pid mount ipc uts" user='"uid":0,"gid":0'"$none" \
+		args='"show","uid","setgroups"'
+	run
+	check_is "no groups where no setgroups is allowed" \
+		"$status $(seen setgroups)" "0 deny"
+done
+config ns="pid mount ipc uts" user='"uid":0,"gid":0,"additionalGids":[0]'
+run
+NSRUN=$real STATE=$saved
+check_err "groups are refused there" 'additionalGids: .*allows no setgroups'
+
 # ---- run by a user --------------------------------------------------------
 
 me=12345
