@@ -15559,12 +15559,15 @@ static bool exec_user(struct spec_user *u, const char *s, struct err *e)
 		return fail(e, "--user wants UID or UID:GID in digits, not %s",
 			    s);
 	u->uid = (struct opt){ (long long)uid, true };
-	u->gid = (struct opt){ (long long)gid, true };
+	if (s[n])		/* else that of the config stays, as in runc */
+		u->gid = (struct opt){ (long long)gid, true };
 	return true;
 }
 
 /* Capabilities into those sets that can harm nobody else: an inheritable one
- * would reach programs that were not asked for (CVE-2022-29162). */
+ * would reach programs that were not asked for (CVE-2022-29162). So what is not
+ * in the config's inheritable set cannot be ambient, and a user does not get
+ * it. */
 static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 		      struct err *e)
 {
@@ -15584,13 +15587,17 @@ static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 		p->caps->set[CAP_BOUNDING] |= 1ULL << n;
 		p->caps->set[CAP_EFFECTIVE] |= 1ULL << n;
 		p->caps->set[CAP_PERMITTED] |= 1ULL << n;
+		p->caps->set[CAP_AMBIENT] |= 1ULL << n &
+					     p->caps->set[CAP_INHERITABLE];
 	}
 	return true;
 }
 
+/* More groups, behind those of the config. */
 static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 			struct err *e)
 {
+	struct opt *old = u->groups.v;
 	unsigned long long id;
 	size_t n = 0;
 
@@ -15598,11 +15605,13 @@ static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 		n++;
 	if (!n)
 		return true;
-	u->groups.v = mem_new(&c->mem, n * sizeof *u->groups.v);
+	u->groups.v = mem_new(&c->mem, (u->groups.n + n) * sizeof *old);
 	if (!u->groups.v)
 		return no_memory(e);
-	for (u->groups.n = 0; u->groups.n < n; u->groups.n++) {
-		const char *s = ids[u->groups.n];
+	if (old)
+		memcpy(u->groups.v, old, u->groups.n * sizeof *old);
+	for (; *ids; u->groups.n++) {
+		const char *s = *ids++;
 
 		if (!num_unsigned(s, strlen(s), &id) || id > 4294967294U)
 			return fail(e, "--additional-gids wants an id in "

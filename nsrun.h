@@ -141,8 +141,9 @@ struct nsrun_exec {
 					   other lists are. May be NULL */
 	char		**env;		/* NAME=value, more of them */
 	char		**caps;		/* CAP_..., more of them */
-	char		**groups;	/* additional group ids */
-	const char	*cwd, *user;	/* user: UID or UID:GID, in digits */
+	char		**groups;	/* group ids, more of them */
+	const char	*cwd, *user;	/* user: UID or UID:GID, in digits;
+					   without GID the config's stays */
 	const char	*apparmor, *selinux;
 	const char	*cgroup;	/* [CONTROLLER[,...]:]PATH below the
 					   container's own */

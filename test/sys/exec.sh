@@ -328,6 +328,33 @@ down
 finish
 check_is "it ends with the container" "$status" 137
 
+# ---- what of the config's user and capabilities stays ---------------------
+
+config args="$waits" caps=unset user='"uid":0,"gid":7,"additionalGids":[44]' \
+	process='"capabilities":{"bounding":["CAP_CHOWN","CAP_KILL"],
+	"effective":["CAP_CHOWN"],"permitted":["CAP_CHOWN"],
+	"inheritable":["CAP_CHOWN"]}'
+up
+x -u 5 -- show uid gid groups
+check_is "--user UID leaves the gid and the groups" \
+	"$(seen uid)/$(seen gid)/$(seen groups)" "5 5 5/7 7 7/44"
+x -u 5:6 -g 9 -g 10 -- show gid groups
+check_is "--additional-gids are more groups" \
+	"$(seen gid)/$(seen groups | tr ' ' '\n' | sort -n | tr '\n' ' ')" \
+	"6 6 6/9 10 44 "
+x -g 9 -- show gid groups
+check_is "without --user too" \
+	"$(seen gid)/$(seen groups | tr ' ' '\n' | sort -n | tr '\n' ' ')" \
+	"7 7 7/9 44 "
+own=$(cap_mask chown)
+x -u 5 -- show cap
+caps_are "a user has no capability by itself" "$(cap_mask chown kill)" \
+	0 0 "$own" 0
+x -u 5 --cap CAP_CHOWN --cap CAP_KILL -- show cap
+caps_are "--cap reaches it as the inheritable set allows" \
+	"$(cap_mask chown kill)" "$own" "$own" "$own" "$own"
+down
+
 # ---- a terminal -----------------------------------------------------------
 
 config args="$waits" process='"consoleSize":{"height":4,"width":5}'
