@@ -3885,16 +3885,13 @@ static bool spec_check_args(const struct spec_process *p, struct err *e)
 	return true;
 }
 
-/* sched_setattr(2): each policy has its own parameters. */
+/* sched_setattr(2): each policy has its own parameters. But a nice value
+ * is no error with any, as in runc: the kernel takes it where it counts. */
 static bool spec_check_scheduler(const struct spec_scheduler *s, struct err *e)
 {
-	bool nice = s->policy.v == 0 || s->policy.v == 3;
 	bool fixed = s->policy.v == 1 || s->policy.v == 2;
 	bool deadline = s->policy.v == 6;
 
-	if (s->nice.set && s->nice.v && !nice)
-		return fail(e, "scheduler.nice: goes with SCHED_OTHER and "
-			    "SCHED_BATCH only");
 	if (s->priority.set && s->priority.v && !fixed)
 		return fail(e, "scheduler.priority: goes with SCHED_FIFO and "
 			    "SCHED_RR only");

@@ -471,6 +471,8 @@ if ours "the scheduler is set"; then
 	sched "SCHED_BATCH is set" '"policy":"SCHED_BATCH","nice":3' \
 		'policy=3 flags=0 nice=3'
 	sched "SCHED_IDLE is set" '"policy":"SCHED_IDLE"' 'policy=5 '
+	sched "with a nice value too" '"policy":"SCHED_IDLE","nice":5' \
+		'policy=5 '
 	sched "flags are set" \
 		'"policy":"SCHED_OTHER","flags":["SCHED_FLAG_RESET_ON_FORK"]' \
 		'policy=0 flags=1 '
@@ -497,6 +499,10 @@ if ours "the scheduler is set"; then
 				'"policy":"SCHED_DEADLINE","runtime":1000000,
 				"deadline":5000000,"period":9000000' \
 				'policy=6 .* runtime=1000000 deadline=5000000 period=9000000'
+			sched "with a nice value too" \
+				'"policy":"SCHED_DEADLINE","runtime":1000000,
+				"deadline":5000000,"period":9000000,"nice":5' \
+				'policy=6 '
 		else
 			skip "SCHED_DEADLINE is set" "forbidden here"
 		fi
@@ -505,7 +511,6 @@ if ours "the scheduler is set"; then
 		'"policy":"SCHED_OTHER","nice":20' \
 		'"policy":"SCHED_OTHER","nice":-21' \
 		'"policy":"SCHED_OTHER","priority":5' \
-		'"policy":"SCHED_FIFO","priority":10,"nice":5' \
 		'"policy":"SCHED_FIFO","runtime":5' \
 		'"policy":"SCHED_OTHER","flags":["NOSUCH"]'; do
 		config args='"show","sched"' process="\"scheduler\":{$bad}"

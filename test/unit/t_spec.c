@@ -746,9 +746,6 @@ static void t_rules(void)
 		{ "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}"
 		  ",{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}]", "", "",
 		  "process.rlimits[1].type: RLIMIT_CPU stands there twice" },
-		{ "\"scheduler\":{\"policy\":\"SCHED_FIFO\",\"nice\":1}", "",
-		  "", "process.scheduler.nice: goes with SCHED_OTHER and "
-		  "SCHED_BATCH only" },
 		{ "\"scheduler\":{\"policy\":\"SCHED_OTHER\",\"priority\":1}",
 		  "", "", "process.scheduler.priority: goes with SCHED_FIFO "
 		  "and SCHED_RR only" },
