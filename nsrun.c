@@ -144,6 +144,7 @@ enum {
 	ID_MAX		= 255,		/* it is a file name */
 	CG_HIER_MAX	= 24,
 	CG_VALUE_MAX	= 4096,		/* bytes of a limit, as text */
+	PASSWD_MAX	= 1 << 20,	/* bytes of /etc/passwd that are read */
 	LINKS_MAX	= 40,		/* symlinks in a path, as the kernel */
 	CPU_MASK	= 1024,		/* bytes: 8192 processors */
 };
@@ -231,6 +232,7 @@ enum {
 	K_ST_NODIRATIME		= 2048,
 	K_ST_RELATIME		= 4096,
 	K_MAGIC_PROC		= 0x9fa0,
+	K_MAGIC_SYSFS		= 0x62656572,
 	K_MAGIC_DEVPTS		= 0x1cd1,
 	K_MAGIC_CGROUP		= 0x27e0eb,
 	K_MAGIC_CGROUP2		= 0x63677270,
@@ -1526,6 +1528,7 @@ static bool io_clear(int top)
 struct lines {
 	int	fd;
 	size_t	at, len;
+	size_t	left;		/* bytes that may still be read */
 	bool	skip;		/* inside a line that did not fit */
 	int	error;		/* errno of a read that failed */
 	char	buf[4096 + 1];
@@ -1535,6 +1538,7 @@ static void io_lines(struct lines *l, int fd)
 {
 	l->fd = fd;
 	l->at = l->len = 0;
+	l->left = SIZE_MAX;
 	l->skip = false;
 	l->error = 0;
 }
@@ -1544,6 +1548,7 @@ static char *io_line(struct lines *l)
 	for (;;) {
 		char *s = l->buf + l->at;
 		char *nl = memchr(s, '\n', l->len - l->at);
+		size_t room;
 		ssize_t n;
 
 		if (nl) {
@@ -1560,7 +1565,9 @@ static char *io_line(struct lines *l)
 			l->skip = true;
 			l->len = 0;
 		}
-		n = read(l->fd, l->buf + l->len, sizeof l->buf - 1 - l->len);
+		room = sizeof l->buf - 1 - l->len;
+		n = read(l->fd, l->buf + l->len, room < l->left ? room :
+			 l->left);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -1572,6 +1579,7 @@ static char *io_line(struct lines *l)
 			return s;
 		}
 		l->len += (size_t)n;
+		l->left -= (size_t)n;
 	}
 }
 
@@ -11637,6 +11645,29 @@ static const char *proc_getenv(const struct proc_plan *p, const char *name)
 	return NULL;
 }
 
+/* To read what is open at `at` and found at path, which may be anything in the
+ * image: only a regular file that is not the kernel's own. Who reads its log
+ * takes it away, and a map of pages has no end. -1 and errno. */
+static int proc_open_file(int at, const char *path)
+{
+	struct stat was, now;
+	struct statfs fs;
+	autofd fd = -1;
+
+	if (fstat(at, &was) < 0 || fstatfs(at, &fs) < 0)
+		return -1;
+	errno = EACCES;
+	if (!S_ISREG(was.st_mode) || (unsigned)fs.f_type == K_MAGIC_PROC ||
+	    (unsigned)fs.f_type == K_MAGIC_SYSFS)
+		return -1;
+	fd = io_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &now) < 0)
+		return -1;
+	errno = ESTALE;		/* something else was put there meanwhile */
+	return now.st_ino == was.st_ino && now.st_dev == was.st_dev ?
+	       fd_take(&fd) : -1;
+}
+
 /* The home directory of uid in a passwd(5) file, as "HOME=...". Lines that do
  * not fit are skipped. */
 static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
@@ -11645,6 +11676,7 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 	char *s;
 
 	io_lines(&l, fd);
+	l.left = PASSWD_MAX;	/* it may grow under our eyes */
 	while ((s = io_line(&l))) {
 		unsigned long long n;
 		char *f[7];
@@ -11667,15 +11699,12 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 	return !l.error;
 }
 
-/* HOME, if it is unset or empty, from the container's own /etc/passwd, which
- * may be anything: only a regular file of sane size is read. */
-static bool proc_home(struct proc_plan *p, uid_t uid, int root, int proc,
-		      char *buf, size_t size, struct err *e)
+/* HOME, if it is unset or empty, from the container's own /etc/passwd. */
+static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
+		      size_t size, struct err *e)
 {
-	char path[32];
 	autofd at = root_open(root, "/etc/passwd", 0), fd = -1;
 	const char *home = proc_getenv(p, "HOME");
-	struct stat st;
 	size_t i;
 
 	if (home && *home)
@@ -11683,16 +11712,11 @@ static bool proc_home(struct proc_plan *p, uid_t uid, int root, int proc,
 	text_to(buf, size, "HOME=/");
 	if (at < 0 && !is_absent(errno))
 		return sysfail(e, "open /etc/passwd");
-	if (at >= 0 && fstat(at, &st) < 0)
-		return sysfail(e, "stat /etc/passwd");
-	if (at >= 0 && S_ISREG(st.st_mode) && st.st_size < 1 << 20) {
-		text_to(path, sizeof path, "self/fd/%d", at);
-		fd = openat(proc, path, O_RDONLY | O_NONBLOCK | O_NOCTTY |
-			    O_CLOEXEC);
-		if (fd < 0 ? !is_absent(errno) :
-			     !proc_passwd(fd, uid, buf, size))
-			return sysfail(e, "read /etc/passwd");
-	}
+	if (at >= 0)
+		fd = proc_open_file(at, "/etc/passwd");
+	if (at >= 0 && (fd < 0 ? !is_absent(errno) :
+				 !proc_passwd(fd, uid, buf, size)))
+		return sysfail(e, "read /etc/passwd");
 	for (i = 0; i < p->nenv && !str_after(p->env[i], "HOME="); i++)
 		;
 	p->env[i] = buf;
@@ -11875,7 +11899,7 @@ static bool proc_explain_way(const char *path, struct err *e)
 /* Why the program at path could not be executed: e has the errno's text. */
 static bool proc_explain(const char *path, int num, struct err *e)
 {
-	autofd fd = io_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	autofd at = io_open(path, O_PATH), fd = proc_open_file(at, path);
 	unsigned char h[257] = { 0 };
 	struct statfs fs;
 	struct stat st;
@@ -12936,8 +12960,7 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 	struct pollfd gone = { c->peer, 0, 0 };
 	int num;
 
-	if (!proc_home(&p->proc, p->cred.uid, in->root, in->proc, home,
-		       home_size, e))
+	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
 	if (!proc_schedule(&p->proc, c->exec, e) || !proc_label(&p->proc,

@@ -255,6 +255,40 @@ for kind in fifo zero loop fd long dir; do
 	fi
 done
 
+# What the kernel makes up as it is read: that has no end, and a log that is
+# read is gone. It looks like a regular file.
+for file in /proc/self/pagemap /proc/kmsg /sys/kernel/uevent_seqnum; do
+	bundle
+	made etc
+	ln -s "$file" "$B/rootfs/etc/passwd"
+	config env='"PATH=/bin"' args='"show","env"' mounts='{
+		"destination":"/sys","type":"sysfs","source":"sysfs"}'
+	run
+	check_out "/etc/passwd that is a link to $file gives a HOME of /" \
+		"^env HOME=/\$"
+done
+bundle
+made etc
+{
+	head -c 1048576 /dev/zero | tr '\000' '\n'
+	echo 'root:x:0:0::/late:/bin/sh'
+} >"$B/rootfs/etc/passwd"
+config env='"PATH=/bin"' args='"show","env"'
+run
+check_out "of /etc/passwd no more than a MiB is read" "^env HOME=/\$"
+
+bundle
+made data
+mkfifo "$B/rootfs/data/fifo"
+chmod 755 "$B/rootfs/data/fifo"
+(echo x >"$B/rootfs/data/fifo") 2>/dev/null &
+writer=$!
+config cmd='"/data/fifo"'
+run
+refused "a program that is a fifo is refused" "regular file|denied"
+check "and was not opened to say so" kill "$writer"
+wait "$writer" 2>/dev/null
+
 # ---- descriptors ----------------------------------------------------------
 
 bundle
