@@ -5474,6 +5474,14 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
+/* A file of a controller may have the name that was asked for. */
+static bool cg_is_group(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* How much of each path exists before we make the rest. */
 static void cg_probe(struct cg_plan *p)
 {
@@ -5485,7 +5493,7 @@ static void cg_probe(struct cg_plan *p)
 
 		top = strlen(p->d[i].h->mount);
 		text_to(path, sizeof path, "%s", p->d[i].path);
-		while (n > top && access(path, F_OK) < 0) {
+		while (n > top && !cg_is_group(path)) {
 			while (n > top && path[--n] != '/')
 				;
 			path[n] = 0;
@@ -5598,6 +5606,10 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 				return false;
 			if (d->h->v2 && n >= there)
 				cg_thread(path);
+		} else if (errno == EEXIST && !cg_is_group(path) &&
+			   errno != ENOENT) {
+			return fail(e, "make cgroup %s: it is a file of the "
+				    "group above", path);
 		} else if (errno != EEXIST) {
 			if (errno != ENOENT || ++tries > 16)
 				return sysfail(e, "make cgroup %s", path);
@@ -6064,7 +6076,7 @@ static bool cg_drop_path(const char *full, size_t keep, int sig, int *tries)
 					poll(NULL, 0, 1);
 				continue;
 			}
-			if (errno != ENOENT)
+			if (errno != ENOENT && errno != ENOTDIR)
 				return n < len;
 		}
 		while (n > keep && path[--n] != '/')

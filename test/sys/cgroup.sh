@@ -102,6 +102,23 @@ for mount_point in $hierarchies; do
 done
 check_is "after a failure nothing is left either" "$gone" ""
 
+# A name on the way may be that of a file that each group has, or that those of
+# one controller have.
+ours "files in a cgroupsPath" && for path in cgroup.procs tasks/x a/cgroup.procs \
+	a/cgroup.procs/x/y a/memory.stat; do
+	config linux="\"cgroupsPath\":\"/$TAG-f/$path\"" args='"exit","0"'
+	run
+	left=
+	for mount_point in $hierarchies; do
+		[ ! -e "$mount_point/$TAG-f" ] || left="$left $mount_point"
+	done
+	check_is "a create that ends at $path leaves no cgroup" "$left" ""
+	case $path in
+	*cgroup.procs*)	refused "and says so" \
+			"linux\.cgroupsPath: make cgroup .*cgroup\.procs" ;;
+	esac
+done
+
 for mount_point in $hierarchies; do
 	mkdir "$mount_point/$TAG-parent" "$mount_point/$TAG-own"
 	# A child of a v1 cpuset takes tasks only when it has both: peers do
