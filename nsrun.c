@@ -3019,7 +3019,7 @@ enum range { R_ANY, R_POSITIVE, R_BYTES, R_RUNTIME, R_WEIGHT, R_LAST_NONE =
 	     R_WEIGHT, R_ID, R_BURST, R_UMASK, R_NICE, R_PRIORITY, R_IOPRIO,
 	     R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR, R_MAJOR_ANY,
 	     R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_SWITCH, R_OOM,
-	     R_PATH, R_PID };
+	     R_PATH, R_PID, R_TASKS };
 
 static const struct {
 	long long min, max;
@@ -3049,6 +3049,7 @@ static const struct {
 	[R_OOM]		= { -1000, 1000 },
 	[R_PATH]	= { 0, PATH_MAX },
 	[R_PID]		= { 0, INT_MAX },
+	[R_TASKS]	= { LLONG_MIN, LLONG_MAX },
 };
 
 struct field {
@@ -3243,7 +3244,7 @@ static const struct field cpu_fields[] = {
 };
 
 static const struct field pids_fields[] = {
-	F_INT(spec_resources, "limit", pids, R_ANY),
+	F_INT(spec_resources, "limit", pids, R_TASKS),
 	F_END
 };
 
@@ -4158,6 +4159,21 @@ static bool spec_read(struct arena *mem, const struct nsrun_options *o,
 		     wrap(e, "%s", name));
 }
 
+/* Before 1.3.0 a limit of 0 processes was none, as -1 is. */
+static void spec_date_pids(struct spec *s)
+{
+	struct opt *pids = &s->linux.resources.pids;
+	const char *v = s->version ? s->version : "";
+	long long major = 0, minor = 0;
+
+	num_signed(v, num_len(v), &major);
+	v += strcspn(v, ".");
+	v += *v == '.';
+	num_signed(v, num_len(v), &minor);
+	if (pids->set && !pids->v && (major < 1 || (major == 1 && minor < 3)))
+		pids->v = -1;
+}
+
 static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 			       char *text, size_t len, struct err *e)
 {
@@ -4167,6 +4183,7 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 		return no_memory(e), NULL;
 	if (!spec_read(mem, o, "config.json", text, len, spec_fields, s, e))
 		return NULL;
+	spec_date_pids(s);
 	return spec_check(s, e) ? s : (wrap(e, "config.json"), NULL);
 }
 
@@ -4842,7 +4859,7 @@ static void put_max(struct text *t, const struct spec_resources *r,
 		put_some(t, r, limit);
 }
 
-/* 0 is a limit too, and the kernel's least is 1 (runc 1.4). */
+/* 0 that is left by spec_date_pids() is a limit, and the kernel's least is 1. */
 static void put_pids(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5077,7 +5094,7 @@ static const struct cg_knob knobs1[] = {
 	     "memory.swappiness", CG_V1_WARN),
 	K_AS("memory.oom_control", put_oom, memory.no_oom_killer,
 	     "memory.disableOOMKiller", CG_V1_WARN),
-	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	K_AS("~pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 #define BLKIO(file, put, m, key) \
 	K_AS(file, put, blkio.m, "blockIO." key, CG_BOTH)
 	BLKIO("?blkio.bfq.weight", put_some, weight, "weight"),
@@ -5113,7 +5130,7 @@ static const struct cg_knob knobs2[] = {
 	K("~memory.swap.max", put_swap, memory.swap),
 	K("memory.max", put_max, memory.limit),
 	K("memory.low", put_max, memory.reservation),
-	K_AS("pids.max", put_pids, pids, "pids.limit", CG_BOTH),
+	K_AS("~pids.max", put_pids, pids, "pids.limit", CG_BOTH),
 	BLKIO("?io.bfq.weight", put_some, weight, "weight"),
 	BLKIO("|io.weight", put_io_weight, weight, "weight"),
 	BLKIO("?io.bfq.weight", put_weights, weights, "weightDevice"),
@@ -5145,12 +5162,16 @@ static int cg_find(const struct cg_host *host, const char *file)
 	return found;
 }
 
+/* What limits nothing needs neither the file nor the controller. */
+static bool cg_is_none(const char *file, const char *value)
+{
+	return *file == '~' && (str_eq(value, "0") || str_eq(value, "max"));
+}
+
 static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 			  const char *file, const char *value, const char *key)
 {
-	bool optional = *file == '?' ||
-			(*file == '~' && (str_eq(value, "0") ||
-					  str_eq(value, "max")));
+	bool optional = *file == '?' || cg_is_none(file, value);
 	bool instead = *file == '|';
 
 	p->w[p->nw++] = (struct cg_write){ (unsigned)dir,
@@ -5206,7 +5227,8 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 		k->put(&t, r, (const char *)r + k->off);
 		h = t.len ? cg_find(host, file) : -1;
 		/* the table of v1 also says what is missing */
-		if (!t.len || (h < 0 && *k->file == '|') ||
+		if (!t.len || (h < 0 && (*k->file == '|' ||
+					 cg_is_none(k->file, buf))) ||
 		    (h >= 0 && host->h[h].v2 && !k->only) != v2)
 			continue;
 		if (t.bad)
@@ -5422,6 +5444,10 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	int v2 = -1, dev = cg_find(host, "devices");
 	size_t i;
 
+	if (r->pids.set && !r->pids.v)
+		log_note(o, NSRUN_WARNING, "linux.resources.pids.limit: 0 is "
+			 "a limit since ociVersion 1.3.0, the least that there "
+			 "is: the process cannot fork (-1: no limit)");
 	p->owner = -1;
 	p->asked = asked && *asked == '/';
 	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
@@ -15194,6 +15220,7 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 		if (!spec_set(&k, update_fields, &c->spec->linux,
 			      u->set[i].key, u->set[i].value))
 			return false;
+	spec_date_pids(c->spec);
 	/* without a limit of memory there is none of both together */
 	if (!r->memory.swap.set)
 		r->memory.swap = swap.set && r->memory.limit.v < 0 ?

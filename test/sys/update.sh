@@ -114,6 +114,7 @@ pids|--pids-limit 77|pids.max=77|pids.max=77
 pids|--pids-limit=40|pids.max=40|pids.max=40
 pids|--pids-limit -1|pids.max=max|pids.max=max
 pids|--pids-limit 60|pids.max=60|pids.max=60
+!pids|--pids-limit 0|pids.max=max|pids.max=max
 memory|--memory 33554432|memory.limit_in_bytes=33554432|memory.max=33554432
 memory|--memory 48m|memory.limit_in_bytes=50331648|memory.max=50331648
 memory|--memory 32M|memory.limit_in_bytes=33554432|memory.max=33554432
@@ -223,6 +224,25 @@ else
 	skip "memory and swap" "swap is not limited here"
 fi
 release
+
+# No processes: the oldest configs mean no limit by it, see the table.
+if controller "a limit of 0 processes" pids && ours "a limit of 0 processes"
+then
+	config args="$(json_list show cgroup : echo ready : read /tmp/go)" \
+		linux='"resources":{"pids":{"limit":50}}'
+	sed 's/"1\.0\.2"/"1.3.0"/' "$B/config.json" >"$T/new"
+	cp "$T/new" "$B/config.json"
+	start
+	wait_for ready
+	outputs
+	groups
+	before
+	update --pids-limit 0
+	check_is "of a config of 1.3.0 it is the least there is" \
+		"$status $(changed)" "0 pids.max=1"
+	check_err "with a warning" 'pids\.limit: 0 is a limit since ociVersion'
+	release
+fi
 
 # Less than what is in use
 big()
