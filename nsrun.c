@@ -3661,6 +3661,8 @@ static bool spec_field(struct walker *k, const struct where *w,
 		       spec_fail(k, w, "%.*s is out of range", (int)j->len,
 				 j->str);
 	case T_NAME:
+		if (!f->due && j->type == JSON_STR && !j->len)
+			return true;	/* as absent, with runc */
 		if (!spec_name(k, w, j, f, &value))
 			return false;
 		*(struct opt *)p = (struct opt){ value, true };
@@ -4049,7 +4051,7 @@ static bool spec_check_members(const struct spec_resources *r, struct err *e)
 		    r->devices.v[i].type.v == S_IFIFO)
 			return fail(e, "devices[%u].type: a rule is for a, b "
 				    "or c", (unsigned)i);
-		if (a && a[strspn(a, "rwm")])
+		if (a && (!*a || a[strspn(a, "rwm")]))
 			return fail(e, "devices[%u].access: \"%s\" is not made "
 				    "of r, w and m", (unsigned)i, a);
 	}
@@ -5391,8 +5393,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 	for (i = 0; i < r->devices.n; i++) {
 		const struct spec_device_rule *d = &r->devices.v[i];
 		const struct opt *num[2] = { &d->major, &d->minor };
-		const char *access = d->access && *d->access ? d->access :
-				     "rwm", *kinds;
+		const char *access = d->access ? d->access : "rwm", *kinds;
 		char type = d->type.v == S_IFCHR ? 'c' :
 			    d->type.v == S_IFBLK ? 'b' : 'a';
 

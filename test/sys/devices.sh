@@ -381,6 +381,12 @@ elif able "programs of devices" unshare && ours "programs of devices"; then
 fi
 
 deny=$(rules -,,,rwm)
+config linux="\"resources\":{\"devices\":[$deny,{\"allow\":true,\"type\":\"\",
+	\"access\":\"r\"}]}" args='"exit","0"'
+if has cgroup; then
+	run
+	check_is "a rule with the type \"\" is as one without" "$status$err" 0
+fi
 while IFS='|' read -r fault entry; do
 	config linux="\"resources\":{\"devices\":[$deny,{$entry}]}"
 	run
@@ -389,6 +395,7 @@ while IFS='|' read -r fault entry; do
 done <<END
 an unknown type|"allow":true,"type":"q","access":"r"
 an unknown access|"allow":true,"type":"c","access":"rx"
+an access that is empty|"allow":true,"type":"c","access":""
 END
 
 done_testing

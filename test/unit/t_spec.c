@@ -812,6 +812,9 @@ static void t_rules(void)
 		{ "", RES("\"devices\":[{\"allow\":true,\"access\":\"rx\"}]"),
 		  "", "linux.resources.devices[0].access: \"rx\" is not made "
 		  "of r, w and m" },
+		{ "", RES("\"devices\":[{\"allow\":true,\"access\":\"\"}]"),
+		  "", "linux.resources.devices[0].access: \"\" is not made "
+		  "of r, w and m" },
 		{ "", RES("\"unified\":{\"../memory.max\":\"1\"}"), "",
 		  "linux.resources.unified.../memory.max: is no file of a "
 		  "controller" },
@@ -828,8 +831,8 @@ static void t_rules(void)
 		{ "", RES("\"memory\":{\"limit\":-1,\"swap\":-1}"), "" },
 		{ "", RES("\"memory\":{\"limit\":5,\"swap\":5}"), "" },
 		{ "", RES("\"memory\":{\"swap\":0}"), "" },
-		{ "", RES("\"devices\":[{\"allow\":true,\"type\":\"a\","
-			  "\"access\":\"\"}]"), "" },
+		{ "", RES("\"devices\":[{\"allow\":true,\"type\":\"\"}]"), "" },
+		{ "", "\"rootfsPropagation\":\"\"", "" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"u\","
 		  "\"major\":0,\"minor\":0}]", "" },
 		{ "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}"
