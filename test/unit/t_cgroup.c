@@ -514,7 +514,7 @@ static void t_knobs(void)
 		  "cpuset.cpus=0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,"
 		  "30,32,34,36,38,40,42,44,46,48,50,52,54,56,58,60,62" },
 		{ "\"pids\":{\"limit\":10}", "pids.max=10", "pids.max=10" },
-		{ "\"pids\":{\"limit\":0}", "pids.max=1", "pids.max=1" },
+		{ "\"pids\":{\"limit\":0}", "pids.max=max", "pids.max=max" },
 		{ "\"pids\":{\"limit\":-1}", "pids.max=max", "pids.max=max" },
 		{ "", "", "" },
 	};
