@@ -7085,6 +7085,16 @@ static bool ns_joins(const struct ns_plan *p, int type)
 	return false;
 }
 
+/* What the clone makes; the others follow. One of them is the ipc namespace of a
+ * user namespace: its /dev/mqueue belongs to who makes it, which is id 0. */
+static unsigned ns_clone_flags(const struct ns_plan *p)
+{
+	bool user = ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER);
+
+	return p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP | K_NEWTIME |
+				     (user ? CLONE_NEWIPC : 0));
+}
+
 static const char *ns_map_text(struct arena *mem, const spec_maps *m)
 {
 	const char *s = "";
@@ -12832,6 +12842,11 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	    !(c->exec && errno == EINVAL))	/* see cred_ids() */
 		return sysfail(e, "become id 0 of the user namespace, or "
 			       "process.user (is neither mapped?)");
+	if (in->user_ns && ns_makes(&p->ns, CLONE_NEWIPC) &&
+	    unshare(CLONE_NEWIPC) < 0) {
+		sysfail(e, "make the ipc namespace");
+		return ns_explain(&p->ns, in->proc, e);
+	}
 	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
 		sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
@@ -13158,8 +13173,7 @@ static bool stage_user(struct ctr *c, struct err *e)
 static bool stage_enter(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
-	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP |
-					       K_NEWTIME);
+	unsigned flags = ns_clone_flags(p);
 	int pid;
 
 	if (!init_keep(c, true, e))
@@ -13612,7 +13626,7 @@ static bool spawn_net(struct ctr *c, struct err *e)
 static bool spawn_init(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
-	unsigned flags = p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP);
+	unsigned flags = ns_clone_flags(p);
 	int pair[2];
 	bool into = spawn_into(&c->plan), placed;
 	autofd group = -1;

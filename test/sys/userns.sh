@@ -291,9 +291,11 @@ check_is "and is written" "$status" 0
 
 if able "mqueue" fs:mqueue; then
 	config ns="$all" linux="$usual" mounts='{"destination":"/data",
-		"type":"mqueue","source":"mqueue"}' args="$(json_list show mount)"
+		"type":"mqueue","source":"mqueue"}' \
+		args="$(json_list show mount : lstat /data)"
 	run
 	check_out "mqueue is mounted" "$at /data rw,.* - mqueue "
+	check_out "and belongs to the payload's root" "^stat /data .* uid=0 gid=0 "
 fi
 
 pts='{"destination":"/dev","type":"tmpfs","source":"tmpfs"},
