@@ -5315,8 +5315,8 @@ static void cg_try(struct cg_host *c)
 
 static const char *const cg_default_devices[] = {
 	"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",
-	"c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm",
-	"c 136:* rwm", "c 10:200 rwm",
+	"c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
+	"c 10:200 rwm",
 };
 
 /* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
@@ -10906,9 +10906,13 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 	for (i = 0; i < l->n; i++)
 		if (!dev_make(in, &dev, &l->v[i], e))
 			return wrap(e, "device %s", l->v[i].path);
-	for (i = 0; i < COUNT(dev_links); i++)
+	for (i = 0; i < COUNT(dev_links); i++) {
+		if (str_eq(dev_links[i][0], "/proc/kcore") &&
+		    access("/proc/kcore", F_OK) < 0)	/* not in each kernel */
+			continue;
 		if (!dev_link(in, &dev, dev_links[i][0], dev_links[i][1], e))
 			return false;
+	}
 	return true;
 }
 

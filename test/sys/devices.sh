@@ -50,7 +50,10 @@ if [ -e /proc/kcore ]; then
 	run
 	check_is "/dev/core leads to /proc/kcore" "$out" /proc/kcore
 else
-	skip "/dev/core leads to /proc/kcore" "no /proc/kcore here"
+	config args="$(json_list try readlink /dev/core)"
+	run
+	check_out "there is no /dev/core where no /proc/kcore is" \
+		"^error readlink /dev/core: No such file"
 fi
 
 config args="$(json_list open /dev/ptmx rw : open /dev/null rw : \
@@ -291,6 +294,13 @@ policies()
 		*)	check_is "$1: $what" "$status $got" "0 ${want#!}" ;;
 		esac
 	done <"$T/table"
+	config caps=CAP_MKNOD linux="\"resources\":{\"devices\":[
+		$(rules -,,,rwm)]}" args="$(json_list mknod /data/tty c 5 1 : \
+		try open /data/tty r)"
+	rm -f "$B/rootfs/data/tty"
+	run
+	check_out "$1: the host's console is none of the default devices" \
+		"^error open /data/tty: Operation not permitted"
 	config caps=CAP_MKNOD linux="\"devices\":[{\"path\":\"/dev/log\",
 		\"type\":\"c\",\"major\":1,\"minor\":11}],\"resources\":{
 		\"devices\":[$(rules -,,,rwm)]}" args='"try","open","/dev/log","r"'

@@ -574,7 +574,7 @@ static void t_knobs(void)
 	"devices.allow=c 1:3 rwm devices.allow=c 1:5 rwm " \
 	"devices.allow=c 1:7 rwm devices.allow=c 1:8 rwm " \
 	"devices.allow=c 1:9 rwm devices.allow=c 5:0 rwm " \
-	"devices.allow=c 5:1 rwm devices.allow=c 5:2 rwm " \
+	"devices.allow=c 5:2 rwm " \
 	"devices.allow=c 136:* rwm devices.allow=c 10:200 rwm"
 
 static void t_devices(void)
