@@ -4611,7 +4611,8 @@ struct cg_plan {
 	struct cg_write	*w;
 	size_t		nw;
 	long long	owner;		/* of the v2 group, -1: P */
-	bool		asked;		/* for a limit or a place */
+	bool		asked;		/* for a place: absolute */
+	bool		named;		/* for any */
 	bool		limits;
 	bool		check_memory;	/* not below what is used */
 };
@@ -5451,6 +5452,7 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 			 "is: the process cannot fork (-1: no limit)");
 	p->owner = -1;
 	p->asked = asked && *asked == '/';
+	p->named = asked && *asked;
 	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
 	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
 			     COUNT(cg_default_devices) + 2 * r->hugepages.n +
@@ -6188,8 +6190,9 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 		if (!d->ours && !cg_refused(p, i, o, e->num))
 			return wrap(e, "linux.cgroupsPath");
 		if (!d->ours && !said)
-			log_note(o, NSRUN_WARNING, "no cgroup of its own, and "
-				 "no limits: %s", e->text);
+			log_note(o, p->limits || p->named ? NSRUN_WARNING :
+				 NSRUN_DEBUG, "no cgroup of its own, and no "
+				 "limits: %s", e->text);
 		said |= !d->ours;
 	}
 	return true;
