@@ -237,6 +237,7 @@ enum {
 	K_MAGIC_CGROUP		= 0x27e0eb,
 	K_MAGIC_CGROUP2		= 0x63677270,
 	/* prctl, keyctl */
+	K_USER_NS_FIRST		= (int)0xeffffffdU,	/* inode, 3.8 */
 	K_KEYCTL_JOIN		= 1,
 	K_CAP_DAC_OVERRIDE	= 1,
 	K_CAP_AMBIENT		= 47,		/* PR_, 4.3 */
@@ -4613,6 +4614,7 @@ struct cg_plan {
 	long long	owner;		/* of the v2 group, -1: P */
 	bool		asked;		/* for a place: absolute */
 	bool		named;		/* for any */
+	bool		loose;		/* without a device policy if need be */
 	bool		limits;
 	bool		check_memory;	/* not below what is used */
 };
@@ -5444,6 +5446,8 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	const struct spec_resources *r = &s->linux.resources;
 	const char *asked = s->linux.cgroups_path;
 	int v2 = -1, dev = cg_find(host, "devices");
+	bool lost = cg_denies(r) && (dev < 0 || (host->h[dev].v2 &&
+						 !host->bpf));
 	size_t i;
 
 	if (r->pids.set && !r->pids.v)
@@ -5478,10 +5482,10 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	    !cg_plan_knobs(p, host, r, true, o, mem, e) ||
 	    !cg_plan_hugepages(p, host, r, o, mem, e))
 		return false;
-	*nodev = cg_denies(r) && (dev < 0 || (host->h[dev].v2 && !host->bpf));
+	*nodev = lost && !p->loose;
 	/* where nothing was denied before, nothing need be allowed; a v1 group
 	 * that was there may have been told */
-	if (r->devices.n && dev >= 0 && !*nodev &&
+	if (r->devices.n && dev >= 0 && !lost &&
 	    (cg_denies(r) || !host->h[dev].v2) &&
 	    !cg_plan_devices(p, dev, r, mem, e))
 		return false;
@@ -6121,7 +6125,7 @@ static bool cg_is_device(const struct cg_write *w)
 }
 
 /* Where nothing is to be written, a host that gives no cgroup is no failure;
- * with best effort only a device policy is. */
+ * with best effort only a device policy is, unless it is loose. */
 static bool cg_refused(const struct cg_plan *p, size_t dir,
 		       const struct nsrun_options *o, int num)
 {
@@ -6129,7 +6133,8 @@ static bool cg_refused(const struct cg_plan *p, size_t dir,
 	size_t i;
 
 	for (i = 0; i < p->nw; i++)
-		if (p->w[i].dir == dir && (!best || cg_is_device(&p->w[i])))
+		if (p->w[i].dir == dir &&
+		    !(cg_is_device(&p->w[i]) ? p->loose : best))
 			return false;
 	return best || (!p->asked && (num == EACCES || num == EPERM ||
 				      num == EROFS));
@@ -6198,17 +6203,22 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	return true;
 }
 
-/* The device policy whose first rule is w: how many writes it takes, 0 if it
- * failed. */
-static size_t cg_put_devices(const struct cg_plan *p, size_t first,
-			     struct err *e)
+/* The device policy whose first rule is w: *n is how many writes it takes. */
+static bool cg_put_devices(const struct cg_plan *p, size_t first, size_t *n,
+			   struct err *e)
 {
-	size_t n = 0;
+	for (*n = 0; first + *n < p->nw && cg_is_device(&p->w[first + *n]); )
+		++*n;
+	return cg_put_program(&p->d[p->w[first].dir], &p->w[first], *n, e);
+}
 
-	while (first + n < p->nw && cg_is_device(&p->w[first + n]))
-		n++;
-	return cg_put_program(&p->d[p->w[first].dir], &p->w[first], n, e) ? n :
-	       0;
+/* May the container do without what could not be written? */
+static bool cg_yields(const struct cg_plan *p, const struct cg_write *w,
+		      const struct nsrun_options *o, struct err *e)
+{
+	if (cg_is_device(w))
+		return p->loose && (e->num == EPERM || e->num == EACCES);
+	return cg_plan_lack(o, e);
 }
 
 /* Some files depend on each other, in an order that depends on what they hold:
@@ -6229,8 +6239,8 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 			if (!p->d[w->dir].ours || (round && !w->again))
 				continue;
 			if (cg_is_device(w) && p->d[w->dir].h->v2) {
-				n = cg_put_devices(p, i, e);
-				ok = n != 0;
+				ok = cg_put_devices(p, i, &n, e) ||
+				     cg_yields(p, w, o, e);
 				continue;
 			}
 			ok = cg_put_limit(&p->d[w->dir], w, &f, e);
@@ -6238,8 +6248,7 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 				cg_tell_kernel(&p->d[w->dir], w, o);
 			w->again = !ok && !round && (e->num == EINVAL ||
 						     e->num == EBUSY);
-			ok = ok || w->again ||
-			     (!cg_is_device(w) && cg_plan_lack(o, e));
+			ok = ok || w->again || cg_yields(p, w, o, e);
 		}
 	fd_close(&f.fd);
 	return ok;
@@ -12223,6 +12232,7 @@ struct host {
 	gid_t		egid;
 	int		cap_last;
 	uint64_t	caps;		/* P's permitted set */
+	bool		user_ns;	/* P is not in the first one */
 	int		proc;		/* a procfs, or -1 */
 	struct cg_host	cg;
 };
@@ -12320,8 +12330,12 @@ static bool plan_make(struct plan *p, const struct host *h,
 	p->root_ro = s->root->readonly;
 	if (!p->root)
 		return no_memory(e);
-	if (!ns_plan(&p->ns, s, mem, e) ||
-	    !cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
+	if (!ns_plan(&p->ns, s, mem, e))
+		return wrap(e, "config.json");
+	/* mknod is powerless there; one that root joins may be the first */
+	p->cg.loose = h->user_ns || ns_makes(&p->ns, CLONE_NEWUSER) ||
+		      (h->euid && ns_joins(&p->ns, CLONE_NEWUSER));
+	if (!cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
 	    !rdt_plan(&p->rdt, s->linux.rdt, o->id, mem, e) ||
 	    !net_plan(&p->net, s, o->id, mem, e) ||
 	    !cred_plan(&p->cred, o, s->process, grant, mem, e) ||
@@ -14061,6 +14075,7 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 			struct err *e)
 {
 	struct k_capset set[2];
+	struct stat st;
 
 	h->euid = geteuid();
 	h->egid = getegid();
@@ -14075,6 +14090,8 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	if (h->proc < 0)
 		return fail(e, "there is no proc file system on /proc: mount "
 			    "one");
+	h->user_ns = fstatat(h->proc, "self/ns/user", &st, 0) == 0 &&
+		     (int)st.st_ino != K_USER_NS_FIRST;
 	return !cgroups || cg_discover(&h->cg, h->proc, mem) ||
 	       sysfail(e, "find the cgroups of this machine");
 }

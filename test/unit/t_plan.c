@@ -36,6 +36,11 @@ static const struct canned {
 	{ "none", { .cap_last = 40, .caps = ~0ULL, .proc = -1 } },
 	/* a kernel that knows fewer capabilities */
 	{ "old", { .cap_last = 36, .caps = ~0ULL, .proc = -1 } },
+	/* in a user namespace, as in a container */
+	{ "nested", { .cap_last = 40, .caps = ~0ULL, .proc = -1,
+		      .user_ns = true,
+		      .cg = { { { "/sys/fs/cgroup", "/", "", true, false } }, 1,
+			      false } } },
 	{ "user", { .euid = 1000, .egid = 1000, .cap_last = 40, .proc = -1,
 		    .cg = { { { "/sys/fs/cgroup", "/user.slice/s.scope", "",
 				true, false } }, 1, false } } },
