@@ -4221,6 +4221,7 @@ struct state {
 	struct strs	rdt;	/* directories of resctrl to be removed */
 	bool		networks;	/* it has some of ours */
 	bool		best_effort;	/* limits may be missing */
+	bool		nodev;		/* its device policy, see DEV */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -4247,6 +4248,7 @@ static const struct field state_fields[] = {
 	F(state, T_STRS, "rdt", rdt),
 	F(state, T_BOOL, "networks", networks),
 	F(state, T_BOOL, "bestEffort", best_effort),
+	F(state, T_BOOL, "nodev", nodev),
 	F(state, T_MAP, "annotations", annotations),
 	F_END
 };
@@ -5329,6 +5331,12 @@ struct dev_rule {
 	int		access;		/* 1: mknod, 2: read, 4: write */
 };
 
+static int dev_bits(const char *access)
+{
+	return (strchr(access, 'm') ? 1 : 0) | (strchr(access, 'r') ? 2 : 0) |
+	       (strchr(access, 'w') ? 4 : 0);
+}
+
 static struct dev_rule dev_rule(const char *line)
 {
 	struct dev_rule r = { 0, -1, -1, 7 };
@@ -5339,8 +5347,7 @@ static struct dev_rule dev_rule(const char *line)
 	r.type = *line == 'b' ? 1 : 2;
 	num_signed(line + 2, num_len(line + 2), &r.major);
 	num_signed(minor + 1, num_len(minor + 1), &r.minor);
-	r.access = (strchr(word, 'm') ? 1 : 0) | (strchr(word, 'r') ? 2 : 0) |
-		   (strchr(word, 'w') ? 4 : 0);
+	r.access = dev_bits(word);
 	return r;
 }
 
@@ -5382,6 +5389,41 @@ static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 		}
 	}
 	return true;
+}
+
+static bool dev_is_of(const struct dev_rule *a, const struct spec_device *d)
+{
+	return (!a->type || (a->type == 2) == (d->type.v == S_IFCHR)) &&
+	       (a->major < 0 || a->major == d->major.v) &&
+	       (a->minor < 0 || a->minor == d->minor.v);
+}
+
+/* May the device be read and written? The last rule that speaks of it decides,
+ * and what every container may use comes last. */
+static bool dev_opens(const struct spec_resources *r,
+		      const struct spec_device *d)
+{
+	int may = 7;
+	size_t i;
+
+	for (i = 0; i < r->devices.n; i++) {
+		const struct spec_device_rule *rule = &r->devices.v[i];
+		struct dev_rule a = { !rule->type.v ? 0 :
+				      rule->type.v == S_IFBLK ? 1 : 2,
+			rule->major.set ? rule->major.v : -1,
+			rule->minor.set ? rule->minor.v : -1,
+			rule->access ? dev_bits(rule->access) : 7 };
+
+		if (dev_is_of(&a, d))
+			may = rule->allow ? may | a.access : may & ~a.access;
+	}
+	for (i = 0; i < COUNT(cg_default_devices); i++) {
+		struct dev_rule a = dev_rule(cg_default_devices[i]);
+
+		if (dev_is_of(&a, d))
+			may |= a.access;
+	}
+	return (may | 1) == 7;
 }
 
 /* The rules in order, as v1 writes them, then what every container may use;
@@ -10822,6 +10864,12 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 				    (unsigned)i);
 		if (dev_mounted(mounts, path))
 			continue;
+		if (nodev && d->type.v != S_IFIFO &&
+		    !dev_opens(&s->linux.resources, d))
+			return fail(e, "linux.resources.devices: no cgroup "
+				    "here can enforce it, and it does not "
+				    "allow linux.devices[%u] (%s) to be read "
+				    "and written", (unsigned)i, path);
 		l->v[l->n++] = (struct dev){ path, (unsigned)d->type.v |
 			(d->mode.set ? (unsigned)d->mode.v & 07777 : 0666),
 			makedev((unsigned)d->major.v, (unsigned)d->minor.v),
@@ -12287,20 +12335,25 @@ static void plan_delegate(struct plan *p, const struct host *h,
 }
 
 /* A device policy that no cgroup enforces: nodev on all mounts is as good for
- * who can make neither nodes nor mounts. */
+ * who can make neither nodes nor mounts. That holds for `exec` too. */
+static bool plan_is_held(const struct cred_plan *p, struct err *e)
+{
+	const uint64_t *c = p->caps;
+	uint64_t all = c[CAP_BOUNDING] | c[CAP_PERMITTED] | c[CAP_INHERITABLE];
+
+	return !(all >> CAP_MKNOD_NR & 1 || all >> CAP_ADMIN_NR & 1) ||
+	       dev_unguarded("the process may make nodes or mounts (without "
+			     "CAP_MKNOD and CAP_SYS_ADMIN in all sets, mounts "
+			     "are made nodev instead)", e);
+}
+
 static bool plan_nodev(const struct plan *p, const struct nsrun_options *o,
 		       const struct spec *s, struct err *e)
 {
-	const uint64_t *c = p->cred.caps;
-	uint64_t all = c[CAP_BOUNDING] | c[CAP_PERMITTED] | c[CAP_INHERITABLE];
-
 	if (!p->nodev)
 		return true;
-	if (all >> CAP_MKNOD_NR & 1 || all >> CAP_ADMIN_NR & 1)
-		return dev_unguarded("the process may make nodes or mounts "
-				     "(without CAP_MKNOD and CAP_SYS_ADMIN in "
-				     "all sets, mounts are made nodev instead)",
-				     e);
+	if (!plan_is_held(&p->cred, e))
+		return false;
 	if (!spec_has_ns(s, CLONE_NEWNS))
 		return dev_unguarded("there is no mount namespace", e);
 	log_note(o, NSRUN_WARNING, "linux.resources.devices: no cgroup here "
@@ -14637,6 +14690,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	state_now(now);
 	s->networks = c->plan.net.n != 0;
 	s->best_effort = c->o->flags & NSRUN_BEST_EFFORT;
+	s->nodev = c->plan.nodev;
 	s->annotations.v = c->spec->annotations.v;
 	s->annotations.n = c->spec->annotations.n;
 	s->runner = (struct opt){ getpid(), true };
@@ -15833,6 +15887,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	return rdt_plan(&p->rdt, c->spec->linux.rdt, p->id, &c->mem, e) &&
 	       cred_plan(&p->cred, c->o, c->spec->process, grant, &c->mem,
 			 e) &&
+	       (!c->state.nodev || plan_is_held(&p->cred, e)) &&
 	       proc_plan(&p->proc, c->o, c->spec, &c->mem, e) &&
 	       exec_cgroups(c, x->cgroup, e);
 }

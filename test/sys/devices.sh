@@ -347,6 +347,36 @@ if has cgroup1:devices || { [ -n "$peer" ] && has cgroup2; }; then
 	esac
 fi
 
+# Where there is no cgroup at all, nodev does it for who can make no node. It
+# holds for what comes later and for what the config lists.
+if able "a policy that nodev keeps" unshare && ours "a policy by nodev"; then
+	odd "for at in $(echo $hierarchies); do umount -l \$at; done"
+	log='"devices":[{"path":"/dev/log","type":"c","major":1,"minor":11}],'
+	config caps=CAP_SYSLOG linux="$log\"resources\":{\"devices\":[
+		$(rules -,,,rwm +c,1,11,r)]}"
+	run
+	check_is "a device that it does not allow is refused" "$status $(printf \
+		'%s\n' "$err" | grep -c 'allow linux.devices.0. (/dev/log) to be')" \
+		"1 1"
+	config caps=CAP_SYSLOG linux="$log\"resources\":{\"devices\":[
+		$(rules -,,,rwm +c,1,11,rw)]}" args='"open","/dev/log","r"'
+	run
+	check_is "one that it allows can be opened" "$status" 0
+	config caps=CAP_CHOWN linux="\"resources\":{\"devices\":[
+		$(rules -,,,rwm)]}" args="$(json_list echo ready : signal-wait 15)"
+	create
+	verb start "$ID"
+	for cap in CAP_MKNOD CAP_SYS_ADMIN; do
+		verb exec --cap $cap "$ID" /bin/probe mknod /dev/log c 1 11
+		declined "exec with $cap is refused" "may make nodes or mounts" \
+			255 "cannot exec in '$ID': "
+	done
+	verb exec --cap CAP_SYSLOG "$ID" /bin/probe exit 3
+	check_is "with another it is not" "$status" 3
+	verb delete --force "$ID"
+	even
+fi
+
 # Elsewhere, or where v1 is hidden, a program does it.
 programs()
 {
