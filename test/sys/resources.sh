@@ -124,7 +124,7 @@ memory|"memory":{$m,"useHierarchy":true}|memory.use_hierarchy=1|-
 !memory|"memory":{$m,"kernelTCP":33554432}|memory.limit_in_bytes=67108864|-
 pids|"pids":{"limit":32}|pids.max=32|pids.max=32
 pids|"pids":{"limit":-1}|pids.max=max|pids.max=max
-!pids|"pids":{"limit":0}|pids.max=1|pids.max=1
+!pids|"pids":{"limit":0}|pids.max=max|pids.max=max
 blkio|"blockIO":{"throttleReadBpsDevice":[{$on1,"rate":1048576}]}|${throttle}read_bps_device=$d1 1048576|io.max=$d1 rbps=1048576 wbps=max riops=max wiops=max
 blkio|"blockIO":{"throttleWriteBpsDevice":[{$on1,"rate":9223372036854775807}]}|${throttle}write_bps_device=$d1 9223372036854775807|io.max=$d1 rbps=max wbps=9223372036854775807 riops=max wiops=max
 blkio|"blockIO":{"throttleReadIOPSDevice":[{$on1,"rate":300},{$on2,"rate":20}]}|${throttle}read_iops_device=$d2 20 $d1 300|io.max=$d2 rbps=max wbps=max riops=20 wiops=max $d1 rbps=max wbps=max riops=300 wiops=max
@@ -458,7 +458,7 @@ memory.disableOOMKiller|memory|"memory":{"disableOOMKiller":true}
 memory.useHierarchy|memory|"memory":{"useHierarchy":true}
 memory.kernel|memory|"memory":{"kernel":1000000}
 memory.kernelTCP|memory|"memory":{"kernelTCP":1000000}
-pids.limit|pids|"pids":{"limit":0}
+pids.limit|pids|"pids":{"limit":7}
 blockIO.weight|blkio|"blockIO":{"weight":500}
 blockIO.leafWeight|blkio|"blockIO":{"leafWeight":500}
 blockIO.weightDevice|blkio|"blockIO":{"weightDevice":[{"major":7,"minor":0,"weight":200}]}
@@ -484,7 +484,7 @@ ours "limits without cgroups" && {
 			printf '%s\n' "$err" | sed "s/^nsrun: \
 linux\.resources\.$key: .*$ctrl.* it is not applied\$/told/")" "3 told"
 	done <"$T/table"
-	config linux='"resources":{"pids":{"limit":0},"cpu":{"shares":7}}'
+	config linux='"resources":{"pids":{"limit":7},"cpu":{"shares":7}}'
 	create --best-effort
 	check_is "so does create, of both" "$status $(grep -c 'not applied$' \
 		"$T/pay.err")" "0 2"
