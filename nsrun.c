@@ -7393,18 +7393,21 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
  * it goes over rtnetlink, which is there even where the kernel has no IPv4.
  *
  * What stays on the host is found again without any record: a link's alias
- * says whose it is, and before it has one its group does, which it is born
- * with; a bridge that we made has a group of its own; and the rules for
- * masquerade and publish are tables of nf_tables called after the container,
- * which say what they publish in their comments. A lock on the state root keeps
- * the last who leaves a bridge from removing it under one who comes.
+ * says which container it belongs to and what its init is, and before it has
+ * one its group does, which it is born with; a bridge that we made has a group
+ * of its own; and the rules for masquerade and publish are tables of nf_tables
+ * called after the container, which say what they publish in their comments. A
+ * table belongs to the init that the links of the same container name. What
+ * has an init that lives is never touched: who wants its name or its port is
+ * refused. What has a dead one is replaced. A lock that all of the host share
+ * keeps the last who leaves a bridge from removing it under one who comes.
  */
 
 enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
 
 /* Whose things are: the id, and which state root it is of, so that the same id
  * in another is somebody else. -1: in none. */
-enum { NET_KEY_MAX = 241 };		/* an alias is 255 at most */
+enum { NET_KEY_MAX = 201 };		/* an alias is 255 at most */
 
 static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
 {
@@ -7421,6 +7424,51 @@ static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
 static int net_group(const char *id)
 {
 	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
+}
+
+#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns */
+enum { NET_ALIAS_MAX = 256 };		/* IFALIASZ */
+
+/* Pids of another pid namespace say nothing here. */
+static unsigned long long net_pid_ns(int proc)
+{
+	struct stat st = { 0 };
+
+	fstatat(proc, "self/ns/pid", &st, 0);
+	return st.st_ino;
+}
+
+static void net_alias(char buf[NET_ALIAS_MAX], const char *key, int pid,
+		      int proc)
+{
+	text_to(buf, NET_ALIAS_MAX, NET_ALIAS "%s %d %lld %llu", key, pid,
+		state_pid_start(proc, pid), net_pid_ns(proc));
+}
+
+/* Does the init live that this alias speaks of? If it cannot be told it does,
+ * and nothing is taken from it. */
+static bool net_lives(const char *alias, int proc)
+{
+	const char *s = strchr(alias + strlen(NET_ALIAS), ' ');
+	long long v[3];
+	size_t i, len;
+
+	for (i = 0; i < COUNT(v); i++, s += 1 + len) {
+		len = s && *s ? num_len(s + 1) : 0;
+		if (!len || !num_signed(s + 1, len, &v[i]))
+			return true;
+	}
+	return (unsigned long long)v[2] != net_pid_ns(proc) ||
+	       state_alive(proc, (struct opt){ v[0], true },
+			   (struct opt){ v[1], true });
+}
+
+static bool net_is_of(const char *alias, const char *key)
+{
+	const char *s = str_after(alias, NET_ALIAS);
+
+	s = s ? str_after(s, key) : NULL;
+	return s && (!*s || *s == ' ');
 }
 
 struct nl_msg {			/* one or more, as they are sent */
@@ -7678,6 +7726,7 @@ struct net_if {
 	struct net_addr	addr[2], via[2], host[2], bridge[2];
 	unsigned char	mac[6];
 	bool		has_mac;
+	bool		made;		/* by this call, on a link */
 	unsigned	id;		/* a hash of the container's */
 	unsigned	mode, mtu;	/* mtu 0: what the kernel makes it */
 	char		born[16];	/* its first name; "": it has but one */
@@ -8255,8 +8304,9 @@ static bool net_add_both(int s, int index, const struct net_addr a[2],
 }
 
 /* Is it worth to ask once more? The device of a container that has just ended
- * keeps its parent, or its address, until its namespace goes, a moment later.
- * Waits, a second in all. */
+ * keeps its parent, or its address, until its namespace goes, a moment later,
+ * and an init that dies with its nsrun does not do so at once. Waits, a second
+ * in all. */
 static bool net_wait(unsigned *tries)
 {
 	return ++*tries <= 100 && poll(NULL, 0, 10) == 0;
@@ -8423,6 +8473,91 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 	return true;
 }
 
+/* Looks for the links of a container, and counts the ports of a bridge. */
+struct net_search {
+	const char	*key, *own;	/* own: the alias of those not meant */
+	int		proc, group;
+	int		index;		/* of one whose init is dead */
+	int		living;
+	int		bridge, ports;
+};
+
+static void net_see_all(void *data, const char *body, size_t n)
+{
+	struct net_search *f = data;
+	struct net_link l = { 0 };
+
+	net_see_link(&l, body, n);
+	f->ports += f->bridge && l.master == f->bridge;
+	if (!f->key || !(*l.alias ? net_is_of(l.alias, f->key) :
+			 l.group == f->group))
+		return;
+	if (!*l.alias || !net_lives(l.alias, f->proc))
+		f->index = l.index;
+	else
+		f->living += !f->own || !str_eq(l.alias, f->own);
+}
+
+static bool net_dump(int s, struct net_search *f, struct err *e)
+{
+	struct nl_msg m;
+
+	nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
+	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
+}
+
+/* Has a container of that key, other than the one with the alias own, an init
+ * that lives? If it cannot be told it has. */
+static bool net_has_living(int s, const char *key, const char *own, int proc)
+{
+	unsigned tries = 0;
+	struct err ignored;
+
+	do {
+		struct net_search f = { .key = key, .own = own, .proc = proc,
+					.group = net_group(key) };
+
+		if (net_dump(s, &f, &ignored) && !f.living)
+			return false;
+	} while (net_wait(&tries));
+	return true;
+}
+
+/* It may go by itself, with its other end. */
+static bool net_remove(int s, int index, struct err *e)
+{
+	struct nl_msg m;
+
+	nl_link(&m, K_RTM_DELLINK, 0, index, 0);
+	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
+	       wrap(e, "remove a link");
+}
+
+/* A link of this name is in the way. Removes it if one of ours left it whose
+ * init is dead. False without an error: it is somebody else's. */
+static bool net_replace(int s, const char *name, const char *id, int proc,
+			struct err *e)
+{
+	unsigned tries = 0;
+	struct net_link l;
+	struct err ignored;
+
+	*e->text = 0;
+	if (!net_get(s, name, &l, &ignored))
+		return false;
+	if (*l.alias ? !str_after(l.alias, NET_ALIAS) :
+	    l.group != net_group(id))
+		return false;
+	while (*l.alias && net_lives(l.alias, proc)) {
+		if (!net_is_of(l.alias, id))
+			return false;
+		if (!net_wait(&tries))
+			return fail(e, "a container of the same id runs, and "
+				    "has %s", name);
+	}
+	return net_remove(s, l.index, e);
+}
+
 /* The bridge, made if it is missing and may be. */
 static bool net_bridge(int s, const struct net_if *f, int proc,
 		       struct net_link *l, struct err *e)
@@ -8553,10 +8688,11 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, int proc, struct err *e)
 {
 	unsigned hash = str_hash(id, strlen(id)) + (unsigned)index, i;
-	char host[16], alias[NET_KEY_MAX + 8];
+	char host[16], alias[NET_ALIAS_MAX];
 	struct net_link bridge = { 0 };
+	struct err why;
 
-	text_to(alias, sizeof alias, "nsrun %s", id);
+	net_alias(alias, id, pid, proc);
 	if (f->s->bridge && (!net_bridge(s, f, proc, &bridge, e) ||
 			     !net_set_mtu(f, f->s->bridge, bridge.mtu, e)))
 		return false;
@@ -8573,9 +8709,15 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 			return net_host_end(s, f, host, bridge.index, alias,
 					    e);
 		}
-		if (e->num != EEXIST || f->s->host_name)
+		if (e->num != EEXIST)
 			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
 				"no veth: CONFIG_VETH") : false;
+		if (net_replace(s, host, id, proc, &why))
+			i--;
+		else if (*why.text)
+			return *e = why, false;
+		else if (f->s->host_name)
+			return false;
 	}
 	return false;
 }
@@ -8618,7 +8760,8 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 	if (macvlan)
 		net_mac_of_name(f, l.mac);
 	do {
-		if (net_make_on(s, f, kind, l.index, group, pid, e))
+		f->made = net_make_on(s, f, kind, l.index, group, pid, e);
+		if (f->made)
 			return true;
 	} while (macvlan && e->num == EINVAL && net_wait(&tries));
 	return wrap(e, "create %s %s on %s", kind, f->s->name,
@@ -8847,6 +8990,17 @@ static bool nft_table(int s, int family, const char *table, struct err *e)
 	return nft_commit(s, &m, e);
 }
 
+static bool nft_drop_table(int s, int family, const char *table,
+			   struct err *e)
+{
+	struct nl_msg m;
+
+	nft_begin(&m);
+	nft_add(&m, K_NFT_DELTABLE, 0, family);
+	nl_str(&m, K_NFTA_TABLE_NAME, table);
+	return nft_commit(s, &m, e) || wrap(e, "remove the table %s", table);
+}
+
 /* What leaves by another link than the container's gets the host's address;
  * or what came in to it by a published port, from its own network. */
 static bool nft_masquerade(int s, const struct net_if *f,
@@ -8967,11 +9121,6 @@ static bool net_forward(bool v6, int proc, const struct nsrun_options *o,
 	return true;
 }
 
-static void net_table_name(char buf[NET_KEY_MAX + 8], const char *key)
-{
-	text_to(buf, NET_KEY_MAX + 8, NFT_TABLE "%s", key);
-}
-
 /*
  * A flow of UDP goes where its first packet went for as long as packets come,
  * and those of a client that does not give up came while nobody or another had
@@ -9056,14 +9205,14 @@ struct nft_search {
 	const struct net_plan *p;
 	int		family;
 	const char	*port;			/* ours; NULL: none */
-	char		by[ID_MAX + 1];
+	char		by[NET_KEY_MAX];	/* the key of who has it */
 };
 
 static void nft_see_rule(void *data, const char *body, size_t n)
 {
 	struct nft_search *f = data;
 	struct net_port port = { 0 };
-	const char *by, *root, *comment;
+	const char *by, *comment;
 	size_t len, i;
 
 	if (n < sizeof(struct k_nfgen) || f->port)
@@ -9071,22 +9220,28 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 	body += sizeof(struct k_nfgen);
 	n -= sizeof(struct k_nfgen);
 	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
-	root = by ? strrchr(by, '-') : NULL;	/* behind the id */
 	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
-	if (!root || !comment || len < 3 || comment[len - 1] ||
+	if (!by || !comment || len < 3 || comment[len - 1] ||
 	    !net_read_port(comment + 2, &port))
 		return;
 	for (i = 0; !f->port && i < f->p->n; i++)
 		f->port = net_find_port(&f->p->v[i], &port, f->family);
-	text_cut(f->by, sizeof f->by, by, (size_t)(root - by));
+	text_to(f->by, sizeof f->by, "%s", by);
 }
 
-/* The ports are free. To be asked before there are rules of ours. */
-static bool nft_ports_free(int s, const struct net_plan *p, int family,
-			   struct err *e)
+static void net_table_name(char buf[NET_KEY_MAX + 8], const char *key)
+{
+	text_to(buf, NET_KEY_MAX + 8, NFT_TABLE "%s", key);
+}
+
+/* The ports are free, or become free because a container whose init is dead has
+ * them. To be asked before there are rules of ours. links: of rtnetlink. */
+static bool nft_ports_free(int s, int links, const struct net_plan *p,
+			   int family, int proc, struct err *e)
 {
 	const struct k_nfgen h = { nft_family(family), 0, 0 };
 	struct nft_search f = { .p = p, .family = family };
+	char table[NET_KEY_MAX + 8];
 	struct nl_msg m;
 	size_t i;
 
@@ -9094,18 +9249,51 @@ static bool nft_ports_free(int s, const struct net_plan *p, int family,
 		;
 	if (i == p->n)
 		return true;
-	nl_init(&m, K_NFNL_NFTABLES << 8 | K_NFT_GETRULE, K_NLM_DUMP, &h,
-		sizeof h);
-	if (!nl_call(s, &m, nft_see_rule, &f, e))
-		return wrap(e, "list the rules");
-	return !f.port || fail(e, "publish: \"%s\" takes a port that '%s' has "
-			       "already", f.port, f.by);
+	for (;;) {
+		nl_init(&m, K_NFNL_NFTABLES << 8 | K_NFT_GETRULE, K_NLM_DUMP,
+			&h, sizeof h);
+		f.port = NULL;
+		if (!nl_call(s, &m, nft_see_rule, &f, e))
+			return wrap(e, "list the rules");
+		if (!f.port)
+			return true;
+		if (net_has_living(links, f.by, NULL, proc))
+			break;
+		net_table_name(table, f.by);
+		if (!nft_drop_table(s, family, table, e))
+			return false;
+	}
+	return fail(e, "publish: \"%s\" takes a port that '%.*s' has already",
+		    f.port, (int)(strrchr(f.by, '-') - f.by), f.by);
 }
 
-static bool net_nat(const struct net_plan *p, const char *id, int proc,
-		    const struct nsrun_options *o, struct err *e)
+/* The table of a container for a family, in the place of one that a dead one
+ * left. own: the alias of its links. */
+static bool net_table(int s, int links, int family, const char *id,
+		      const char *own, int proc, struct err *e)
 {
 	char table[NET_KEY_MAX + 8];
+	struct err ignored;
+
+	net_table_name(table, id);
+	if (nft_table(s, family, table, e))
+		return true;
+	if (e->num == EEXIST && net_has_living(links, id, own, proc))
+		return wrap(e, "a container of the same id runs, and has the "
+			    "table %s", table);
+	if (e->num == EEXIST && nft_drop_table(s, family, table, &ignored) &&
+	    nft_table(s, family, table, e))
+		return true;
+	wrap(e, "make the table %s", table);
+	return e->num == EEXIST ? false : hint(e, "masquerade and publish need "
+		"nf_tables and its nat chains in the kernel");
+}
+
+static bool net_nat(int links, const struct net_plan *p, const char *id,
+		    int pid, int proc, const struct nsrun_options *o,
+		    struct err *e)
+{
+	char table[NET_KEY_MAX + 8], own[NET_ALIAS_MAX];
 	autofd s = -1;
 	size_t i, k;
 
@@ -9116,18 +9304,14 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 		return hint(e, "masquerade and publish need nf_tables and its "
 			    "nat chains in the kernel");
 	net_table_name(table, id);
+	net_alias(own, id, pid, proc);
 	for (k = 0; k < 2; k++) {
 		int family = k ? AF_INET6 : AF_INET;
 
 		if (!p->nat[k])
 			continue;
-		if (!nft_table(s, family, table, e)) {
-			wrap(e, "make the table %s", table);
-			return e->num == EEXIST ? false : hint(e, "masquerade "
-				"and publish need nf_tables and its nat chains "
-				"in the kernel");
-		}
-		if (!nft_ports_free(s, p, family, e))
+		if (!net_table(s, links, family, id, own, proc, e) ||
+		    !nft_ports_free(s, links, p, family, proc, e))
 			return false;
 		for (i = 0; i < p->n; i++) {
 			if (nft_network(s, &p->v[i], &p->v[i].addr[k], table,
@@ -9145,12 +9329,13 @@ static bool net_nat(const struct net_plan *p, const char *id, int proc,
 	return true;
 }
 
-/* Who comes to a bridge, and who leaves one, waits for the other. root is that
- * of the state; -1: there is nobody to wait for. */
-static int net_lock(int root)
+/* Who makes links or rules, and who removes some, waits for the other. The file
+ * is one that each network namespace has, that needs no place to write, and
+ * that only its root may open, so that no user can make us wait. */
+static int net_lock(int proc)
 {
-	int fd = root < 0 ? -1 : openat(root, ".", O_RDONLY | O_DIRECTORY |
-					O_CLOEXEC);
+	int fd = openat(proc, "sys/net/ipv4/tcp_fastopen_key", O_RDONLY |
+			O_CLOEXEC);
 
 	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
 		;
@@ -9169,7 +9354,7 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 	if (!p->n)
 		return true;
 	id = net_key(key, id, root);
-	lock = net_lock(root);
+	lock = net_lock(proc);
 	s = nl_socket(K_NETLINK_ROUTE, e);
 	if (s < 0)
 		return false;
@@ -9183,7 +9368,7 @@ static bool net_make(const struct net_plan *p, const char *id, int pid,
 		      net_on_link(s, f, net_group(id), pid, e)))
 			return wrap(e, "networks[%u]", (unsigned)i);
 	}
-	return net_nat(p, id, proc, o, e);
+	return net_nat(s, p, id, pid, proc, o, e);
 }
 
 /* P, when the other ends are up. */
@@ -9205,46 +9390,10 @@ static void net_settle(const struct net_plan *p)
 	}
 }
 
-/* Looks for a link of that alias, and counts the ports of a bridge. */
-struct net_search {
-	const char	*alias;
-	int		group, index, bridge, ports;
-};
-
-static void net_see_all(void *data, const char *body, size_t n)
-{
-	struct net_search *f = data;
-	struct net_link l = { 0 };
-
-	net_see_link(&l, body, n);
-	if (f->alias && (*l.alias ? str_eq(l.alias, f->alias) :
-			 l.group == f->group))
-		f->index = l.index;
-	f->ports += f->bridge && l.master == f->bridge;
-}
-
-static bool net_dump(int s, struct net_search *f, struct err *e)
-{
-	struct nl_msg m;
-
-	nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
-	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
-}
-
-/* It may go by itself, with its other end. */
-static bool net_remove(int s, int index, struct err *e)
-{
-	struct nl_msg m;
-
-	nl_link(&m, K_RTM_DELLINK, 0, index, 0);
-	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
-	       wrap(e, "remove a link");
-}
-
 /* A bridge of ours that has no port any more. */
 static bool net_drop_bridge(int s, const char *name, struct err *e)
 {
-	struct net_search f = { .alias = NULL };
+	struct net_search f = { .key = NULL };
 	struct net_link l;
 
 	if (!net_get(s, name, &l, e))
@@ -9255,25 +9404,27 @@ static bool net_drop_bridge(int s, const char *name, struct err *e)
 	return net_dump(s, &f, e) && (f.ports || net_remove(s, l.index, e));
 }
 
-static bool net_drop_links(const struct spec *spec, const char *id,
-			   struct err *e)
+/* living: it has links whose init lives, which stay. */
+static bool net_drop_links(const struct spec *spec, const char *id, int proc,
+			   bool *living, struct err *e)
 {
-	char alias[NET_KEY_MAX + 8];
 	autofd s = nl_socket(K_NETLINK_ROUTE, e);
 	bool ok = s >= 0;
+	unsigned tries = 0;
 	size_t i;
 
 	if (s < 0)		/* without it nothing was made */
 		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
-	text_to(alias, sizeof alias, "nsrun %s", id);
 	while (ok) {
-		struct net_search f = { .alias = alias,
+		struct net_search f = { .key = id, .proc = proc,
 					.group = net_group(id) };
 
 		ok = net_dump(s, &f, e);
-		if (!f.index)
+		*living = f.living;
+		if (f.index)
+			ok = ok && net_remove(s, f.index, e);
+		else if (!f.living || !net_wait(&tries))
 			break;
-		ok = ok && net_remove(s, f.index, e);
 	}
 	for (i = 0; ok && i < spec->networks.n; i++)
 		ok = !spec->networks.v[i].bridge ||
@@ -9286,7 +9437,6 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 {
 	char table[NET_KEY_MAX + 8];
 	autofd s = nl_socket(K_NETLINK_NETFILTER, e);
-	struct nl_msg m;
 	bool ok = s >= 0 || e->num == EPROTONOSUPPORT;
 	int k;
 
@@ -9294,14 +9444,11 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 	for (k = 0; ok && s >= 0 && k < 2; k++) {
 		int family = k ? AF_INET6 : AF_INET;
 
-		nft_begin(&m);
-		nft_add(&m, K_NFT_DELTABLE, 0, family);
-		nl_str(&m, K_NFTA_TABLE_NAME, table);
 		/* where there is none: ENOENT, or what old kernels say to a
 		 * family or a subsystem that they do not have */
-		ok = nft_commit(s, &m, e) || e->num == ENOENT ||
-		     e->num == EAFNOSUPPORT || e->num == EOPNOTSUPP ||
-		     e->num == EINVAL || wrap(e, "remove the table %s", table);
+		ok = nft_drop_table(s, family, table, e) ||
+		     e->num == ENOENT || e->num == EAFNOSUPPORT ||
+		     e->num == EOPNOTSUPP || e->num == EINVAL;
 		ct_forget(s, spec->networks.v, spec->networks.n, family);
 	}
 	return ok;
@@ -9309,9 +9456,11 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 
 /* In a child: the links that are all in a namespace which others made, and
  * which does not go. */
-static _Noreturn void net_drop_joined(const char *path, const char *id)
+static _Noreturn void net_drop_joined(const char *path, const char *id,
+				      int proc)
 {
-	struct net_search f = { .alias = "", .group = net_group(id) };
+	struct net_search f = { .key = id, .proc = proc,
+				.group = net_group(id) };
 	int ns = io_open(path, O_RDONLY), s;
 	struct err e;
 
@@ -9323,7 +9472,7 @@ static _Noreturn void net_drop_joined(const char *path, const char *id)
 	_exit(0);
 }
 
-static void net_drop_inside(const struct spec *spec, const char *id)
+static void net_drop_inside(const struct spec *spec, const char *id, int proc)
 {
 	const struct spec_ns *ns = spec_find_ns(spec, CLONE_NEWNET);
 	int pid;
@@ -9332,28 +9481,48 @@ static void net_drop_inside(const struct spec *spec, const char *id)
 		return;
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
-		net_drop_joined(ns->path, id);
+		net_drop_joined(ns->path, id, proc);
 	if (pid > 0)
 		io_reap(pid);
 }
 
-/* What net_make() left on the host, also if its nsrun was killed. */
-static bool net_drop(const struct spec *spec, const char *id, int root,
-		     struct err *e)
+/* What net_make() left on the host, also if its nsrun was killed. Its init is
+ * dead: what has one that lives is another's of the same id. p: of the call
+ * that made it; empty: it was another call. */
+static bool net_drop(const struct spec *spec, const struct net_plan *p,
+		     const char *id, int root, int proc, struct err *e)
 {
 	autofd lock = -1;
 	char key[NET_KEY_MAX];
-	bool nat = false;
+	bool nat = false, living = false, inside = !p->n;
 	size_t i;
 
 	id = net_key(key, id, root);
-	lock = net_lock(root);
-	net_drop_inside(spec, id);
+	lock = net_lock(proc);
+	for (i = 0; i < p->n; i++)
+		inside |= p->v[i].made;
+	if (inside)
+		net_drop_inside(spec, id, proc);
 	for (i = 0; i < spec->networks.n; i++)
 		nat |= spec->networks.v[i].masquerade ||
 		       spec->networks.v[i].publish.n;
-	return net_drop_links(spec, id, e) &&
-	       (!nat || net_drop_tables(spec, id, e));
+	return net_drop_links(spec, id, proc, &living, e) &&
+	       (!nat || living || net_drop_tables(spec, id, e));
+}
+
+/* What is left of an id that has no state, by a run that had none or whose
+ * state is lost. */
+static void net_drop_lost(const char *id, int root, int proc)
+{
+	static const struct spec none;
+	autofd lock = net_lock(proc);
+	char key[NET_KEY_MAX];
+	struct err ignored;
+	bool living;
+
+	id = net_key(key, id, root);
+	if (net_drop_links(&none, id, proc, &living, &ignored) && !living)
+		net_drop_tables(&none, id, &ignored);
 }
 
 /* The interfaces of the namespace that the caller is in. */
@@ -14429,6 +14598,20 @@ static bool verb_drop_groups(struct ctr *c, struct err *e)
 	return ok;
 }
 
+static void verb_undo_net(struct ctr *c)
+{
+	struct err e;
+	int tries;
+
+	if (!c->spec || !c->spec->networks.n)
+		return;
+	for (tries = 0; tries < 2; tries++)
+		if (net_drop(c->spec, &c->plan.net, c->o->id, c->state_root,
+			     c->host.proc, &e))
+			return;
+	log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
+}
+
 /* In reverse, whatever of it was made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
@@ -14461,10 +14644,8 @@ static void verb_undo(struct ctr *c)
 		log_note(c->o, NSRUN_WARNING, "%s", e.text);
 	for (i = 0; c->made & MADE_CGROUP && i < c->state.rdt.n; i++)
 		rmdir(c->state.rdt.v[i]);
-	if (c->made & MADE_NET && c->spec && c->spec->networks.n &&
-	    !net_drop(c->spec, c->o->id, c->state_root, &e) &&
-	    !net_drop(c->spec, c->o->id, c->state_root, &e))	/* once more */
-		log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
+	if (c->made & MADE_NET)
+		verb_undo_net(c);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;
@@ -15605,7 +15786,12 @@ int nsrun_delete(const struct nsrun_options *o, int force,
 	bool ok;
 
 	verb_begin(&c, o, out);
-	ok = verb_delete(&c, force, &c.err) || (force && c.err.num == ENOENT);
+	ok = verb_delete(&c, force, &c.err);
+	if (!ok && force && c.err.num == ENOENT) {
+		net_drop_lost(o->id, -1, c.host.proc);
+		net_drop_lost(o->id, c.state_root, c.host.proc);
+		ok = true;
+	}
 	return verb_end(&c, ok, "delete");
 }
 

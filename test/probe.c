@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
@@ -1075,6 +1076,14 @@ static int do_lack(char **a)
 	return prctl(PR_SET_SECCOMP, 2, &program, 0, 0);
 }
 
+/* lock FILE: flock(2), held from now on */
+static int do_lock(char **a)
+{
+	int fd = open(a[0], O_RDONLY);
+
+	return fd < 0 ? fd : flock(fd, LOCK_EX);
+}
+
 /* unix PATH: connects; a leading @ is an abstract name. */
 static int do_unix(char **a)
 {
@@ -1456,6 +1465,7 @@ static const struct command {
 	{ "kill",		1, do_kill },
 	{ "lack",		2, do_lack },
 	{ "listen",		3, do_listen },
+	{ "lock",		1, do_lock },
 	{ "ls",			1, do_ls },
 	{ "lstat",		1, do_lstat },
 	{ "mkdir",		1, do_mkdir },

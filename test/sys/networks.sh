@@ -1116,6 +1116,107 @@ check_is "an id can be long" "$? $(cat "$T/err")" "0 "
 rm -rf "$T/other"
 nothing_left "and nothing is left of it"
 
+# ---- the same id twice, without a state ----------------------------------------------
+
+# NUMBER: in the foreground, where there is no place for a state
+stateless()
+{
+	config args="$(json_list serve 80 "s$1")" caps="$caps" \
+		linux="\"cgroupsPath\":\"/$TAG-s$1\"" \
+		top="\"networks\":[$(on_bridge "$1" \
+		"\"masquerade\":true,\"publish\":[\"8080:80\"]")]"
+	: >"$T/pay.s$1"
+	"$NSRUN" --root "$T/ro" run -b "$B" "$TAG-s" >"$T/pay.s$1" \
+		2>"$T/err" &
+	runner=$!
+	what=s$1
+	wait_for stateless_serves
+}
+stateless_serves()
+{
+	grep -q serving "$T/pay.$what" || ! alive $runner
+}
+kill_runner()
+{
+	[ "$1" -gt 1 ] && kill -KILL "$1"
+	wait "$1" 2>/dev/null
+}
+mkdir "$T/ro"
+mount -t tmpfs -o ro none "$T/ro"
+stateless 2
+first=$runner
+says "a run without a state serves" "s2 from 10.201.0.1" \
+	host connect 10.201.0.2 80
+before=$(left)
+stateless 3
+wait $runner
+check_is "a second one of its id is refused" "$? $(grep -c \
+	'a container of the same id runs' "$T/err")" "1 1"
+check_is "and takes nothing from the first" "$(left)" "$before"
+says "which serves as before" "s2 from 10.201.0.1" host connect 10.201.0.2 80
+"$NSRUN" --root "$T/ro" delete --force "$TAG-s"
+check_is "delete --force of a state that is not there takes nothing either" \
+	"$? $(left)" "0 $before"
+up b "$(on_bridge 4 '"publish":["8083:80"]')"
+config args='"exit","0"' caps="$caps" \
+	top="\"networks\":[$(on_bridge 5 '"publish":["8080:80"]')]"
+run
+refused "its port is taken" "publish: .* '$TAG-s' has already"
+kill_runner $first
+run
+check_is "and free after a kill -9" "$status $err" "0 "
+stateless 3
+says "so is its id" "s3 from 10.201.0.1" host connect 10.201.0.3 80
+kill_runner $runner
+"$NSRUN" --root "$T/ro" delete --force "$TAG-s"
+down b
+umount "$T/ro"
+rmdir "$T/ro"
+check_is "what it left delete --force removes" "$(left)" ""
+[ -z "$(left)" ] || ip link del br0
+find /sys/fs/cgroup -depth -name "$TAG-s[23]" -type d -exec rmdir {} +
+
+# ---- a container that is dead ----------------------------------------------------------
+
+up a "$(on_bridge 2 '"publish":["8080:80"]')"
+kill -KILL "$(pid_of a)"
+a_stopped()
+{
+	verb state "$TAG-a"
+	[ "$(member status)" = stopped ]
+}
+wait_for a_stopped
+up b "$(on_bridge 3 '"publish":["8080:80"]')"
+says "the port of a container whose init is dead is free" "b from 10.201.0.1" \
+	host connect 10.201.0.1 8080
+down a
+says "and its delete takes it from nobody" "b from 10.201.0.1" \
+	host connect 10.201.0.1 8080
+kill -KILL "$(pid_of b)"
+rm -rf "${STATE:?}/$TAG-b"
+up b "$(on_bridge 3 '"publish":["8080:80"]')"
+says "nor is a table in the way whose state is lost" "b from 10.201.0.1" \
+	host connect 10.201.0.1 8080
+down b
+nothing_left "and all of it goes"
+find /sys/fs/cgroup -depth -name "$TAG-b" -type d -exec rmdir {} +
+
+# ---- one lock for the host ---------------------------------------------------------------
+
+config args='"exit","0"' caps="$caps" top="\"networks\":[$(on_bridge 2)]"
+: >"$T/locked"
+"$PROBE" lock /proc/sys/net/ipv4/tcp_fastopen_key : echo locked : \
+	sleep 1000 >"$T/locked" 2>&1 &
+locker=$!
+wait_for grep -q locked "$T/locked"
+start_nowait
+sleep 0.3
+check "who makes links waits for who does, whatever the state root" \
+	alive "$runner"
+let_go $locker
+finish
+check_is "and then goes on" "$status $err" "0 "
+
 # ---- a nsrun that is killed ---------------------------------------------------------------
 
 config args='"serve","80","a"' \
