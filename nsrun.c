@@ -7463,12 +7463,13 @@ static bool net_lives(const char *alias, int proc)
 			   (struct opt){ v[1], true });
 }
 
+/* An empty key is that of all containers. */
 static bool net_is_of(const char *alias, const char *key)
 {
 	const char *s = str_after(alias, NET_ALIAS);
 
 	s = s ? str_after(s, key) : NULL;
-	return s && (!*s || *s == ' ');
+	return s && (!*key || !*s || *s == ' ');
 }
 
 struct nl_msg {			/* one or more, as they are sent */
@@ -7748,6 +7749,7 @@ struct net_plan {
 	struct net_route *r;
 	size_t		nr;
 	bool		nat[2];		/* forwarding is needed */
+	bool		forwards[2];	/* and this call switched it on */
 	const char	*files[3];	/* texts by net_files, or NULL */
 	const char	*tmpfs;		/* options of the one that holds them */
 };
@@ -8420,6 +8422,21 @@ static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 	       wrap(e, "give it the name %s", f->s->name);
 }
 
+/* It is forwarded what comes in by a link of ours, also where that is off for
+ * a new one (conf/default). */
+static void net_forwards(int proc, const char *name, const struct net_if *f)
+{
+	char path[64];
+	size_t k;
+
+	for (k = 0; k < 2 && (f->s->masquerade || f->nports); k++) {
+		text_to(path, sizeof path, "sys/net/ipv%c/conf/%s/forwarding",
+			k ? '6' : '4', name);
+		if (f->addr[k].family)
+			io_put(proc, path, "1");
+	}
+}
+
 /* In the container: addresses, up, routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
@@ -8589,6 +8606,7 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 	}
 	if (f->bridge[1].family)	/* this may be its first address */
 		net_allow_v6(proc, name);
+	net_forwards(proc, name, f);
 	return (net_add_both(s, l->index, f->bridge, e) &&
 		net_up(s, l->index, e)) || wrap(e, "bridge %s", name);
 }
@@ -8706,6 +8724,8 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 			net_no_routers(proc, host);
 			if (f->host[1].family)
 				net_allow_v6(proc, host);
+			if (!bridge.index)
+				net_forwards(proc, host, f);
 			return net_host_end(s, f, host, bridge.index, alias,
 					    e);
 		}
@@ -9102,18 +9122,22 @@ static bool nft_network(int s, const struct net_if *f, const struct net_addr *a,
 	       wrap(e, "publish");
 }
 
+static const char *const net_forward_files[] = {
+	"sys/net/ipv4/ip_forward", "sys/net/ipv6/conf/all/forwarding",
+};
+
 /* Packets go from link to link only where that is switched on. */
-static bool net_forward(bool v6, int proc, const struct nsrun_options *o,
-			struct err *e)
+static bool net_forward(struct net_plan *p, bool v6, int proc,
+			const struct nsrun_options *o, struct err *e)
 {
-	const char *path = v6 ? "sys/net/ipv6/conf/all/forwarding" :
-			   "sys/net/ipv4/ip_forward";
+	const char *path = net_forward_files[v6];
 	char now[8];
 
 	if (io_get(proc, path, now, sizeof now) > 0 && *now != '0')
 		return true;
 	if (!io_put(proc, path, "1"))
 		return sysfail(e, "write 1 to /proc/%s", path);
+	p->forwards[v6] = true;
 	log_note(o, NSRUN_WARNING, "networks: IPv%c forwarding was off on the "
 		 "host, and is on now%s", v6 ? '6' : '4', v6 ? "; its "
 		 "interfaces with accept_ra 1 no longer hear routers, 2 would" :
@@ -9289,7 +9313,7 @@ static bool net_table(int s, int links, int family, const char *id,
 		"nf_tables and its nat chains in the kernel");
 }
 
-static bool net_nat(int links, const struct net_plan *p, const char *id,
+static bool net_nat(int links, struct net_plan *p, const char *id,
 		    int pid, int proc, const struct nsrun_options *o,
 		    struct err *e)
 {
@@ -9323,7 +9347,7 @@ static bool net_nat(int links, const struct net_plan *p, const char *id,
 				false;
 		}
 		ct_forget(s, p->v[0].s, p->n, family);
-		if (!net_forward(k, proc, o, e))
+		if (!net_forward(p, k, proc, o, e))
 			return false;
 	}
 	return true;
@@ -9343,7 +9367,7 @@ static int net_lock(int proc)
 }
 
 /* P: the links, into the namespace of the process pid, and the rules. */
-static bool net_make(const struct net_plan *p, const char *id, int pid,
+static bool net_make(struct net_plan *p, const char *id, int pid,
 		     int proc, int root, const struct nsrun_options *o,
 		     struct err *e)
 {
@@ -9508,6 +9532,23 @@ static bool net_drop(const struct spec *spec, const struct net_plan *p,
 		       spec->networks.v[i].publish.n;
 	return net_drop_links(spec, id, proc, &living, e) &&
 	       (!nat || living || net_drop_tables(spec, id, e));
+}
+
+/* After a failure forwarding is as it was, if no other container has come
+ * meanwhile, which found it on. */
+static void net_unforward(const struct net_plan *p, int proc)
+{
+	autofd lock = net_lock(proc), s = -1;
+	struct net_search f = { .key = "", .proc = proc };
+	struct err ignored;
+	size_t k;
+
+	s = nl_socket(K_NETLINK_ROUTE, &ignored);
+	if (s < 0 || !net_dump(s, &f, &ignored) || f.living)
+		return;
+	for (k = 0; k < 2; k++)
+		if (p->forwards[k])
+			io_put(proc, net_forward_files[k], "0");
 }
 
 /* What is left of an id that has no state, by a run that had none or whose
@@ -12914,7 +12955,8 @@ static bool sync_wait_go(int sock, struct err *e)
 
 /* Everything about one container while a verb works on it. */
 enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8,
-	    MADE_POSTSTOP = 16 /* its hooks are due */, MADE_NET = 32 };
+	    MADE_POSTSTOP = 16 /* its hooks are due */, MADE_NET = 32,
+	    MADE_FORWARD = 64 };
 
 /* What init does once it is arranged. */
 enum mode {
@@ -13860,7 +13902,7 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 
 static bool spawn_net(struct ctr *c, struct err *e)
 {
-	c->made |= MADE_NET;
+	c->made |= MADE_NET | MADE_FORWARD;
 	return net_make(&c->plan.net, c->o->id, c->pid, c->host.proc,
 			c->state_root, c->o, e);
 }
@@ -14646,6 +14688,9 @@ static void verb_undo(struct ctr *c)
 		rmdir(c->state.rdt.v[i]);
 	if (c->made & MADE_NET)
 		verb_undo_net(c);
+	if (c->made & MADE_FORWARD &&
+	    (c->plan.net.forwards[0] || c->plan.net.forwards[1]))
+		net_unforward(&c->plan.net, c->host.proc);
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;
@@ -15052,7 +15097,7 @@ static int verb_attend(struct ctr *c)
 	if (c->o->attend)
 		c->o->attend(c->o->data, &p);
 	status = io_reap(c->pid);
-	c->made &= ~(unsigned)(MADE_INIT | MADE_PIDFILE);
+	c->made &= ~(unsigned)(MADE_INIT | MADE_PIDFILE | MADE_FORWARD);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
 	       WEXITSTATUS(status);
 }

@@ -721,6 +721,32 @@ says "the host sees the container's own" "a from 10.201.0.1" \
 	host connect 10.201.0.2 80
 up b "$(on_bridge 3)"
 check_is "where it is on, nothing is said" "$err" ""
+down b
+down a
+echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 0 >$v6/all/forwarding
+config cmd='"/bin/missing"' \
+	top="\"networks\":[$(on_bridge 2 '"masquerade":true')]"
+run
+check_is "a run that fails leaves it off" "$status $(forwarding)" "1 0 0"
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 1 >$v6/all/forwarding
+echo 0 >/proc/sys/net/ipv4/conf/default/forwarding
+echo 0 >$v6/default/forwarding
+up a "$(on_bridge 2 '"masquerade":true')"
+says "new links forward where conf/default says 0" \
+	"outside from 10.203.0.1
+outside from fd03::1" a connect 10.203.0.2 90 : connect fd03::2 90
+down a
+up a "$(on_bridge 2 '"masquerade":true' | sed 's/bridge/host/g
+	s/"host":"br0",//')"
+says "and where there is no bridge" "outside from 10.203.0.1
+outside from fd03::1" a connect 10.203.0.2 90 : connect fd03::2 90
+down a
+echo 1 >/proc/sys/net/ipv4/conf/default/forwarding
+echo 1 >$v6/default/forwarding
+up a "$(on_bridge 2 '"masquerade":true')"
+up b "$(on_bridge 3)"
 says "a neighbour too" "b from 10.201.0.2
 b from fd01::2" a connect 10.201.0.3 80 : connect fd01::3 80
 down a b
