@@ -2769,7 +2769,8 @@ static const struct name machine_names[] = {
  * config.json (config.md, config-linux.md of the OCI runtime specification) as
  * structs. One table for each object says which member goes where; one walker
  * does the rest and knows the path of what it refuses. An unknown property is
- * ignored, as the specification wants. A known one with a bad value is an
+ * ignored, as the specification wants, but in what is nsrun's own (networks,
+ * routes, dns), where it can only be a slip. A known one with a bad value is an
  * error, and a known one that nsrun does not apply (T_LATER) is refused by
  * name as soon as it asks for anything. What a table cannot say, a rule
  * between two members, stands in spec_check().
@@ -3074,6 +3075,7 @@ struct field {
 #define F_PART(n, T, t)		{ n, t, 0, sizeof(struct T), T_OBJ, 0, false }
 #define F_LATER(n)		{ n, NULL, 0, 0, T_LATER, 0, false }
 #define F_END			{ NULL, NULL, 0, 0, 0, 0, false }
+#define F_END_OWN		{ NULL, NULL, 0, 0, 0, 0, true } /* no others */
 
 static const struct field user_fields[] = {
 	F_INT(spec_user, "uid", uid, R_ID),
@@ -3408,7 +3410,7 @@ static const struct field network_if_fields[] = {
 	F(spec_network_if, T_BOOL, "hairpin_mode", hairpin),
 	F(spec_network_if, T_BOOL, "masquerade", masquerade),
 	F(spec_network_if, T_STRS, "publish", publish),
-	F_END
+	F_END_OWN
 };
 
 static const struct field route_fields[] = {
@@ -3417,14 +3419,14 @@ static const struct field route_fields[] = {
 	F(spec_route, T_STR, "gateway", gateway),
 	F(spec_route, T_STR, "interface_name", dev),
 	F_INT(spec_route, "metric", metric, R_U32),
-	F_END
+	F_END_OWN
 };
 
 static const struct field dns_fields[] = {
 	F(spec_dns, T_STRS, "nameservers", servers),
 	F(spec_dns, T_STRS, "search", search),
 	F(spec_dns, T_STRS, "options", options),
-	F_END
+	F_END_OWN
 };
 
 static const struct field spec_fields[] = {
@@ -3700,6 +3702,8 @@ static bool spec_object(struct walker *k, const struct where *w,
 
 		for (f = fields; f->name && !str_eq(f->name, m->key); f++)
 			;
+		if (!f->name && f->due)
+			return spec_fail(k, &at, "there is no such key");
 		if (!f->name || m->key_nul || m->type == JSON_NULL)
 			continue;
 		seen |= 1ULL << (f - fields);
@@ -9538,11 +9542,12 @@ static bool net_drop(const struct spec *spec, const struct net_plan *p,
  * meanwhile, which found it on. */
 static void net_unforward(const struct net_plan *p, int proc)
 {
-	autofd lock = net_lock(proc), s = -1;
+	autofd lock = -1, s = -1;
 	struct net_search f = { .key = "", .proc = proc };
 	struct err ignored;
 	size_t k;
 
+	lock = net_lock(proc);
 	s = nl_socket(K_NETLINK_ROUTE, &ignored);
 	if (s < 0 || !net_dump(s, &f, &ignored) || f.living)
 		return;
@@ -9556,12 +9561,13 @@ static void net_unforward(const struct net_plan *p, int proc)
 static void net_drop_lost(const char *id, int root, int proc)
 {
 	static const struct spec none;
-	autofd lock = net_lock(proc);
+	autofd lock = -1;
 	char key[NET_KEY_MAX];
 	struct err ignored;
 	bool living;
 
 	id = net_key(key, id, root);
+	lock = net_lock(proc);
 	if (net_drop_links(&none, id, proc, &living, &ignored) && !living)
 		net_drop_tables(&none, id, &ignored);
 }
