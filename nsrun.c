@@ -7409,19 +7409,21 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 
 enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
 
-/* Whose things are: the id, and which state root it is of, so that the same id
- * in another is somebody else. -1: in none. */
+/* Whose things are: the id, what is too long of it as a hash, and which state
+ * root it is of, so that the same id in another is somebody else. -1: in none. */
 enum { NET_KEY_MAX = 201 };		/* an alias is 255 at most */
 
 static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
 {
+	const size_t most = NET_KEY_MAX - 10, n = strlen(id);
 	struct stat st = { 0 };
 
 	if (root >= 0)
 		fstat(root, &st);
-	text_to(key, NET_KEY_MAX, "%.*s-%x", NET_KEY_MAX - 10, id,
+	text_to(key, NET_KEY_MAX, "%.*s-%x", (int)most, id,
 		str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
-		str_hash((const char *)&st.st_dev, sizeof st.st_dev));
+		str_hash((const char *)&st.st_dev, sizeof st.st_dev) ^
+		(n > most ? str_hash(id + most, n - most) : 0));
 	return key;
 }
 

@@ -285,6 +285,20 @@ static void t_names(void)
 	     !net_is_name("a:b") && !net_is_name("a%d") && !net_is_name("sixteen-chars-xx"), "bad");
 }
 
+static void t_keys(void)
+{
+	char key[2][NET_KEY_MAX], id[ID_MAX + 1];
+
+	it("tells ids apart that differ in their last byte only");
+	memset(id, 'a', ID_MAX);
+	id[ID_MAX] = 0;
+	net_key(key[0], id, -1);
+	id[ID_MAX - 1] = 'b';
+	net_key(key[1], id, -1);
+	want(strcmp(key[0], key[1]) != 0, "%s", key[0]);
+	want(strlen(key[0]) < NET_KEY_MAX, "it is too long");
+}
+
 int main(void)
 {
 	t_build();
@@ -295,5 +309,6 @@ int main(void)
 	t_ports();
 	t_mac();
 	t_names();
+	t_keys();
 	return done();
 }
