@@ -11801,6 +11801,9 @@ static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 	}
 	if (str_eq(path, "kernel/hostname"))
 		return fail(e, "conflicts with the OCI hostname field");
+	if (str_eq(path, "kernel/domainname") && spec->domainname &&
+	    *spec->domainname)
+		return fail(e, "conflicts with the OCI domainname field");
 	ns = proc_sysctl_ns(path);
 	if (!ns || !spec_has_ns(spec, ns))
 		return fail(e, "is not in a separate kernel namespace, setting "

@@ -641,6 +641,18 @@ config args='"read","/proc/sys/kernel/domainname"' \
 	linux='"sysctl":{"kernel.domainname":"here"}'
 run
 check_is "sysctl kernel.domainname is set" "$status $out" "0 here"
+config args='"read","/proc/sys/kernel/domainname"' top='"domainname":""' \
+	linux='"sysctl":{"kernel.domainname":"here"}'
+run
+check_is "beside an empty domainname too" "$status $out" "0 here"
+for key in kernel.domainname kernel/domainname; do
+	config args='"show","domainname"' top='"domainname":"there"' \
+		linux="\"sysctl\":{\"$key\":\"here\"}"
+	run
+	ours "$key beside domainname" &&
+		refused "$key beside domainname is an error" \
+			'sysctl.*conflicts with the OCI domainname'
+done
 
 for pair in vm.swappiness=10 kernel.hostname=x kernel.panic=0 \
 	kernel.core_pattern=x net/../kernel/panic=0 \
