@@ -32,11 +32,11 @@
  *	limits, place I		cg_limit(), cg_join()		mount, routes,
  *		(a SOURCE or TTY message may come)		pivot, names,
  *								masks, cwd,
- *								look up
+ *								labels, look up
  *	<------------------------------------------------ READY argv[0], ro
  *	memory cgroup, resctrl	(if there is something of them)
- *	GO ---------------------------------------------------> rlimits, labels,
- *								ids, caps
+ *	GO ---------------------------------------------------> rlimits, ids,
+ *								caps
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
@@ -12295,7 +12295,9 @@ static bool proc_fail(const struct proc_plan *p, const char *path,
 	return false;
 }
 
-/* Exec attributes of a security module; refused if there is no such module. */
+/* Exec attributes of a security module; refused if there is no such module or
+ * profile, by `create` already. They wait for the next execve, so no other may
+ * come before it but that of a startContainer hook. */
 static bool proc_label(const struct proc_plan *p, int proc, struct err *e)
 {
 	char buf[512];
@@ -13283,6 +13285,7 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       init_last(p, in, e) &&		/* nothing is made any more */
 	       /* again: mount(2) by fd needs the cwd for itself */
 	       init_cwd(p, in, false, e) &&
+	       proc_label(&p->proc, c->host.proc, e) &&
 	       init_look_up(p, in, path, e);
 }
 
@@ -13299,6 +13302,7 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	       (ns_joins(&p->ns, CLONE_NEWNS) || root_enter(in, false, e)) &&
 	       init_console(c, in, e) &&
 	       init_cwd(p, in, false, e) &&
+	       proc_label(&p->proc, c->host.proc, e) &&
 	       init_look_up(p, in, path, e);
 }
 
@@ -13313,8 +13317,7 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
-	if (!proc_schedule(&p->proc, c->exec, e) || !proc_label(&p->proc,
-						       c->host.proc, e) ||
+	if (!proc_schedule(&p->proc, c->exec, e) ||
 	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
 	    !cred_apply(&p->cred, in, e) ||
 	    (in->cwd_due && !proc_cwd(&p->proc, in->root, false, e)) ||

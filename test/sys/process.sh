@@ -610,6 +610,11 @@ if [ ! -d /sys/kernel/security/apparmor ] && [ ! -d /sys/fs/selinux ]; then
 	config args='"show","pid"' process='"selinuxLabel":"a:b:c:s0"'
 	run
 	refused "a SELinux label without SELinux is an error" '[sS][eE][lL]inux'
+	config process='"apparmorProfile":"nosuch"'
+	verb create -b "$B" "$ID"
+	declined "a create fails by the profile, and not the start" \
+		'process\.apparmorProfile'
+	verb delete --force "$ID"
 else
 	skip "a label without its security module is an error" \
 		"this kernel has one"
