@@ -360,8 +360,9 @@ static void t_stale(void)
 		  "}", EXISTS },
 		{ "created by create, dead", "{\"status\":\"created\"," DEAD
 		  "}", EXISTS },
-		{ "no JSON", "nonsense", EXISTS },
-		{ "empty", "", EXISTS },
+		{ "no JSON", "nonsense", "taken" },
+		{ "empty", "", "taken" },
+		{ "cut", "{\"status\":\"running\"," LIVE ",\"run", "taken" },
 	};
 	int proc = fake_proc();
 	size_t i;
