@@ -11259,8 +11259,10 @@ static bool dev_file_bind(struct inside *in, int dir, const char *path,
 			  int place, struct err *e)
 {
 	autofd fd = openat(dir, strrchr(path, '/') + 1, O_PATH | O_CLOEXEC);
-	autofd tree = sys_open_tree(fd, "", K_TREE_CLONE | K_AT_EMPTY_PATH);
+	autofd tree = -1;
 
+	if (fd >= 0)
+		tree = sys_open_tree(fd, "", K_TREE_CLONE | K_AT_EMPTY_PATH);
 	return (tree >= 0 ? sys_move_mount(tree, place) == 0 :
 		fd >= 0 && no_syscall(errno) &&
 		mnt_old(in, fd, place, NULL, MS_BIND, NULL)) ||
