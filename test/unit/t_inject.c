@@ -843,7 +843,7 @@ static const char *const inj_base_edit[] = {
 	"\"readlink\", \"/dev/fd\", \":\", \"readlink\", \"/dev/stdin\", "
 	"\":\", \"readlink\", \"/dev/stdout\", \":\", "
 	"\"readlink\", \"/dev/stderr\", "
-	"\":\", \"readlink\", \"/dev/core\", \":\", \"readlink\", "
+	"\":\", \"try\", \"readlink\", \"/dev/core\", \":\", \"readlink\", "
 	"\"/dev/ptmx\", \":\", \"ls\", \"/dev/pts\", \":\", \"try\", \"read\", "
 	"\"/proc/keys\", \":\", \"try\", \"ls\", \"/proc/scsi\", \":\", "
 	"\"try\", \"write\", \"/proc/sys/vm/swappiness\", \"1\", \":\", "
