@@ -7345,6 +7345,42 @@ static bool ns_enter(struct ns_plan *p, struct err *e)
 	return true;
 }
 
+/* ENOSPC: of these types, which may not be made? A limit of 0 can be seen, if it
+ * is not one of a user namespace around ours. Said once: I may have done it. */
+static bool ns_explain_limit(unsigned types, int proc, struct err *e)
+{
+	char file[32], which[32] = "*", path[64], value[16];
+	size_t i;
+
+	for (i = 0; i < COUNT(ns_names); i++) {
+		unsigned type = (unsigned)ns_names[i].value;
+
+		if (!(types & type))
+			continue;
+		ns_file(file, 0, (int)type);
+		text_to(path, sizeof path, "sys/user/max_%s_namespaces",
+			str_after(file, "self/ns/"));
+		if (types == type || (io_get(proc, path, value,
+					     sizeof value) > 0 &&
+				      *value == '0'))
+			text_to(which, sizeof which, "%s",
+				str_after(file, "self/ns/"));
+	}
+	return str_find(e->text, "user.max_") ? false :
+	       hint(e, "the sysctl user.max_%s_namespaces, of this user "
+		    "namespace or one around it, allows no more", which);
+}
+
+/* In a child of ours. */
+static bool ns_unshare(int type, struct err *e)
+{
+	if (unshare(type) == 0)
+		return true;
+	sysfail(e, "make the %s namespace", ns_name(type));
+	return e->num == ENOSPC ? ns_explain_limit((unsigned)type, -1, e) :
+	       false;
+}
+
 /* The kernel lacks a namespace, or a switch forbids it: which one? */
 static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 {
@@ -7352,8 +7388,12 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 	char buf[64];
 	size_t i;
 
-	if (e->num != EPERM && e->num != EINVAL && e->num != ENOSPC &&
-	    e->num != ENOSYS)
+	if (e->num == ENOSPC)
+		return ns_explain_limit(p->make, proc, e);
+	if (e->num == ENOMEM && ns_joins(p, CLONE_NEWPID))
+		return hint(e, "nothing can be started in a pid namespace whose "
+			    "process 1 has ended");
+	if (e->num != EPERM && e->num != EINVAL && e->num != ENOSYS)
 		return false;
 	for (i = 0; i < COUNT(ns_names); i++) {
 		const char *name = ns_names[i].name;
@@ -7371,8 +7411,8 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 		return geteuid() == 0 ? hint(e, "CAP_SYS_ADMIN is missing") :
 			hint(e, "not root: a user namespace is needed, see "
 			     "nsrun spec --rootless");
-	if (e->num == ENOSPC || (io_get(proc, "sys/user/max_user_namespaces",
-					buf, sizeof buf) > 0 && *buf == '0'))
+	if (io_get(proc, "sys/user/max_user_namespaces", buf,
+		   sizeof buf) > 0 && *buf == '0')
 		return hint(e, "the sysctl user.max_user_namespaces forbids "
 			    "it");
 	if (io_get(proc, "sys/kernel/unprivileged_userns_clone", buf,
@@ -13063,8 +13103,8 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		return sysfail(e, "root.path: enter %s", p->root);
 	}
 	/* the cwd moves along into the new mount namespace */
-	if (ns_makes(&p->ns, CLONE_NEWNS) && unshare(CLONE_NEWNS) < 0)
-		return sysfail(e, "make the mount namespace");
+	if (ns_makes(&p->ns, CLONE_NEWNS) && !ns_unshare(CLONE_NEWNS, e))
+		return false;
 	fd_close(&c->root);
 	*in = (struct inside){
 		.root = io_open(".", O_PATH | O_DIRECTORY),
@@ -13123,8 +13163,8 @@ static bool init_placed(struct inside *in, struct err *e)
 	in->is_placed = true;
 	if (!in->cgroup_ns)
 		return true;
-	if (unshare(K_NEWCGROUP) < 0)
-		return sysfail(e, "make the cgroup namespace");
+	if (!ns_unshare(K_NEWCGROUP, e))
+		return false;
 	return !cg_is_late(in->cg) || sync_report(in->sock, MSG_CGROUP_NS, e);
 }
 
@@ -13143,10 +13183,8 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 		return sysfail(e, "become id 0 of the user namespace, or "
 			       "process.user (is neither mapped?)");
 	if (in->user_ns && ns_makes(&p->ns, CLONE_NEWIPC) &&
-	    unshare(CLONE_NEWIPC) < 0) {
-		sysfail(e, "make the ipc namespace");
+	    !ns_unshare(CLONE_NEWIPC, e))
 		return ns_explain(&p->ns, in->proc, e);
-	}
 	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
 		sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
@@ -13488,8 +13526,8 @@ static bool stage_enter(struct ctr *c, struct err *e)
 		if (p->make & CLONE_NEWUSER && !stage_user(c, e))
 			return false;
 		flags &= ~(unsigned)CLONE_NEWUSER;
-		if (unshare(K_NEWTIME) < 0)
-			return sysfail(e, "make the time namespace");
+		if (!ns_unshare(K_NEWTIME, e))
+			return false;
 		if (*p->time_offsets && !io_put(c->host.proc,
 						"self/timens_offsets",
 						p->time_offsets))
@@ -13602,8 +13640,12 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 				poll(NULL, 0, -1);
 		_exit(1);
 	}
-	if (pid < 0)
-		return sysfail(e, "make a user namespace for the idmap"), -1;
+	if (pid < 0) {
+		sysfail(e, "make a user namespace for the idmap");
+		if (e->num == ENOSPC)
+			ns_explain_limit(CLONE_NEWUSER, -1, e);
+		return -1;
+	}
 	text_to(path, sizeof path, "%d/uid_map", pid);
 	if (io_put(c->host.proc, path, m->uid_map)) {
 		text_to(path, sizeof path, "%d/gid_map", pid);

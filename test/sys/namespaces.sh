@@ -245,6 +245,11 @@ ours "errors about paths" && {
 	refused "a file that is no namespace is refused" \
 		"linux\.namespaces.*$T/file"
 }
+kill -KILL "$child"
+wait_for not alive "$child"
+join pid
+refused "a pid namespace whose process 1 has ended is told" \
+	"out of memory.*pid namespace whose process 1 has ended"
 gone=$helper
 helper_gone
 config ns="pid mount network:/proc/$gone/ns/net"

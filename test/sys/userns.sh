@@ -344,20 +344,39 @@ ours "a host with a covered /proc" &&
 	refused "a covered /proc of the host is told as the cause" \
 		"mounts\[0\].*/proc.*(mask|cover|visible|hidden)"
 
-# No more user namespaces: the limit is set in one of its own.
+# No more namespaces of a kind: the limit is set in a user namespace of its own,
+# or in one around that.
 cat >"$T/limited-${NSRUN##*/}" <<-END
 #!/bin/sh
-exec unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces &&
-exec "$NSRUN" "\$@"' sh "\$@"
+exec unshare -U -r -m sh -c 'echo 0 >/proc/sys/user/max_\${kind}_namespaces &&
+exec \$around "$NSRUN" "\$@"' sh "\$@"
 END
 chmod 755 "$T/limited-${NSRUN##*/}"
 real=$NSRUN
 NSRUN=$T/limited-${real##*/}
+export kind around
+for kind in user pid mnt ipc uts net cgroup time; do
+	file=/proc/sys/user/max_${kind}_namespaces around=
+	[ -e "$file" ] && "$real" --version | grep -q nsrun || continue
+	for more in '' ' time'; do
+		[ "$kind$more" != time ] || continue
+		[ -z "$more" ] || has timens || continue
+		config ns="$all cgroup$more" linux="$(maps 0:0:1)"
+		run
+		check_err "no more $kind namespaces$more is told" \
+			"^nsrun: cannot run .*no space left .*$kind[^ ]*_namesp"
+		check_is "and nothing else is" \
+			"$(echo "$err" | grep -o 'user\.max_[a-z*]*')" \
+			"user.max_$kind"
+	done
+done
+kind=net around='unshare -U -r'
 config ns="$all" linux="$(maps 0:0:1)"
 run
 NSRUN=$real
-refused "no more user namespaces allowed is told" \
-	"user namespace.*max_user_namespaces|max_user_namespaces"
+ours "a limit of a user namespace around" &&
+	check_err "a limit that cannot be seen is one of all" \
+		'max_\*_namespaces, of this user namespace or one around'
 
 # As root of a namespace that a user made, which denies setgroups.
 cat >"$T/inner-${NSRUN##*/}" <<-END
