@@ -421,8 +421,7 @@ static void t_files(void)
 	memcpy(big + 29001, "seven", 5);
 	io_replace(dir, "f", big, 29006, 0600);
 	free(big);
-	memset(&l, 0, sizeof l);
-	l.fd = openat(dir, "f", O_RDONLY);
+	io_lines(&l, openat(dir, "f", O_RDONLY));
 	want_str("line 1", io_line(&l), "one");
 	want_str("line 2", io_line(&l), "");
 	want_str("line 3", io_line(&l), "three");
