@@ -10766,7 +10766,7 @@ static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
 			    char from[PATH_MAX])
 {
 	const struct cg_hier *h = d->h;
-	bool own = access(d->path, F_OK) == 0;
+	bool own = access(d->path, F_OK) == 0 || errno != ENOENT;
 
 	if (h->v2 ? in->cgroup_view : own)
 		return text_to(from, PATH_MAX, "%s", d->path);
