@@ -15,7 +15,9 @@
  *  I  init, the container's first process. It is cloned straight into its new
  *     namespaces, arranges them from inside, gives up its privileges and
  *     executes the program. From its clone until that execve it trusts
- *     nothing that it finds below the container's root.
+ *     nothing that it finds below the container's root. From the pivot on
+ *     nothing that it has open leads to the host: not while a hook of the image
+ *     runs, while it waits for a start, or while a path is looked up there.
  *  J  a stage between them, only where a namespace is joined or a time
  *     namespace is made: setns() and time offsets act on children, so J
  *     enters, clones I as P's child (CLONE_PARENT) and exits.
@@ -30,10 +32,10 @@
  *	make cgroups		cg_make()			/dev
  *	GO ---------------------------------------------------> cgroup ns, its
  *	limits, place I		cg_limit(), cg_join()		mount, routes,
- *		(a SOURCE or TTY message may come)		pivot, names,
- *								masks, cwd,
- *								labels, look up
- *	<------------------------------------------------ READY argv[0], ro
+ *		(a SOURCE or TTY message may come)		names, sysctl,
+ *								masks, label,
+ *								pivot, ro, cwd,
+ *	<------------------------------------------------ READY look up argv[0]
  *	memory cgroup, resctrl	(if there is something of them)
  *	GO ---------------------------------------------------> rlimits, ids,
  *								caps
@@ -2033,7 +2035,7 @@ struct run {
 	int		in;		/* its stdin; -1: nothing */
 	long long	seconds;	/* it may take; 0: for ever */
 	int		cancel;		/* readable: end it; -1: never */
-	int		proc;
+	int		proc;		/* -1: all that is open closes itself */
 };
 
 static _Noreturn void run_child(const struct run *r, int said)
@@ -2051,7 +2053,8 @@ static _Noreturn void run_child(const struct run *r, int said)
 	    dup2(r->in >= 0 ? r->in : null, 0) == 0 &&
 	    dup2(said, 1) == 1 && dup2(said, 2) == 2 &&
 	    (!r->dir || chdir(r->dir) == 0) &&
-	    fd_keep_only(r->proc, keep, 2, &e) && sig_reset(&e)) {
+	    (r->proc < 0 || fd_keep_only(r->proc, keep, 2, &e)) &&
+	    sig_reset(&e)) {
 		close(r->proc);		/* a path in a container leads there */
 		execve(r->path, r->argv, r->env);
 	}
@@ -4202,8 +4205,8 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it
  * lie config.json, as it was at the create, what `update` made of its limits in
  * update.json, and the start socket. The directory itself is the lock (flock)
- * of who makes, starts or deletes; an init that dies with its nsrun shares it,
- * so that who has the lock knows that it is gone. mkdir decides who owns an id.
+ * of who makes, starts or deletes; an init that is still on the host shares it,
+ * so that who has the lock knows that none is. mkdir decides who owns an id.
  * A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
@@ -7246,6 +7249,15 @@ static int ns_fd(int proc, int pid, int type)
 	return openat(proc, path, O_RDONLY | O_CLOEXEC);
 }
 
+/* May nobody set groups here, as where a user made the user namespace? */
+static bool ns_has_no_groups(int proc)
+{
+	char buf[16];
+
+	return io_get(proc, "self/setgroups", buf, sizeof buf) > 0 &&
+	       *buf == 'd';
+}
+
 /* All namespaces of a process, to be entered. */
 static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
 			  struct err *e)
@@ -10080,17 +10092,19 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 }
 
 /*
- * What init holds while it arranges the namespaces: the root and a verified
- * procfs as fds of its own mount namespace, and a way to ask P.
+ * What init holds while it arranges the namespaces: the root as an fd of its
+ * own mount namespace, the host's procfs until it leaves the host's root, and a
+ * way to ask P.
  */
 struct inside {
-	int		root, proc;
+	int		root, proc;	/* proc: -1 when it has left */
 	const char	*path;		/* of the root, on the host */
 	int		covered;	/* what a mount on / covers there */
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
 	bool		cgroup_view;	/* a cgroup namespace, or one joined */
 	bool		cwd_due;	/* only the user may enter it */
+	bool		no_groups;	/* setgroups is denied */
 	bool		nodev;		/* see DEV */
 	bool		root_ro;	/* a mount on / asks for it */
 	int		late[32];	/* mounts to become read-only, O_PATH */
@@ -10117,19 +10131,17 @@ static unsigned long mnt_flags(unsigned attr)
 		(unsigned long)MS_RELATIME);
 }
 
-/* mount(2) on fds: cwd becomes the procfs, so that no absolute path is used. */
+/* mount(2) on fds: cwd becomes the procfs, so that no absolute path is used; or
+ * the target, when only that of the root is left to be changed. */
 static bool mnt_old(struct inside *in, int src, int target, const char *type,
 		    unsigned long flags, const char *data)
 {
-	char from[32], to[32];
+	char from[32], to[32] = ".";
 
 	text_to(from, sizeof from, "self/fd/%d", src);
-	text_to(to, sizeof to, "self/fd/%d", target);
-	if (in->proc < 0) {
-		errno = ENOSYS;
-		return false;
-	}
-	return sys_fchdir(in->proc) == 0 &&
+	if (in->proc >= 0)
+		text_to(to, sizeof to, "self/fd/%d", target);
+	return sys_fchdir(in->proc >= 0 ? in->proc : target) == 0 &&
 	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
 }
 
@@ -11697,16 +11709,8 @@ static bool cred_become(const struct cred_plan *p)
 static bool cred_ids(const struct cred_plan *p, struct inside *in,
 		     struct err *e)
 {
-	char buf[16];
-
 	if (sys_setgroups(p->ngroups, p->groups) < 0) {
-		/* denied where an unprivileged user made the namespace, which
-		 * may be one around us */
-		bool denied = in->proc >= 0 &&
-			io_get(in->proc, "self/setgroups", buf,
-			       sizeof buf) > 0 && *buf == 'd';
-
-		if (!denied || errno != EPERM)
+		if (!in->no_groups || errno != EPERM)
 			return sysfail(e, "additionalGids: set the groups");
 		if (p->ngroups)
 			return sysfail(e, "additionalGids: this user namespace "
@@ -11999,6 +12003,8 @@ static bool proc_cwd(const struct proc_plan *p, int root, bool make,
 
 	if (fd < 0)
 		return sysfail(e, "process.cwd: %s", p->cwd);
+	if (make)
+		return true;
 	if (sys_fchdir(fd) < 0)
 		return sysfail(e, "process.cwd: change to %s", p->cwd);
 	n = syscall(SYS_getcwd, buf, sizeof buf);
@@ -13046,6 +13052,7 @@ struct ctr {
 	enum mode	mode;
 	bool		exec;	/* one more process for a container */
 	bool		damaged;	/* its state.json says nothing */
+	bool		no_groups;	/* J of an exec: see struct inside */
 	bool		hold;	/* P acts between READY and the start */
 	const char	*config;	/* its text, to be kept */
 	size_t		config_len;
@@ -13081,8 +13088,10 @@ static bool init_keep(struct ctr *c, bool stage, struct err *e)
 	keep[n++] = c->host.proc;
 	for (i = 0; stage && i < (int)p->n; i++)
 		keep[n++] = p->join[i].fd;
-	for (i = 0; i < c->plan.proc.preserve_fds && i < 128; i++)
+	for (i = 0; i < c->plan.proc.preserve_fds && i < 128; i++) {
 		keep[n++] = 3 + i;
+		sys_fcntl(3 + i, F_SETFD, FD_CLOEXEC);	/* not for hooks */
+	}
 	return fd_keep_only(c->host.proc, keep, (size_t)n, e);
 }
 
@@ -13090,7 +13099,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
 
-	if (!init_keep(c, false, e))
+	if (!p->ns.stage && !init_keep(c, false, e))	/* or J did so */
 		return false;
 	/* from now on it dies with P; if P is gone already, GO never comes */
 	if (sys_die_with_parent() < 0)
@@ -13116,6 +13125,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 			       ns_joins(&p->ns, K_NEWCGROUP),
 		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
 			   ns_joins(&p->ns, CLONE_NEWUSER),
+		.no_groups = c->no_groups,
 		.nodev = p->nodev,
 	};
 	return in->root >= 0 || sysfail(e, "root.path: open %s", p->root);
@@ -13249,6 +13259,22 @@ static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 		c->host.proc }, HOOK_CREATE_CONTAINER, e);
 }
 
+/* Into the container's root. From here on its programs and its links may look
+ * at what we have open: nothing of that leads to the host. */
+static bool init_leave(struct ctr *c, struct inside *in, bool pivot,
+		       struct err *e)
+{
+	in->no_groups = (in->user_ns || c->host.user_ns) &&
+			ns_has_no_groups(in->proc);
+	if (!proc_label(&c->plan.proc, in->proc, e) ||
+	    !root_enter(in, pivot, e))
+		return false;
+	fd_close(&in->proc);
+	fd_close(&c->state_dir);
+	c->host.proc = -1;
+	return true;
+}
+
 static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 {
 	struct err ignored;
@@ -13309,23 +13335,22 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       init_placed(in, e) &&
 	       net_inside(&p->net, in->proc, e) &&
 	       init_hooks(c, in, e) &&
-	       (!(p->propagation & MS_SHARED) ||
-		mnt_propagate(in, in->root, MS_PRIVATE, e)) && /* for pivot */
-	       root_enter(in, mounts, e) &&
-	       (!(p->propagation & MS_SHARED) ||
-		mnt_propagate(in, in->root, MS_SHARED, e)) &&
 	       init_console(c, in, e) &&
 	       init_names(p, e) &&
 	       proc_raise_limits(&p->proc, e) &&
-	       proc_sysctl(&p->proc, c->host.proc, e) &&
+	       proc_sysctl(&p->proc, in->proc, e) &&
 	       init_cwd(p, in, true, e) &&
 	       mnt_readonly(in, &p->readonly, e) &&
 	       mnt_mask(in, &p->masked, e) &&
 	       mnt_late(in, e) &&
+	       (!(p->propagation & MS_SHARED) ||
+		mnt_propagate(in, in->root, MS_PRIVATE, e)) && /* for pivot */
+	       init_leave(c, in, mounts, e) &&
+	       (!(p->propagation & MS_SHARED) ||
+		mnt_propagate(in, in->root, MS_SHARED, e)) &&
 	       init_last(p, in, e) &&		/* nothing is made any more */
 	       /* again: mount(2) by fd needs the cwd for itself */
 	       init_cwd(p, in, false, e) &&
-	       proc_label(&p->proc, c->host.proc, e) &&
 	       init_look_up(p, in, path, e);
 }
 
@@ -13342,7 +13367,6 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	       (ns_joins(&p->ns, CLONE_NEWNS) || root_enter(in, false, e)) &&
 	       init_console(c, in, e) &&
 	       init_cwd(p, in, false, e) &&
-	       proc_label(&p->proc, c->host.proc, e) &&
 	       init_look_up(p, in, path, e);
 }
 
@@ -13358,12 +13382,12 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
 	if (!proc_schedule(&p->proc, c->exec, e) ||
-	    !proc_give_fds(&p->proc, e) || !proc_limits(&p->proc, e) ||
-	    !cred_apply(&p->cred, in, e) ||
+	    !proc_limits(&p->proc, e) || !cred_apply(&p->cred, in, e) ||
 	    (in->cwd_due && !proc_cwd(&p->proc, in->root, false, e)) ||
 	    (!c->exec && !hook_all(&(struct hook_how){ p->hooks, &c->state,
-		"created", getpid(), p->proc.env, NULL, -1, in->proc },
-				   HOOK_START_CONTAINER, e)))
+		"created", getpid(), p->proc.env, NULL, -1, -1 },
+				   HOOK_START_CONTAINER, e)) ||
+	    !proc_give_fds(&p->proc, e))
 		return false;
 	if (c->mode == MODE_RUN) {
 		/* the change of ids took it away, and P may be gone since */
@@ -13372,11 +13396,6 @@ static bool init_start(struct ctr *c, struct inside *in, char *path,
 		if (gone.revents)
 			_exit(1);
 	}
-	/* The program is found through whatever the image's links say, also
-	 * /proc/self/fd: nothing of the host's is open any more. */
-	fd_close(&in->root);
-	fd_close(&in->proc);
-	c->host.proc = -1;
 	if (!proc_find(&p->proc, path))
 		return proc_fail(&p->proc, path, e);
 	if (!sig_reset(e))
@@ -13484,7 +13503,6 @@ static _Noreturn void init_main(struct ctr *c)
 	if ((c->exec ? init_enter(c, &in, path, &e) :
 		       init_arrange(c, &in, path, &e)) &&
 	    init_ready(c, &e) && init_wait_go(&in, 2, &e)) {
-		fd_close(&c->state_dir);
 		if (c->mode == MODE_CREATE && !init_await(c, &in, &e))
 			init_die(c->peer, &e);
 		init_start(c, &in, path, home, sizeof home, &e);
@@ -13515,7 +13533,9 @@ static bool stage_enter(struct ctr *c, struct err *e)
 	unsigned flags = ns_clone_flags(p);
 	int pid;
 
-	if (!init_keep(c, true, e))
+	/* what is said of the next program holds for that of our child */
+	if (!init_keep(c, true, e) || (c->exec && !proc_label(&c->plan.proc,
+						c->host.proc, e)))
 		return false;
 	sys_die_with_parent();
 	if (p->n && (c->host.euid == 0 || c->exec))
@@ -13532,6 +13552,12 @@ static bool stage_enter(struct ctr *c, struct err *e)
 						"self/timens_offsets",
 						p->time_offsets))
 			return sysfail(e, "linux.timeOffsets");
+	}
+	if (c->exec) {	/* init is born among the container's processes */
+		c->no_groups = (ns_joins(p, CLONE_NEWUSER) ||
+				c->host.user_ns) &&
+			       ns_has_no_groups(c->host.proc);
+		fd_close(&c->host.proc);
 	}
 	pid = io_clone(flags | K_CLONE_PARENT, -1, NULL);
 	if (pid == 0)

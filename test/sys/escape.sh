@@ -289,6 +289,30 @@ refused "a program that is a fifo is refused" "regular file|denied"
 check "and was not opened to say so" kill "$writer"
 wait "$writer" 2>/dev/null
 
+# ---- a program that is looked for -----------------------------------------
+
+# While it is, a descriptor of init is no way to the host: not even whether a
+# file is there is told.
+bundle
+chmod 755 "$host/dir/file"
+told=
+for n in $(seq 3 20); do
+	for file in "$$/root$host/file" "$$/root$host/dir/file" config.json \
+		state.json "..$host/file"; do
+		config cmd="\"/proc/self/fd/$n/$file\""
+		create
+		[ "$status" != 0 ] || verb start "$ID"
+		case $status:$err in
+		1:*"fd/$n/$file\": no such file or directory"*) ;;
+		1:*"fd/$n/$file\": not a directory"*) ;;	# a socket
+		*)	told="$told $n/$file:$status:$err" ;;
+		esac
+		verb delete --force "$ID"
+	done
+done
+check_is "args[0] below /proc/self/fd tells nothing of the host" "$told" ""
+chmod 644 "$host/dir/file"
+
 # ---- descriptors ----------------------------------------------------------
 
 bundle

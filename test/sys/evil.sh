@@ -76,15 +76,43 @@ able "a spy that is root in its user namespace" userns && {
 	check "and has tried in time" said 'denied [1-9][0-9]*'
 }
 # CAP_SYS_PTRACE in the host's user namespace is stronger than not to be
-# dumpable. The procfs that exec needs is seen then (README), but nothing else.
+# dumpable: what is open is seen then (README), and it is nothing of the host.
 what="a spy with CAP_SYS_PTRACE"
 spied caps="CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH"
 check_is "$what finds no other root" "$(reached 'root')$(reached 'cwd')" ""
 check "though it comes in time" said 'reached fd socket:'
-check_is "and no directory of the host but its procfs" "$(sed -n \
-	's|^reached foreign directory ||p' "$T/pay" | grep -vx /proc)" ""
+check_is "and no directory of the host" "$(reached 'foreign directory')" ""
 check_is "nor can it write the program (CVE-2019-5736)" \
 	"$(reached 'exe for writing') $(sha256sum <"$NSRUN")" " $sum"
+
+# ---- who waits, and who runs a hook ---------------------------------------
+
+# Through a descriptor of init, if that is a directory of the host: of its
+# procfs, its root, the state.
+powers="CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH"
+looks='"echo","looked"' writes='"echo","wrote"'
+for n in $(seq 3 20); do
+	for file in sys/kernel/core_pattern 1/root state.json; do
+		looks="$looks,\":\",\"try\",\"stat\",\"/proc/1/fd/$n/$file\""
+	done
+	for file in "1/root$T/mark" "..$T/mark" mark; do
+		writes="$writes,\":\",\"try\",\"append\",
+			\"/proc/1/fd/$n/$file\",\"x\""
+	done
+done
+config caps="$powers" args="$waits"
+create
+eval "x $(echo "$looks" | tr , ' ')"
+check_is "of an init that waits CAP_SYS_PTRACE reaches nothing of the host" \
+	"$status $(echo "$out" | grep -v ^error)" "0 looked"
+down
+config caps="$powers" args="$waits" top="\"hooks\":{\"startContainer\":[{
+	\"path\":\"/bin/probe\",\"args\":[\"probe\",$writes]}]}"
+up
+down
+made mark
+check_is "nor does a hook of the image" \
+	"$(find "$T" -name mark | grep -vx "$B/rootfs/mark")" ""
 
 # ---- the program (CVE-2019-5736) ------------------------------------------
 
