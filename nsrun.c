@@ -1395,9 +1395,20 @@ static bool io_put_in(const char *dir, const char *file, const char *text)
 	       io_put(AT_FDCWD, path, text);
 }
 
+/* Waits until there is something to read or write at fd. False: cancel, which
+ * may be -1, is readable, and that is not. */
+static bool io_await(int fd, short events, int cancel)
+{
+	struct pollfd p[] = { { fd, events, 0 }, { cancel, POLLIN, 0 } };
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	return p[0].revents || !p[1].revents;
+}
+
 /* A whole file of unknown length into the arena, terminated. fd stays open. */
 static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
-			size_t *len, struct err *e)
+			size_t *len, int cancel, struct err *e)
 {
 	size_t cap = 8192;
 	struct stat st;
@@ -1420,9 +1431,14 @@ static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 		if (old)
 			memcpy(p, old, *len);
 		while (*len < cap) {
-			ssize_t n = read(fd, p + *len, cap - *len);
+			ssize_t n;
 
-			if (n < 0 && errno == EINTR)
+			if (!S_ISREG(st.st_mode) &&
+			    !io_await(fd, POLLIN, cancel))
+				return fail(e, "read %s: interrupted", path),
+				       NULL;
+			n = read(fd, p + *len, cap - *len);
+			if (n < 0 && (errno == EINTR || errno == EAGAIN))
 				continue;
 			if (n < 0)
 				return sysfail(e, "read %s", path), NULL;
@@ -1443,7 +1459,7 @@ static char *io_load(struct arena *a, int dir, const char *path, size_t max,
 {
 	autofd fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
-	return io_load_fd(a, fd, path, max, len, e);
+	return io_load_fd(a, fd, path, max, len, -1, e);
 }
 
 /* The entries of a directory that is open at fd, one by one, less . and .. */
@@ -13060,6 +13076,12 @@ struct ctr {
 	struct nsrun_error *out;
 };
 
+/* What poll takes: readable is to give up, -1 never. */
+static int ctr_cancel(const struct ctr *c)
+{
+	return c->o->cancel_fd > 0 ? c->o->cancel_fd : -1;
+}
+
 /* Are there hooks between the mounts and the pivot? */
 static bool ctr_is_hooked(const struct ctr *c)
 {
@@ -13823,8 +13845,7 @@ static bool spawn_give_tty(struct ctr *c, struct err *e)
 static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 {
 	struct pollfd p[] = { { c->sock, POLLIN, 0 },
-			      { c->o->cancel_fd > 0 ? c->o->cancel_fd : -1,
-				POLLIN, 0 } };
+			      { ctr_cancel(c), POLLIN, 0 } };
 	autofd fd = -1;
 	struct msg m;
 	bool exec = false, failed = false;
@@ -14069,10 +14090,10 @@ static bool spawn_blame(struct ctr *c, struct err *e)
 /* P's hooks. Those before the pivot may be cancelled. */
 static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 {
-	bool before = str_eq(status, "creating") && c->o->cancel_fd > 0;
+	bool before = str_eq(status, "creating");
 
 	return (struct hook_how){ c->plan.hooks, &c->state, status, c->pid,
-		environ, c->plan.bundle, before ? c->o->cancel_fd : -1,
+		environ, c->plan.bundle, before ? ctr_cancel(c) : -1,
 		c->host.proc };
 }
 
@@ -14514,49 +14535,65 @@ static bool notify_open(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Reads until the process is ready, or has ended. */
-static void notify_relay(struct ctr *c)
+/* Reads until the process is ready, or has ended. False: to give up. */
+static bool notify_relay(struct ctr *c, struct err *e)
 {
 	struct pollfd p[] = { { c->notify, POLLIN, 0 },
-			      { c->pidfd, POLLIN, 0 } };
+			      { c->pidfd, POLLIN, 0 },
+			      { ctr_cancel(c), POLLIN, 0 } };
 	autofd to = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char buf[4096];
 	ssize_t n;
 
 	for (;;) {
-		if (poll(p, 2, c->pidfd < 0 ? 1000 : -1) < 0 && errno != EINTR)
-			return;
+		if (poll(p, 3, c->pidfd < 0 ? 1000 : -1) < 0 && errno != EINTR)
+			return sysfail(e, "wait for READY");
 		if (p[0].revents) {
 			n = recv(c->notify, buf, sizeof buf - 1, MSG_DONTWAIT);
 			buf[n > 0 ? n : 0] = 0;
 			if (str_find(buf, "READY=1"))
 				break;
 		} else if (p[1].revents || kill(c->pid, 0) < 0) {
-			return;
+			return true;
+		} else if (p[2].revents) {
+			return fail(e, "interrupted before the process was "
+				    "READY");
 		}
 	}
 	text_to(buf, sizeof buf, "READY=1\nMAINPID=%d\n", c->pid);
-	if (io_socket(to, c->o->notify_socket, false))
-		(void)!write(to, buf, strlen(buf));
-	else
+	if (!io_socket(to, c->o->notify_socket, false))
 		log_note(c->o, NSRUN_WARNING, "connect to NOTIFY_SOCKET %s "
 			 "failed", c->o->notify_socket);
+	else if (io_await(to, POLLOUT, p[2].fd))
+		send(to, buf, strlen(buf), MSG_DONTWAIT | MSG_NOSIGNAL);
+	return true;
 }
 
 /* Awaits READY; in the foreground a child does, until we end. */
-static void notify_serve(struct ctr *c)
+static bool notify_serve(struct ctr *c, struct err *e)
 {
 	if (c->notify < 0)
-		return;
-	if (c->mode == MODE_RUN)
-		c->relay = io_clone(0, -1, NULL);
-	if (c->mode == MODE_RUN && c->relay != 0)
-		return;
-	if (c->mode == MODE_RUN)
-		sys_die_with_parent();
-	notify_relay(c);
-	if (c->mode == MODE_RUN)
-		_exit(0);
+		return true;
+	if (c->mode != MODE_RUN)
+		return notify_relay(c, e);
+	c->relay = io_clone(0, -1, NULL);
+	if (c->relay != 0)
+		return true;
+	sys_die_with_parent();
+	notify_relay(c, e);
+	_exit(0);
+}
+
+/* A file of the caller's. One that is a pipe may have no writer yet: then the
+ * reading waits, where it can be told to give up, and not the opening. */
+static char *verb_load_file(struct ctr *c, int dir, const char *path,
+			    size_t *len, struct err *e)
+{
+	autofd fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+			   O_NOCTTY);
+
+	return io_load_fd(&c->mem, fd, path, CONFIG_MAX, len, ctr_cancel(c),
+			  e);
 }
 
 /* Load and plan: nothing on the host is touched. */
@@ -14581,8 +14618,8 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 	if (n < 0)
 		return sysfail(e, "open the bundle %s", name);
 	text = c->o->config ?
-	       io_load(&c->mem, AT_FDCWD, c->o->config, CONFIG_MAX, &len, e) :
-	       io_load(&c->mem, dir, "config.json", CONFIG_MAX, &len, e);
+	       verb_load_file(c, AT_FDCWD, c->o->config, &len, e) :
+	       verb_load_file(c, dir, "config.json", &len, e);
 	if (!text)
 		return wrap(e, "bundle %s", bundle);
 	if (keep) {		/* parsing overwrites it */
@@ -15035,6 +15072,30 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		verb_start_socket(c, e));
 }
 
+/* What is there and is no regular file stays what it is: a rename would put a
+ * file in the place of a device, or of the link /dev/stdout. */
+static bool verb_pid_special(const struct ctr *c)
+{
+	const char *path = c->o->pid_file;
+	struct stat st;
+
+	return fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       !S_ISREG(st.st_mode) &&
+	       (!S_ISLNK(st.st_mode) || access(path, F_OK) == 0);
+}
+
+static bool verb_put_special(const char *path, char *pid, struct err *e)
+{
+	autofd fd = io_open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_NONBLOCK);
+	struct text t = { pid, strlen(pid), 0, fd, fd < 0 };
+
+	text_flush(&t);
+	if (!t.bad)
+		return true;
+	sysfail(e, "--pid-file: write %s", path);
+	return e->num == ENXIO ? hint(e, "nobody reads it") : false;
+}
+
 static bool verb_pid_file(struct ctr *c, struct err *e)
 {
 	const char *path = c->o->pid_file, *slash;
@@ -15047,6 +15108,8 @@ static bool verb_pid_file(struct ctr *c, struct err *e)
 	text_cut(dir, sizeof dir, slash ? path : ".",
 		 slash ? (size_t)(slash - path) + 1 : 1);
 	text_to(buf, sizeof buf, "%d", c->pid);
+	if (verb_pid_special(c))
+		return verb_put_special(path, buf, e);
 	fd = io_open(dir, O_RDONLY | O_DIRECTORY);
 	if (fd < 0 || !io_replace(fd, slash ? slash + 1 : path, buf,
 				  strlen(buf), 0644))
@@ -15070,14 +15133,29 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 	return true;
 }
 
-/* A caller's socket, for what is sent there as a file descriptor. */
-static int verb_connect(const char *path, const char *option, struct err *e)
+/* A caller's socket, for what is sent there as a file descriptor. Where others
+ * wait to be accepted we do so too, ten seconds at most. */
+static int verb_connect(const struct ctr *c, const char *path,
+			const char *option, struct err *e)
 {
-	autofd s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autofd s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			  0);
+	struct pollfd cancel = { ctr_cancel(c), POLLIN, 0 };
+	int tries;
 
-	if (s < 0 || !io_socket(s, path, false))
-		return sysfail(e, "--%s: connect to %s", option, path), -1;
-	return fd_take(&s);
+	for (tries = 0; s >= 0 && tries < 1000; tries++) {
+		if (io_socket(s, path, false))
+			return fd_take(&s);
+		if (errno != EAGAIN)
+			break;
+		if (poll(&cancel, 1, 10) > 0)
+			return fail(e, "--%s: connect to %s: interrupted",
+				    option, path), -1;
+	}
+	sysfail(e, "--%s: connect to %s", option, path);
+	if (e->num == EAGAIN)
+		hint(e, "nobody accepts there");
+	return -1;
 }
 
 /* Who is there to hold the terminal? */
@@ -15095,7 +15173,7 @@ static bool verb_console(struct ctr *c, struct err *e)
 			    "detach or allocate tty: --console-socket is for "
 			    "process.terminal true and a detached process");
 	if (path)
-		c->console = verb_connect(path, "console-socket", e);
+		c->console = verb_connect(c, path, "console-socket", e);
 	return !path || c->console >= 0;
 }
 
@@ -15108,7 +15186,7 @@ static bool verb_pidfd_socket(struct ctr *c, struct err *e)
 		return true;
 	if (c->pidfd < 0)
 		return fail(e, "--pidfd-socket: this kernel has no pidfds");
-	sock = verb_connect(path, "pidfd-socket", e);
+	sock = verb_connect(c, path, "pidfd-socket", e);
 	return sock >= 0 && (io_send(sock, "pidfd", 5, c->pidfd) ||
 			     sysfail(e, "--pidfd-socket: send the pidfd"));
 }
@@ -15233,8 +15311,7 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	     (c.mode != MODE_RUN || verb_save(&c, "running", &c.err)) &&
 	     verb_poststart(&c, &c.err);
 	verb_close_joined(&c);
-	if (ok)
-		notify_serve(&c);
+	ok = ok && notify_serve(&c, &c.err);
 	if (ok && c.mode == MODE_DETACH) {
 		c.made = 0;
 	} else if (ok) {
@@ -15431,9 +15508,7 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 
 	verb_begin(&c, o, out);
 	c.mode = MODE_CREATE;
-	ok = verb_start(&c, &c.err);
-	if (ok)
-		notify_serve(&c);
+	ok = verb_start(&c, &c.err) && notify_serve(&c, &c.err);
 	return verb_end(&c, ok, "start");
 }
 
@@ -15840,7 +15915,7 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 {
 	autofd oom = cg_open_oom(&c->plan.cg, &c->host.cg, e);
 	struct pollfd p[] = { { oom, POLLIN, 0 }, { c->pidfd, POLLIN, 0 },
-		{ c->o->cancel_fd > 0 ? c->o->cancel_fd : -1, POLLIN, 0 } };
+		{ ctr_cancel(c), POLLIN, 0 } };
 	long long next = now_ms() + interval, wait;
 	unsigned long long seen = 0;
 	char drain[4096];
@@ -16100,8 +16175,7 @@ static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 		p = mem_new(&c->mem, sizeof *p);
 		if (!p)
 			return no_memory(e);
-		text = io_load(&c->mem, AT_FDCWD, x->process, CONFIG_MAX, &len,
-			       e);
+		text = verb_load_file(c, AT_FDCWD, x->process, &len, e);
 		if (!text || !spec_read(&c->mem, c->o, x->process, text, len,
 					process_fields, p, e))
 			return false;
@@ -16646,6 +16720,14 @@ static void cli_time(char buf[40])
 	buf[20] = 0;
 }
 
+/* One write, unless the reader sleeps and we are told to give up. */
+static void cli_put(const struct cli *c, struct text *t)
+{
+	if (io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
+		     c->o.cancel_fd : -1))
+		text_flush(t);
+}
+
 static void cli_record(struct cli *c, const char *level, const char *text)
 {
 	char buf[4096], now[40];
@@ -16661,18 +16743,18 @@ static void cli_record(struct cli *c, const char *level, const char *text)
 		text_escape(&t, text, true);
 		text_add(&t, "\"\n");
 	}
-	text_flush(&t);
+	cli_put(c, &t);
 }
 
-static void cli_say(int fd, const char *text)
+static void cli_say(const struct cli *c, const char *text)
 {
-	char buf[2048];		/* one write */
-	struct text t = { buf, 0, sizeof buf, fd, false };
+	char buf[2048];
+	struct text t = { buf, 0, sizeof buf, 2, false };
 
 	text_add(&t, "nsrun: ");
 	text_escape(&t, text, false);
 	text_char(&t, '\n');
-	text_flush(&t);
+	cli_put(c, &t);
 }
 
 /* Callers read the log as one record of a failure, so warnings are kept out of
@@ -16685,13 +16767,14 @@ static void cli_log(void *data, enum nsrun_level level, const char *text)
 		cli_record(c, level == NSRUN_WARNING ? "warning" : "debug",
 			   text);
 	else if (c->log_fd < 0 && (c->debug || level == NSRUN_WARNING))
-		cli_say(2, text);
+		cli_say(c, text);
 }
 
+/* One that is a FIFO has a reader, or it is an error. */
 static void cli_open(struct cli *c)
 {
 	c->log_fd = openat(AT_FDCWD, c->log, O_WRONLY | O_APPEND | O_CREAT |
-			   O_CLOEXEC | O_NOCTTY, 0644);
+			   O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 }
 
 /* One that comes before the log was opened is a record there all the same. */
@@ -16701,7 +16784,7 @@ static int cli_fail(struct cli *c, const char *text)
 		cli_open(c);
 	if (c->log_fd >= 0)
 		cli_record(c, "error", text);
-	cli_say(2, text);
+	cli_say(c, text);
 	return 1;
 }
 
@@ -16747,16 +16830,12 @@ static int cli_flush(struct cli *c)
 				       err_text(errno, why));
 }
 
-/* Before a process is made: the program file is protected, and signals are
- * read. SIGTERM and such mean to give up while it is being made. Not 0 after
- * an error was told. */
+/* Before a process is made, signals are read: SIGTERM and such mean to give up
+ * while it is being made. Not 0 after an error was told. */
 static int cli_prepare(struct cli *c)
 {
 	sigset_t set;
 
-	if (nsrun_protect(c->argv, &c->e) < 0)
-		return cli_cannot(c, "protect the program file: ",
-				  c->e.text);
 	sys_prctl(PR_SET_NAME, (uintptr_t)"nsrun", 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -16799,8 +16878,8 @@ static int cli_make(struct cli *c)
 	watch_restore(&c->watch);
 	if (!failed)
 		return c->detach ? 0 : status;
-	sig = watch_signal(c->o.cancel_fd);
 	cli_fail(c, c->e.text);
+	sig = watch_signal(c->o.cancel_fd);
 	return sig ? 128 + sig : what == OF_EXEC ? 255 : 1;
 }
 
@@ -17085,7 +17164,7 @@ static int cli_update(struct cli *c)
 		fd = str_eq(c->resources, "-") ? dup(0) :
 		     io_open(c->resources, O_RDONLY | O_NOCTTY);
 		u.resources = io_load_fd(&c->mem, fd, c->resources, CONFIG_MAX,
-					 &len, &why);
+					 &len, -1, &why);
 		if (!u.resources)
 			return cli_cannot(c, "--resources: ", why.text);
 	}
@@ -17333,8 +17412,9 @@ static bool cli_open_log(struct cli *c)
 		c->log = str_after(c->log, "file:");
 	cli_open(c);
 	if (c->log_fd < 0)
-		cli_failf(c, "cannot open the log %s: %s", c->log,
-			  err_text(errno, why));
+		cli_failf(c, "cannot open the log %s: %s%s", c->log,
+			  err_text(errno, why), errno == ENXIO ?
+			  " (nobody reads it)" : "");
 	return c->log_fd >= 0;
 }
 
@@ -17397,6 +17477,11 @@ int nsrun_main(int argc, char **argv)
 		return 1;
 	c.args = argv + at;
 	c.nargs = argc - at;
+	/* it executes us anew, where the log is opened: a FIFO's reader would
+	 * take an end in between for the last */
+	if (c.cmd && c.cmd->run == cli_make && !c.help &&
+	    nsrun_protect(argv, &c.e) < 0)
+		return cli_cannot(&c, "protect the program file: ", c.e.text);
 	/* the log last: it must not take the number of a preserved fd */
 	status = cli_preserve(&c);
 	if (status || !cli_open_log(&c))

@@ -1226,6 +1226,23 @@ static int do_receive(char **a)
 	return copy_out(fd) && errno != EIO ? -1 : 0;
 }
 
+/* listen-full PATH: listens there, accepts nobody, and fills the queue. */
+static int do_listen_full(char **a)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), c;
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", a[0]);
+	if (fd < 0 || bind(fd, (void *)&un, sizeof(un)) || listen(fd, 0))
+		return -1;
+	do
+		c = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	while (connect(c, (void *)&un, sizeof(un)) == 0);
+	printf("listening\n");
+	fflush(stdout);
+	return pause();
+}
+
 /* What a program that is executed next inherits. */
 
 static int do_ignore(char **a)
@@ -1466,6 +1483,7 @@ static const struct command {
 	{ "lack",		2, do_lack },
 	{ "listen",		3, do_listen },
 	{ "lock",		1, do_lock },
+	{ "listen-full",	1, do_listen_full },
 	{ "ls",			1, do_ls },
 	{ "lstat",		1, do_lstat },
 	{ "mkdir",		1, do_mkdir },

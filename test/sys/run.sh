@@ -72,6 +72,104 @@ ours "a directory as pid file" && {
 }
 check "and the process does not run then" [ ! -e "$B/rootfs/data/ran" ]
 
+if ours "a pid file that is no regular file"; then
+	config args='"exit","0"'
+	mkfifo "$T/pidfifo"
+	exec 8<>"$T/pidfifo"
+	ln -s /proc/self/fd/1 "$T/pidout"
+	ln -s "$T/pidlater" "$T/pidlink"
+	echo 1234567 >"$T/pidold"
+	ln -s "$T/pidold" "$T/pidlink2"
+	run --pid-file "$T/pidfifo"
+	check_is "a FIFO gets the pid and stays one" \
+		"$status $($limit head -c 1 <&8 | tr 0-9 N) $(stat -c %F "$T/pidfifo")" \
+		"0 N fifo"
+	exec 8>&-
+	run --pid-file "$T/pidfifo"
+	refused "one that nobody reads is an error" "pidfifo.*nobody reads it"
+	run --pid-file "$T/pidout"
+	check_is "a link to stdout gets it, and stays" \
+		"$status $(printf '%s\n' "$out" | tr -d 0-9)$(
+		readlink "$T/pidout")" "0 /proc/self/fd/1"
+	run --pid-file "$T/pidlink2"
+	check "what a link leads to is written as a whole" \
+		[ -L "$T/pidlink2" -a "$(wc -c <"$T/pidold")" -lt 8 ]
+	run --pid-file "$T/pidlink"
+	check_is "a link that leads nowhere is replaced" \
+		"$status $(stat -c %F "$T/pidlink")" "0 regular file"
+	ln -s /dev/full "$T/pidfull"
+	run --pid-file "$T/pidfull"
+	refused "a full device is an error" "pidfull: no space left"
+	check "and the link stays" [ -L "$T/pidfull" ]
+fi
+
+# ---- who does not answer --------------------------------------------------
+
+# WHAT COMMAND..: nsrun, which waits for somebody, ends when it is told to
+gives_up()
+{
+	l_what=$1
+	shift
+	(exec "$NSRUN" --root "$STATE" "$@" >"$T/out" 2>"$T/err") &
+	runner=$!
+	sleep 0.5
+	alive "$runner" || fail "$l_what: it waits" "$(cat "$T/err")"
+	kill -TERM "$runner"
+	LIMIT=3 finish
+	check_is "$l_what: TERM ends it" "$status $(echo "$err" | wc -l)" "143 1"
+}
+
+if ours "who does not answer"; then
+	mkdir "$T/slow"
+	mkfifo "$T/slow/config.json"
+	gives_up "config.json is a FIFO" run -b "$T/slow" "$ID"
+	check_err "and it says so" "config.json: interrupted"
+	gives_up "so is that of --config" create -b "$B" \
+		-f "$T/slow/config.json" "$ID"
+	(exec cat "$B/config.json" >"$T/slow/config.json") &
+	run -f "$T/slow/config.json"
+	check_is "one that somebody writes to is read" "$status" 0
+
+	exec 8<>"$T/slow/config.json"
+	(exec head -c 200000 /dev/zero >&8) &
+	job=$!
+	sleep 0.3
+	(exec "$NSRUN" --root "$STATE" run -b "$T/none" "$ID" 2>&8) &
+	runner=$!
+	sleep 0.3
+	kill -TERM "$runner"
+	LIMIT=3 finish
+	check_is "stderr is a full pipe: TERM ends it" "$status" 143
+	kill -KILL "$job"
+	wait "$job" 2>/dev/null
+	exec 8>&-
+
+	config process='"terminal":true' args='"exit","0"'
+	"$PROBE" listen-full "$T/busy" >"$T/got" &
+	job=$!
+	wait_for grep -q listening "$T/got"
+	gives_up "a console socket whose queue is full" create -b "$B" \
+		--console-socket "$T/busy" "$ID"
+	kill -KILL "$job"
+	wait "$job" 2>/dev/null
+
+	config args='"exit","0"'
+	mkfifo "$T/logfifo"
+	G="--log $T/logfifo"
+	run
+	check_is "a log that is a FIFO nobody reads is an error" \
+		"$status $err" "1 nsrun: cannot open the log $T/logfifo: $(
+		)no such device or address (nobody reads it)"
+	cat "$T/logfifo" >"$T/log" &
+	job=$!
+	run -b "$T/none"
+	G=
+	wait "$job"
+	check "one that somebody reads gets the record" \
+		grep -q 'level=error msg="cannot run' "$T/log"
+fi
+made data
+
 made data
 echo 12345678901234567890 >"$T/pid"
 config args='"signal-wait","15"'
