@@ -16830,6 +16830,14 @@ static int cli_flush(struct cli *c)
 				       err_text(errno, why));
 }
 
+/* An empty one is not set, as for sd_notify(3). */
+static const char *cli_notify_socket(void)
+{
+	const char *s = getenv("NOTIFY_SOCKET");
+
+	return s && *s ? s : NULL;
+}
+
 /* Before a process is made, signals are read: SIGTERM and such mean to give up
  * while it is being made. Not 0 after an error was told. */
 static int cli_prepare(struct cli *c)
@@ -16851,7 +16859,7 @@ static int cli_prepare(struct cli *c)
 	c->o.console = cli_console;
 	c->o.attend = cli_attend;
 	c->watch.tty = -1;
-	c->o.notify_socket = getenv("NOTIFY_SOCKET");
+	c->o.notify_socket = cli_notify_socket();
 	c->o.flags |= (c->no_keyring ? NSRUN_NO_NEW_KEYRING : 0) |
 		      (c->best_effort ? NSRUN_BEST_EFFORT : 0) |
 		      (c->keep ? NSRUN_KEEP_ON_EXIT : 0) |
@@ -16885,7 +16893,7 @@ static int cli_make(struct cli *c)
 
 static int cli_start(struct cli *c)
 {
-	c->o.notify_socket = getenv("NOTIFY_SOCKET");
+	c->o.notify_socket = cli_notify_socket();
 	return nsrun_start(&c->o, &c->e);
 }
 

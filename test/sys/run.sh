@@ -103,6 +103,17 @@ if ours "a pid file that is no regular file"; then
 	check "and the link stays" [ -L "$T/pidfull" ]
 fi
 
+if ours "an empty NOTIFY_SOCKET"; then
+	config args='"show","env"'
+	NOTIFY_SOCKET='' run
+	check_is "an empty NOTIFY_SOCKET is none" \
+		"$status $(printf '%s\n' "$out" | grep -c NOTIFY)" "0 0"
+	config args='"signal-wait","15"'
+	NOTIFY_SOCKET='' LIMIT=5 verb run -d -b "$B" "$ID"
+	check_is "nothing is waited for then" "$status" 0
+	verb delete --force "$ID"
+fi
+
 # ---- who does not answer --------------------------------------------------
 
 # WHAT COMMAND..: nsrun, which waits for somebody, ends when it is told to
@@ -120,6 +131,7 @@ gives_up()
 }
 
 if ours "who does not answer"; then
+	config args='"exit","0"'
 	mkdir "$T/slow"
 	mkfifo "$T/slow/config.json"
 	gives_up "config.json is a FIFO" run -b "$T/slow" "$ID"
@@ -152,6 +164,13 @@ if ours "who does not answer"; then
 		--console-socket "$T/busy" "$ID"
 	kill -KILL "$job"
 	wait "$job" 2>/dev/null
+
+	config args='"signal-wait","15"'
+	NOTIFY_SOCKET=$T/none gives_up "a process that is never READY" \
+		run -d -b "$B" "$ID"
+	verb state "$ID"
+	check_is "and is not there any more" "$status" 1
+	made run
 
 	config args='"exit","0"'
 	mkfifo "$T/logfifo"
