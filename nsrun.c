@@ -16549,7 +16549,8 @@ out:
  *
  * The command line, a user of nsrun.h. One table says what options there are,
  * of which commands, and where they go; the usage is printed from it. As with
- * runc, -name is --name, and a value follows as =value or as the next word.
+ * runc, -name is --name, a value follows as =value or as the next word, and
+ * options may stand behind the ID too, but for exec, whose command has its own.
  */
 
 struct cli {
@@ -16563,6 +16564,7 @@ struct cli {
 	int		log_fd;
 	char		**argv;
 	const struct command *cmd;
+	char		*words[3];	/* args, unless they are of exec */
 	char		**args;
 	int		nargs;
 	struct arena	mem;		/* of lists */
@@ -17038,7 +17040,6 @@ static void cli_each_pid(void *data, int pid)
 	text_char(&c->out, '\n');
 }
 
-/* What follows the ID is for runc's ps program. */
 static int cli_ps(struct cli *c)
 {
 	bool json;
@@ -17246,7 +17247,7 @@ static const struct command commands[] = {
 	{ "pause", "ID", "stop all processes of a container", 1, 1, OF_PLAIN,
 	  cli_pause },
 	{ "resume", "ID", "let them go on", 1, 1, OF_PLAIN, cli_resume },
-	{ "ps", "ID", "list the processes of a container", 1, -1, OF_PS,
+	{ "ps", "ID", "list the processes of a container", 1, 1, OF_PS,
 	  cli_ps },
 	{ "update", "ID", "change limits of a container", 1, 1, OF_UPDATE,
 	  cli_update },
@@ -17288,14 +17289,15 @@ static int cli_usage(struct cli *c, const struct command *cmd)
 	size_t i;
 
 	if (cmd) {
-		text_add(t, "nsrun %s [options] %s\n%s\n\n", cmd->name,
-			 cmd->args, cmd->help);
+		text_add(t, "nsrun %s [options]%s%s\n%s\n\n", cmd->name,
+			 *cmd->args ? " " : "", cmd->args, cmd->help);
 		cli_usage_options(t, cmd->where);
 	} else {
 		text_add(t, "nsrun " NSRUN_VERSION " - run OCI containers\n\n"
 			 "nsrun [options] COMMAND [options] [arguments]\n\n");
 		for (i = 0; i < COUNT(commands); i++)
-			text_add(t, "  %s %s\n        %s\n", commands[i].name,
+			text_add(t, "  %s%s%s\n        %s\n", commands[i].name,
+				 *commands[i].args ? " " : "",
 				 commands[i].args, commands[i].help);
 		text_add(t, "\nOptions before the command:\n");
 		cli_usage_options(t, OF_GLOBAL);
@@ -17357,7 +17359,7 @@ static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 static const char cli_yes[] = "1\0t\0T\0true\0True\0TRUE\0";
 static const char cli_no[] = "0\0f\0F\0false\0False\0FALSE\0";
 
-/* Options from argv[*at] on, up to the first word that is none. */
+/* Options from argv[*at] on, up to the first word that is none, or --. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 		      unsigned where)
 {
@@ -17365,10 +17367,8 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 		const struct cli_option *o;
 		const char *value;
 
-		if (str_eq(argv[*at], "--")) {
-			++*at;
+		if (str_eq(argv[*at], "--"))
 			break;
-		}
 		o = cli_option(argv[*at], where, &value);
 		if (!o) {
 			cli_failf(c, "unknown option %s, see nsrun%s%s --help",
@@ -17402,6 +17402,31 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 			*(const char **)((char *)c + o->off) = value;
 		}
 	}
+	return true;
+}
+
+/* The options and arguments of the command. argv stays as it is, to be executed
+ * again. More words than any command takes are only counted. */
+static bool cli_arguments(struct cli *c, int argc, char **argv, int at)
+{
+	bool ended;
+
+	c->args = c->words;
+	do {
+		if (!cli_parse(c, argc, argv, &at, c->cmd->where))
+			return false;
+		ended = at < argc && str_eq(argv[at], "--");
+		at += ended;
+		if (c->cmd->where == OF_EXEC) {
+			c->args = argv + at;
+			c->nargs = argc - at;
+			return true;
+		}
+		for (; at < argc && (ended || argv[at][0] != '-' ||
+				     !argv[at][1]); at++, c->nargs++)
+			if (c->nargs < (int)COUNT(c->words))
+				c->words[c->nargs] = argv[at];
+	} while (at < argc);
 	return true;
 }
 
@@ -17464,7 +17489,7 @@ int nsrun_main(int argc, char **argv)
 {
 	struct cli c = { .log_fd = -1, .argv = argv,
 			 .out = { c.buf, 0, sizeof c.buf, 1, false } };
-	const char *word;
+	const char *word, *more;
 	int at = 1, status;
 	size_t i;
 
@@ -17475,16 +17500,15 @@ int nsrun_main(int argc, char **argv)
 		return 1;
 	if (c.version)
 		return cli_version(&c);
+	at += at < argc && str_eq(argv[at], "--");
 	if (c.help || at >= argc || str_eq(argv[at], "help"))
 		return cli_usage(&c, NULL);
 	for (i = 0; i < COUNT(commands); i++)
 		if (str_eq(commands[i].name, argv[at]))
 			c.cmd = &commands[i];
 	word = argv[at++];
-	if (c.cmd && !cli_parse(&c, argc, argv, &at, c.cmd->where))
+	if (c.cmd && !cli_arguments(&c, argc, argv, at))
 		return 1;
-	c.args = argv + at;
-	c.nargs = argc - at;
 	/* it executes us anew, where the log is opened: a FIFO's reader would
 	 * take an end in between for the last */
 	if (c.cmd && c.cmd->run == cli_make && !c.help &&
@@ -17509,11 +17533,13 @@ int nsrun_main(int argc, char **argv)
 		return cli_usage(&c, c.cmd);
 	if (c.manager && str_eq(c.manager, "disabled"))
 		c.o.flags |= NSRUN_NO_CGROUPS;
-	if (c.nargs < c.cmd->least ||
-	    (c.cmd->most >= 0 && c.nargs > c.cmd->most))
-		return cli_failf(&c, "%s takes %s, see nsrun %s --help",
+	more = c.cmd->most >= 0 && c.nargs > c.cmd->most ?
+	       c.args[c.cmd->most] : NULL;
+	if (c.nargs < c.cmd->least || more)
+		return cli_failf(&c, "%s takes %s%s%s, see nsrun %s --help",
 				 c.cmd->name, *c.cmd->args ? c.cmd->args :
-				 "no argument", c.cmd->name);
+				 "no argument", more ? ", not " : "",
+				 more ? more : "", c.cmd->name);
 	if (c.cmd->least)
 		c.o.id = c.args[0];
 	status = c.cmd->run(&c);

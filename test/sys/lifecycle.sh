@@ -683,6 +683,27 @@ check_is "delete -force" "$status $err" "0 "
 check "ends it" not alive "$(cat "$T/pid")"
 verb delete --none "$ID"
 declined "an unknown option is an error" "none"
+$limit "$NSRUN" --root "$STATE" create "$ID" --bundle "$B" --pid-file "$T/pid" \
+	>"$T/pay" 2>"$T/err"
+check_is "options behind the id of create" \
+	"$? $(sed 's/[0-9][0-9]*/N/' "$T/pid")$(cat "$T/err")" "0 N"
+verb ps "$ID" --format json
+check_is "of ps" "$out" "[$(cat "$T/pid")]"
+verb kill "$ID" KILL --all
+check_is "behind the last word" "$status $err" "0 "
+verb delete "$ID" --force
+check_is "of delete" "$status $err" "0 "
+if ours "what a command does not take"; then
+	verb ps "$ID" aux
+	declined "words for a ps program are refused by name" "not aux"
+	verb ps "$ID" -ef
+	declined "and its options" "unknown option -ef"
+	verb delete -- "$ID" --force
+	declined "behind -- there are no options" "not --force"
+	verb --help
+	check_is "the help has no blanks at the end of a line" \
+		"$status $(printf '%s\n' "$out" | grep -c ' $')" "0 0"
+fi
 
 # ---- descriptors ----------------------------------------------------------
 
