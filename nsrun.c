@@ -133,6 +133,10 @@
 
 #undef linux			/* gnu dialects define it; config.json has it */
 
+#ifndef NSRUN_COMMIT
+#define NSRUN_COMMIT "unknown"		/* the Makefile asks git */
+#endif
+
 #ifndef NSRUN_RESCTRL
 #define NSRUN_RESCTRL "/sys/fs/resctrl"	/* the kernel makes this directory */
 #endif
@@ -16056,15 +16060,39 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 		c->mem = mark;
 }
 
+/* One more id; there is room for twice as many at each power of two. */
+static bool verb_list_add(struct arena *mem, struct strs *ids, const char *id)
+{
+	char **v = ids->v;
+
+	if (!(ids->n & (ids->n - 1))) {
+		v = mem_new(mem, (ids->n ? 2 * ids->n : 1) * sizeof *v);
+		if (v && ids->n)
+			memcpy(v, ids->v, ids->n * sizeof *v);
+	}
+	if (!v || !(v[ids->n] = mem_text(mem, "%s", id)))
+		return false;
+	ids->v = v;
+	ids->n++;
+	return true;
+}
+
+static int verb_list_order(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 	       struct nsrun_error *out)
 {
 	struct k_dirent *d;
 	struct entries l;
+	struct strs ids = { NULL, 0 };
 	char path[PATH_MAX];
 	struct err ignored;
 	struct ctr c;
 	autofd dir = -1;
+	size_t i;
 	bool ok;
 
 	verb_begin(&c, o, out);
@@ -16080,11 +16108,16 @@ int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
 		ok = false;
 	}
 	io_list(&l, dir);
-	while (dir >= 0 && (d = io_entry(&l)))
+	while (ok && dir >= 0 && (d = io_entry(&l)))
 		if (state_check_id(d->name, &ignored))
-			verb_list_one(&c, d->name, each, data);
+			ok = verb_list_add(&c.mem, &ids, d->name) ||
+			     no_memory(&c.err);
 	if (l.len < 0)
 		ok = sysfail(&c.err, "read %s", path);
+	if (ids.n)
+		qsort(ids.v, ids.n, sizeof *ids.v, verb_list_order);
+	for (i = 0; ok && i < ids.n; i++)
+		verb_list_one(&c, ids.v[i], each, data);
 	c.state_root = -1;
 	return verb_end(&c, ok, "list containers");
 }
@@ -17312,10 +17345,11 @@ static int cli_version(struct cli *c)
 	const char *slash = strrchr(c->argv[0], '/');
 	const char *name = slash ? slash + 1 : c->argv[0];
 
-	/* callers of runc and crun parse the first line */
-	text_add(&c->out, "%s version %s\nspec: %s\n", str_eq(name, "runc") ||
-		 str_eq(name, "crun") ? name : "nsrun", NSRUN_VERSION,
-		 NSRUN_SPEC_VERSION);
+	/* callers of runc and crun parse the first line, docker info shows the
+	 * commit too */
+	text_add(&c->out, "%s version %s\ncommit: %s\nspec: %s\n",
+		 str_eq(name, "runc") || str_eq(name, "crun") ? name : "nsrun",
+		 NSRUN_VERSION, NSRUN_COMMIT, NSRUN_SPEC_VERSION);
 	return cli_flush(c);
 }
 

@@ -252,7 +252,7 @@ typedef void nsrun_each(void *data, const struct nsrun_state *);
 int nsrun_state(const struct nsrun_options *, nsrun_each *each, void *data,
 		struct nsrun_error *);
 
-/* nsrun_list - tell of all containers below o->root, in no order. */
+/* nsrun_list - tell of all containers below o->root, sorted by id. */
 int nsrun_list(const struct nsrun_options *, nsrun_each *each, void *data,
 	       struct nsrun_error *);
 

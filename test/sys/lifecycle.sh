@@ -693,6 +693,22 @@ verb kill "$ID" KILL --all
 check_is "behind the last word" "$status $err" "0 "
 verb delete "$ID" --force
 check_is "of delete" "$status $err" "0 "
+if ours "the order of list"; then
+	for name in b 10 a C 9 aa; do
+		verb create -b "$B" "$ID-$name" >/dev/null
+	done
+	verb list -q
+	check_is "list is sorted by id" "$(printf '%s\n' "$out" |
+		sed "s/^$ID-//" | tr '\n' ' ')" "10 9 C a aa b "
+	for name in b 10 a C 9 aa; do
+		verb delete --force "$ID-$name"
+	done
+	verb --version
+	check_is "--version has the lines that engines show" \
+		"$(printf '%s\n' "$out" | sed 's/[: ].*//' | tr '\n' ' ')$(
+		printf '%s\n' "$out" | grep -c '^commit: [^ ]')" \
+		"nsrun commit spec 1"
+fi
 if ours "what a command does not take"; then
 	verb ps "$ID" aux
 	declined "words for a ps program are refused by name" "not aux"
