@@ -11660,6 +11660,24 @@ struct cred_plan {
 	bool		no_new_privs;
 };
 
+/* One warning for all of them: callers that put none into inheritable do so
+ * each time. */
+static void cred_tell_ambient(const struct nsrun_options *o, uint64_t lost)
+{
+	const char *name = cap_names;
+	char buf[ERR_MAX];
+	struct text t = TEXT(buf);
+	size_t i;
+
+	for (i = 0; *name; i++, name = str_next(name))
+		if (lost & 1ULL << i)
+			text_add(&t, "%sCAP_%s", t.len ? ", " : "", name);
+	if (lost)
+		log_note(o, NSRUN_WARNING, "process.capabilities.ambient: "
+			 "without %s, which permitted and inheritable do not "
+			 "both hold", buf);
+}
+
 /* What cannot be granted is left out with a warning (config.md, "Linux
  * Process"): grant is what the kernel knows and, outside a user namespace of
  * the container's own, what P has. */
@@ -11683,11 +11701,8 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		return fail(e, "process.capabilities.effective: holds what is "
 			    "not in permitted");
 	all = caps[CAP_PERMITTED] & caps[CAP_INHERITABLE];
-	if (caps[CAP_AMBIENT] & ~all) {
-		log_note(o, NSRUN_DEBUG, "process.capabilities.ambient: what "
-			 "is not permitted and inheritable is left out");
-		caps[CAP_AMBIENT] &= all;
-	}
+	cred_tell_ambient(o, caps[CAP_AMBIENT] & ~all);
+	caps[CAP_AMBIENT] &= all;
 	p->uid = (uid_t)s->user.uid.v;
 	p->gid = (gid_t)s->user.gid.v;
 	p->umask = s->user.umask.set ? (mode_t)s->user.umask.v : 0022;

@@ -321,6 +321,8 @@ if ours "without capabilities there are none"; then
 	run
 	check_is "ambient without inheritable is left out" \
 		"$status $(caps)" "0 20 0 0 0 0 "
+	check_err "with a warning that names it" \
+		"ambient: without CAP_KILL, which .* inheritable do not"
 	config caps=all args='"show"'
 	run
 	check_is "all that this process may give is given" \

@@ -260,6 +260,8 @@ static void t_rest(void)
 	want(s && cred_plan(&c, &o, s->process, ~0ULL, &mem, &err) &&
 	     c.caps[CAP_AMBIENT] == 32, "%#llx",
 	     (unsigned long long)c.caps[CAP_AMBIENT]);
+	want(strstr(warned, "ambient: without CAP_CHOWN, CAP_FOWNER,"),
+	     "warned: \"%s\"", warned);
 
 	it("gives no capability at all where the config has none");
 	s = load("", "");
