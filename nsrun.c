@@ -143,6 +143,7 @@
 
 enum {
 	CONFIG_MAX	= 16 << 20,	/* bytes of config.json */
+	FDS_MAX		= 1 << 20,	/* fs.nr_open, as Linux begins */
 	JSON_DEPTH_MAX	= 128,
 	ARENA_MAX	= 64 << 20,	/* bytes of one verb */
 	ARENA_CHUNK	= 64 << 10,
@@ -1940,17 +1941,17 @@ static ssize_t io_recv(int sock, void *data, size_t n, int *fd)
 	return k;
 }
 
-static bool fd_is_kept(int fd, const int *keep, size_t n)
+static bool fd_is_kept(int fd, int from, const int *keep, size_t n)
 {
 	while (n--)
 		if (keep[n] == fd)
 			return true;
-	return fd < 3;
+	return fd < from;
 }
 
 /* The same without close_range: what /proc/self/fd lists. Closing disturbs the
  * list, so it is read again until nothing was closed. */
-static bool fd_keep_listed(int proc, const int *keep, size_t n)
+static bool fd_keep_listed(int proc, int from, const int *keep, size_t n)
 {
 	unsigned long long fd;
 	struct k_dirent *d;
@@ -1966,18 +1967,20 @@ static bool fd_keep_listed(int proc, const int *keep, size_t n)
 		io_list(&l, dir);
 		while ((d = io_entry(&l)))
 			if (num_unsigned(d->name, strlen(d->name), &fd) &&
-			    (int)fd != dir && !fd_is_kept((int)fd, keep, n))
+			    (int)fd != dir &&
+			    !fd_is_kept((int)fd, from, keep, n))
 				again |= close((int)fd) == 0;
 		fd_close(&dir);
 	} while (again && l.len == 0);
 	return l.len == 0;
 }
 
-/* Closes every fd but 0-2 and the n of keep, which is sorted on the way; -1 is
- * skipped. */
-static bool fd_keep_only(int proc, int *keep, size_t n, struct err *e)
+/* Closes every fd from the first on but the n of keep, which is sorted on the
+ * way; -1 is skipped. */
+static bool fd_keep_only(int proc, int first, int *keep, size_t n,
+			 struct err *e)
 {
-	int from = 3;
+	int from = first;
 	size_t i, j;
 
 	for (i = 1; i < n; i++)
@@ -1994,7 +1997,7 @@ static bool fd_keep_only(int proc, int *keep, size_t n, struct err *e)
 			continue;
 		if (to > from &&
 		    sys_close_range((unsigned)from, (unsigned)to - 1) < 0)
-			return fd_keep_listed(proc, keep, n) ||
+			return fd_keep_listed(proc, first, keep, n) ||
 			       sysfail(e, "close the caller's files");
 		from = to == INT_MAX ? to : to + 1;
 	}
@@ -2073,7 +2076,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	    dup2(r->in >= 0 ? r->in : null, 0) == 0 &&
 	    dup2(said, 1) == 1 && dup2(said, 2) == 2 &&
 	    (!r->dir || chdir(r->dir) == 0) &&
-	    (r->proc < 0 || fd_keep_only(r->proc, keep, 2, &e)) &&
+	    (r->proc < 0 || fd_keep_only(r->proc, 3, keep, 2, &e)) &&
 	    sig_reset(&e)) {
 		close(r->proc);		/* a path in a container leads there */
 		execve(r->path, r->argv, r->env);
@@ -13120,7 +13123,7 @@ static bool ctr_is_hooked(const struct ctr *c)
 static bool init_keep(struct ctr *c, bool stage, struct err *e)
 {
 	const struct ns_plan *p = &c->plan.ns;
-	int keep[5 + NS_COUNT + 128], n = 0, i;
+	int keep[5 + NS_COUNT], n = 0, i;
 
 	keep[n++] = c->peer;
 	keep[n++] = ns_joins(p, CLONE_NEWNS) ? -1 : c->root;
@@ -13129,11 +13132,10 @@ static bool init_keep(struct ctr *c, bool stage, struct err *e)
 	keep[n++] = c->host.proc;
 	for (i = 0; stage && i < (int)p->n; i++)
 		keep[n++] = p->join[i].fd;
-	for (i = 0; i < c->plan.proc.preserve_fds && i < 128; i++) {
-		keep[n++] = 3 + i;
-		sys_fcntl(3 + i, F_SETFD, FD_CLOEXEC);	/* not for hooks */
-	}
-	return fd_keep_only(c->host.proc, keep, (size_t)n, e);
+	for (i = 0; i < c->plan.proc.preserve_fds; i++)	/* not for hooks */
+		sys_fcntl(3 + i, F_SETFD, FD_CLOEXEC);
+	return fd_keep_only(c->host.proc, 3 + c->plan.proc.preserve_fds, keep,
+			    (size_t)n, e);
 }
 
 static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
@@ -13702,7 +13704,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	pid = io_clone(CLONE_NEWUSER, -1, NULL);
 	if (pid == 0) {
 		sys_die_with_parent();
-		if (fd_keep_only(c->host.proc, NULL, 0, e))
+		if (fd_keep_only(c->host.proc, 3, NULL, 0, e))
 			for (;;)
 				poll(NULL, 0, -1);
 		_exit(1);
@@ -13779,7 +13781,7 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	bool apart;
 
 	sys_die_with_parent();
-	if (!fd_keep_only(c->host.proc, keep, 2, &e))
+	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
 	if (m->idmap) {
 		user = spawn_idmap_ns(c, m, &e);
@@ -16690,7 +16692,7 @@ static const struct cli_option {
 	{ "pidfd-socket", 0, false, OF_MAKE | OF_EXEC, C(o.pidfd_socket),
 	  "SOCKET", "send a pidfd of the process there" },
 	{ "preserve-fds", 0, false, OF_MAKE | OF_EXEC, C(preserve), "N",
-	  "leave N fds open, from 3 on, 60 at most" },
+	  "leave N fds open, from 3 on" },
 	{ "detach", 'd', false, OF_RUN | OF_EXEC, C(detach), NULL,
 	  "do not wait for the end of the process" },
 	{ "best-effort", 0, false, OF_MAKE, C(best_effort), NULL,
@@ -17509,14 +17511,14 @@ static int cli_preserve(struct cli *c)
 
 	if (c->preserve) {
 		if (!num_unsigned(c->preserve, strlen(c->preserve), &n) ||
-		    n > 60)
+		    n > FDS_MAX)
 			return cli_failf(c, "--preserve-fds wants a number up "
-					 "to 60, not %s", c->preserve);
+					 "to %d, not %s", FDS_MAX, c->preserve);
 		c->o.preserve_fds = (int)n;
 	}
 	if (pid && fds && num_unsigned(pid, strlen(pid), &n) &&
 	    n == (unsigned)getpid() &&
-	    num_unsigned(fds, strlen(fds), &n) && n <= 60)
+	    num_unsigned(fds, strlen(fds), &n) && n <= FDS_MAX)
 		c->o.listen_fds = (int)n;
 	return verb_check_fds(&c->o, &e) ? 0 : cli_cannot(c, "", e.text);
 }

@@ -1245,6 +1245,17 @@ static int do_listen_full(char **a)
 
 /* What a program that is executed next inherits. */
 
+/* fill-fds N: /dev/null in each descriptor that is free, up to N. */
+static int do_fill_fds(char **a)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd < atoi(a[0]));
+	return fd < 0 ? -1 : 0;
+}
+
 static int do_ignore(char **a)
 {
 	for (; *a; a++)
@@ -1483,6 +1494,7 @@ static const struct command {
 	{ "lack",		2, do_lack },
 	{ "listen",		3, do_listen },
 	{ "lock",		1, do_lock },
+	{ "fill-fds",		1, do_fill_fds },
 	{ "listen-full",	1, do_listen_full },
 	{ "ls",			1, do_ls },
 	{ "lstat",		1, do_lstat },

@@ -91,6 +91,14 @@ if ours "a gap in --preserve-fds is an error"; then
 	run --preserve-fds 4 3>&- 4>&- 5>&- 6>&-
 	refused "nsrun's own descriptors do not stand in for missing ones" 3
 fi
+config args='"fd","3",":","show","fd"'
+"$PROBE" fill-fds 252 : exec "$NSRUN" --root "$STATE" run -b "$B" \
+	--preserve-fds 200 "$ID" >"$T/out" 2>"$T/err" 3<"$T/three"
+status=$?
+outputs
+check_out "--preserve-fds 200 keeps the first" '^three$'
+check_is "and all 200" "$(seen fd | wc -l) $(seen fd | sed -n '$s/ .*//p')" \
+	"203 202"
 for n in -1 x 99999999999 ''; do
 	run --preserve-fds "$n"
 	check "--preserve-fds '$n' is an error" [ "$status" != 0 ]

@@ -523,7 +523,8 @@ static void t_keep(void)
 				dup2(2, 999);
 				dup2(2, 1000);
 				missing = way ? NR_close_range : -1;
-				if (!fd_keep_only(1, keep, t[i].n, &e))
+				if (!fd_keep_only(1, 3, keep, t[i].n,
+						  &e))
 					_exit(1);
 				open_fds(out);
 				n = write(2, out, strlen(out) + 1);
