@@ -12,7 +12,7 @@ BUILD = -std=c11 -fno-pie -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-stack-protector
 LINK = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code,-z,norelro \
 	-Wl,-z,common-page-size=16 -Wl,--build-id=none
-COMMIT = $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
+COMMIT = $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 2>/dev/null))
 PREFIX ?= /usr/local
 ARCHS = arm64 armhf i386 mipsel s390x
 # What a build, a test or a demo wants from outside: command=package.
