@@ -13569,11 +13569,38 @@ static bool stage_user(struct ctr *c, struct err *e)
 	       (!*e->text && sysfail(e, "make the user namespace"));
 }
 
+/* Before J is among others: they shall have nothing of ours. Only who has maps
+ * to be written by a user must be dumpable, and shares no user namespace with
+ * whom it joins. What a user may not open of its own after that is opened now,
+ * or said. */
+static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
+{
+	struct ns_plan *p = &c->plan.ns;
+	char score[16];
+
+	if (p->make & K_NEWTIME && *p->time_offsets) {
+		*offsets = openat(c->host.proc, "self/timens_offsets",
+				  O_WRONLY | O_CLOEXEC);
+		if (*offsets < 0)
+			return sysfail(e, "linux.timeOffsets");
+	}
+	if (c->host.euid && c->plan.proc.oom_score_adj.set) {
+		text_to(score, sizeof score, "%lld",
+			c->plan.proc.oom_score_adj.v);
+		io_put(c->host.proc, "self/oom_score_adj", score);
+	}
+	if (p->n && (c->host.euid == 0 || !(p->make & CLONE_NEWUSER)))
+		sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	return true;
+}
+
 /* J: joins, makes the time namespace, clones init as P's child. */
 static bool stage_enter(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
 	unsigned flags = ns_clone_flags(p);
+	autofd offsets = -1;
+	size_t n;
 	int pid;
 
 	/* what is said of the next program holds for that of our child */
@@ -13581,9 +13608,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 						c->host.proc, e)))
 		return false;
 	sys_die_with_parent();
-	if (p->n && (c->host.euid == 0 || c->exec))
-		sys_prctl(PR_SET_DUMPABLE, 0, 0);
-	if (!ns_enter(p, e))
+	if (!stage_hide(c, &offsets, e) || !ns_enter(p, e))
 		return false;
 	if (p->make & K_NEWTIME) {
 		if (p->make & CLONE_NEWUSER && !stage_user(c, e))
@@ -13591,10 +13616,10 @@ static bool stage_enter(struct ctr *c, struct err *e)
 		flags &= ~(unsigned)CLONE_NEWUSER;
 		if (!ns_unshare(K_NEWTIME, e))
 			return false;
-		if (*p->time_offsets && !io_put(c->host.proc,
-						"self/timens_offsets",
-						p->time_offsets))
+		n = strlen(p->time_offsets);
+		if (n && write(offsets, p->time_offsets, n) != (ssize_t)n)
 			return sysfail(e, "linux.timeOffsets");
+		fd_close(&offsets);
 	}
 	if (c->exec) {	/* init is born among the container's processes */
 		c->no_groups = (ns_joins(p, CLONE_NEWUSER) ||
@@ -13948,7 +13973,7 @@ static void spawn_raise_limits(const struct ctr *c)
 static bool spawn_oom_score(struct ctr *c, struct err *e)
 {
 	const struct opt *adj = &c->plan.proc.oom_score_adj;
-	char path[32], value[16];
+	char path[32], value[16], now[16] = "";
 
 	if (!adj->set)
 		return true;
@@ -13957,6 +13982,11 @@ static bool spawn_oom_score(struct ctr *c, struct err *e)
 	if (io_put(c->host.proc, path, value))
 		return true;
 	if (errno == EACCES && c->plan.rootless) {
+		/* J is hidden from us, and has said it itself */
+		io_get(c->host.proc, path, now, sizeof now);
+		str_line(now);
+		if (str_eq(now, value))
+			return true;
 		log_note(c->o, NSRUN_WARNING, "process.oomScoreAdj: a user "
 			 "may not lower it");
 		return true;

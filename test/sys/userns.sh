@@ -579,6 +579,32 @@ fi
 config ns="$all" linux="$own" user='"uid":0,"gid":0,"additionalGids":[0]'
 user_run
 refused "groups cannot be set then" "process\.user\.additionalGids|setgroups"
+
+# A pod of the user's: who joins is seen by a spy, of the same user namespace.
+made tmp
+config ns="$all" linux="$own" caps=CAP_SYS_PTRACE args='"spy","/tmp/stop"'
+"$NSRUN" --root "$STATE" run -d -b "$B" "$ID" >"$T/pay" 2>"$T/pay.err"
+wait_for said ready
+verb state "$ID"
+pid=$(member pid)
+config ns="mount ipc uts network user:/proc/$pid/ns/user pid:/proc/$pid/ns/pid" \
+	process='"oomScoreAdj":500' args='"show","oom_score_adj"'
+n=0 odd=
+while [ $n -lt 20 ]; do
+	n=$((n + 1))
+	verb run -b "$B" "$ID-joins"
+	[ "$status:$(seen oom_score_adj)" = 0:500 ] ||
+		odd="$odd $n:$status:$out:$err"
+done
+check_is "who joins a pod of the user's runs, with its oomScoreAdj" "$odd" ""
+check "which no one is told that it is not set" not grep -q oomScoreAdj "$T/err"
+: >"$B/rootfs/tmp/stop"
+wait_for said 'denied [0-9]+'
+verb delete --force "$ID"
+# but for the file that its program shows
+check_is "and nothing of it is reached from the pod with CAP_SYS_PTRACE" \
+	"$(sed -n 's/^reached //p' "$T/pay" | grep -v oom_score_adj)" ""
+check "which has tried in time" said 'denied [1-9][0-9]*'
 config ns="$all" linux="$(maps 0:0:1)"
 user_run
 refused "the id of another is refused" "[ug]id"
