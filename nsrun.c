@@ -240,6 +240,9 @@ enum {
 	K_ST_RELATIME		= 4096,
 	K_MAGIC_PROC		= 0x9fa0,
 	K_MAGIC_SYSFS		= 0x62656572,
+	K_MAGIC_SQUASHFS	= 0x73717368,
+	K_MAGIC_CRAMFS		= 0x28cd3d45,
+	K_MAGIC_ROMFS		= 0x7275,
 	K_MAGIC_DEVPTS		= 0x1cd1,
 	K_MAGIC_CGROUP		= 0x27e0eb,
 	K_MAGIC_CGROUP2		= 0x63677270,
@@ -412,6 +415,7 @@ enum {
 	K_NO_ID			= -1,
 };
 #define K_CLONE_INTO_CGROUP	0x200000000ULL	/* 5.7 */
+#define K_MAGIC_EROFS	0xe0f5e1e2U	/* 5.4 */
 
 /* TIOCGPTPEER (4.13) carries the direction bits of its architecture. */
 #if defined(__mips__) || defined(__powerpc__) || defined(__sparc__) || \
@@ -16581,6 +16585,29 @@ static int protect_copy(int from, struct err *e)
 	return fd_take(&to);
 }
 
+/* Nobody can ever write to the program open at self: it is a sealed copy; or a
+ * read-only clone, whose path is that of a mount without a name, which none but
+ * its maker could change; or its file system cannot be written, as on the flash
+ * of a router. A mount that is read-only may be rw a moment later. */
+static bool protect_is_done(int proc, int self, bool *ro)
+{
+	struct statfs fs;
+	char path[2];
+
+	if (fstatfs(self, &fs) < 0)
+		return false;
+	*ro = fs.f_flags & MS_RDONLY;
+	switch ((unsigned)fs.f_type) {
+	case K_MAGIC_SQUASHFS:
+	case K_MAGIC_CRAMFS:
+	case K_MAGIC_ROMFS:
+	case K_MAGIC_EROFS:
+		return true;
+	}
+	return sys_fcntl(self, K_GET_SEALS, 0) == K_SEALS ||
+	       (*ro && readlinkat(proc, "self/exe", path, 2) == 1);
+}
+
 /* Returns only if it fails. 5.10 knows execveat, but not the empty path. */
 static void protect_exec(int fd, char **argv)
 {
@@ -16596,7 +16623,7 @@ int nsrun_protect(char **argv, struct nsrun_error *out)
 	autofd proc = host_proc(), fd = -1;
 	autofd self = openat(proc, "self/exe", O_RDONLY | O_CLOEXEC);
 	struct err e = { 0, "" };
-	struct statfs fs;
+	bool ro = false;
 
 	out->errnum = 0;
 	out->text[0] = 0;
@@ -16604,13 +16631,10 @@ int nsrun_protect(char **argv, struct nsrun_error *out)
 		sysfail(&e, "open /proc/self/exe");
 		goto out;
 	}
-	/* the second time around, or on a router's read-only flash */
-	if (fstatfs(self, &fs) == 0 &&
-	    fs.f_flags & MS_RDONLY)
+	if (protect_is_done(proc, self, &ro))
 		return 0;
-	if (sys_fcntl(self, K_GET_SEALS, 0) == K_SEALS)
-		return 0;
-	fd = protect_clone(proc);
+	/* a clone that is not known again would be cloned for ever */
+	fd = ro ? -1 : protect_clone(proc);
 	if (fd >= 0)
 		protect_exec(fd, argv);
 	fd_close(&fd);

@@ -130,6 +130,31 @@ able "a program on a read-only file system" unshare && {
 	NSRUN=$real
 	check_out "a program on a read-only mount runs" "^alive\$"
 }
+# Read-only today, but not for ever: the mount of the host's is no protection.
+able "a program on a tmpfs" mount && {
+	mkdir "$T/ro"
+	mount -t tmpfs "$TAG" "$T/ro"
+	cp "$NSRUN" "$T/ro"
+	mount -o remount,ro "$T/ro"
+	real=$NSRUN
+	NSRUN=$T/ro/${NSRUN##*/}
+	config ns="mount ipc uts network" \
+		args="$(json_list show ppid : read /tmp/go)"
+	start
+	wait_for [ -s "$T/out" ]
+	outputs
+	exec 8<"/proc/$(seen ppid)/exe"
+	echo >"$B/rootfs/tmp/go"
+	finish
+	mount -o remount,rw "$T/ro"
+	# shellcheck disable=SC3045,SC2320
+	(echo x >>/proc/self/fd/8) 2>/dev/null
+	check "a program whose read-only mount becomes rw cannot be written" [ $? != 0 ]
+	exec 8<&-
+	check_is "which is unchanged" "$(sha256sum <"$NSRUN")" "$sum"
+	NSRUN=$real
+	umount "$T/ro"
+}
 chmod 555 "$T/bin" "$NSRUN"
 config args='"echo","alive"'
 run
