@@ -11265,8 +11265,11 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 			return wrap(e, "device %s", l->v[i].path);
 	for (i = 0; i < COUNT(dev_links); i++) {
 		if (str_eq(dev_links[i][0], "/proc/kcore") &&
-		    access("/proc/kcore", F_OK) < 0)	/* not in each kernel */
-			continue;
+		    access("/proc/kcore", F_OK) < 0) {
+			if (is_absent(errno))	/* as in many kernels */
+				continue;
+			return sysfail(e, "look for /proc/kcore");
+		}
 		if (!dev_link(in, &dev, dev_links[i][0], dev_links[i][1], e))
 			return false;
 	}
