@@ -1061,7 +1061,8 @@ static void inj_log(void *data, enum nsrun_level level, const char *text)
 	size_t n = strlen(inj_seen->warn);
 
 	(void)data;
-	if (level == NSRUN_WARNING)
+	/* that of the cgroup is for --debug where nobody asked for one */
+	if (level == NSRUN_WARNING || strstr(text, "no cgroup of its own"))
 		snprintf(inj_seen->warn + n, sizeof inj_seen->warn - n, "%s%s",
 			 n ? "; " : "", text);
 }
