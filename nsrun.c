@@ -4609,7 +4609,8 @@ static const char *state_status(const struct state *s, int proc)
  * Memory is entered last, because what a process uses for setting up stays
  * charged: v1 joins the memory hierarchy after READY; on v2 the process is
  * placed, makes its cgroup namespace, is placed back with P, and placed for
- * good after READY.
+ * good after READY. What tmpcopyup copies stays in memory for the container: it
+ * is in all its groups for that long.
  */
 
 struct cg_hier {
@@ -10142,6 +10143,9 @@ struct inside {
 	/* Waits until P has placed us in the cgroups, which it does while we
 	 * mount; nothing the second time. */
 	bool		(*placed)(struct inside *, struct err *);
+	/* P puts us into all cgroups, or takes us back out of those that are
+	 * entered last: what is kept in memory for the container is its. */
+	bool		(*charged)(struct inside *, bool in, struct err *);
 	bool		is_placed;
 	int		gos;		/* GO messages that came */
 	int		sock;
@@ -10512,7 +10516,7 @@ static bool copy_tree(int from, int to, int depth)
 
 /* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
  * top it has already, by the option. */
-static bool mnt_copy_up(int fs, int target, struct err *e)
+static bool mnt_copy_up(struct inside *in, int fs, int target, struct err *e)
 {
 	autofd from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autofd to = openat(fs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -10520,10 +10524,12 @@ static bool mnt_copy_up(int fs, int target, struct err *e)
 
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return sysfail(e, "tmpcopyup");
+	if (!in->charged(in, true, e))
+		return false;
 	copy_xattrs(from, to);
-	return (copy_tree(from, to, 0) &&
-		sys_fchown(to, st.st_uid, st.st_gid) == 0) ||
-	       sysfail(e, "tmpcopyup");
+	return ((copy_tree(from, to, 0) &&
+		 sys_fchown(to, st.st_uid, st.st_gid) == 0) ||
+		sysfail(e, "tmpcopyup")) && in->charged(in, false, e);
 }
 
 /* procfs is guarded: nothing but the list of A2 may be mounted in it, by
@@ -10765,7 +10771,7 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	if (!ok)
 		return mnt_fs_explain(in, m, e);
 	return !wanted ||
-	       ((!m->copy_up || !existed || mnt_copy_up(fd, target, e)) &&
+	       ((!m->copy_up || !existed || mnt_copy_up(in, fd, target, e)) &&
 		mnt_finish(in, m, &fd, e));
 }
 
@@ -12989,7 +12995,8 @@ enum msg_kind {
 	MSG_HELLO = 1,	/* J: init is cloned, index is its pid */
 	MSG_MAP,	/* J: map my ids */
 	MSG_GO,		/* P */
-	MSG_CGROUP_NS,	/* I: my cgroup namespace is made */
+	MSG_CHARGE,	/* I: put me into all cgroups; P: you are there */
+	MSG_LEAVE,	/* I: take me out of those that are entered last */
 	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, an fd */
 	MSG_TTY,	/* I: the master of the pty, an fd */
 	MSG_MOUNTED,	/* I: before the pivot, where hooks are run */
@@ -13225,7 +13232,27 @@ static bool init_placed(struct inside *in, struct err *e)
 		return true;
 	if (!ns_unshare(K_NEWCGROUP, e))
 		return false;
-	return !cg_is_late(in->cg) || sync_report(in->sock, MSG_CGROUP_NS, e);
+	return !cg_is_late(in->cg) || sync_report(in->sock, MSG_LEAVE, e);
+}
+
+/* A copy into a tmpfs is charged to whoever makes it. */
+static bool init_charged(struct inside *in, bool all, struct err *e)
+{
+	struct msg m;
+	int fd, kind;
+
+	if (!all)
+		return !cg_is_late(in->cg) ||
+		       sync_report(in->sock, MSG_LEAVE, e);
+	if (!in->cg->n)
+		return true;
+	if (!init_placed(in, e) || !sync_report(in->sock, MSG_CHARGE, e))
+		return false;
+	while ((kind = sync_recv(in->sock, &m, &fd)) == MSG_GO)
+		in->gos++;
+	if (kind == 0)
+		_exit(1);
+	return kind == MSG_CHARGE || sysfail(e, "wait for the parent");
 }
 
 /* Id 0 of the user namespace owns what is made. */
@@ -13235,6 +13262,7 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 
 	in->source = init_source;
 	in->placed = init_placed;
+	in->charged = init_charged;
 	/* for the maps; and behind a stage P knows us only by then */
 	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
@@ -13920,9 +13948,15 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			if (!spawn_source(c, m.index, e))
 				return false;
 			break;
-		case MSG_CGROUP_NS:
+		case MSG_LEAVE:
 			if (!cg_leave(&c->plan.cg, c->pid, e))
 				return false;
+			break;
+		case MSG_CHARGE:
+			if (!cg_join(&c->plan.cg, c->pid, true, e))
+				return false;
+			if (!sync_send(c->sock, MSG_CHARGE, 0, -1))
+				return sysfail(e, "let init copy");
 			break;
 		case MSG_MAP:
 			if (!spawn_map(c, c->pid, e) || !sync_go(c->sock, e))

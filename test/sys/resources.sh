@@ -396,6 +396,48 @@ controller "memory felt" memory && {
 			"$status $err" "0 "
 	}
 }
+# What nsrun itself keeps in memory for the container
+controller "tmpcopyup is charged" memory && ours "tmpcopyup is charged" && {
+	dd if=/dev/zero of="$B/rootfs/data/big" bs=1048576 count=24 2>/dev/null
+	made data/big
+	copy='{"destination":"/data","type":"tmpfs","source":"tmpfs",
+		"options":["tmpcopyup"]}'
+	over=$(v1_mount memory)
+	over=${over:-$v2_mount}/$TAG-over
+	[ -z "$(v1_mount memory)" ] && limit_file=memory.max ||
+		limit_file=memory.limit_in_bytes
+	mkdir "$over"
+	echo 16777216 >"$over/$limit_file"
+	for swap in memory.swap.max memory.memsw.limit_in_bytes; do
+		[ ! -e "$over/$swap" ] || echo 16777216 >"$over/$swap"
+	done
+	small='"memory":{"limit":16777216,"swap":16777216}'
+	while IFS='|' read -r what ns r path <&3; do
+		config mounts="$copy" ns="$ns" args='"exit","0"' \
+			linux="\"resources\":{$r}${path:+,\"cgroupsPath\":\"$path\"}"
+		run
+		refused "a copy that does not fit $what is refused" \
+			"init was ended by signal 9"
+	done 3<<-END
+	into the limit|pid mount ipc uts network|$small|
+	with a cgroup namespace|pid mount cgroup|$small|
+	into that of a group above|pid mount|"cpu":{"shares":512}|/$TAG-over/x
+	without another limit|pid mount cgroup||/$TAG-over/x
+	END
+	config mounts="$copy" args="$(json_list show cgroup : echo ready : \
+		read /tmp/go)" linux='"resources":{"memory":{"limit":67108864}}'
+	start
+	wait_for ready
+	outputs
+	got=$(cat "$(directory memory)/memory.usage_in_bytes" \
+		"$(directory memory)/memory.current" 2>/dev/null)
+	release
+	check "one that fits is charged to the container" \
+		[ "$got" -ge 25165824 ]
+	check_is "and it runs" "$status$err" 0
+	rmdir "$over"
+	rm "$B/rootfs/data/big"
+}
 controller "processes felt" pids && {
 	config linux='"resources":{"pids":{"limit":8}}' args="$(json_list \
 		fork 20)"
