@@ -6084,57 +6084,105 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 	       cg_each_in(dir, "cgroup.threads", each, data) : num;
 }
 
-/* The name of the group in dir that comes after the one of that inode, 0: of
- * the first. If drop, those on the way there that are empty are removed. */
-static bool cg_after(int dir, uint64_t inode, bool drop,
-		     char name[NAME_MAX + 1])
+/* A stack of names, each with its NUL, and room for one more NUL. A container
+ * decides how many there are: the memory is mapped as it is needed. */
+struct cg_names {
+	char		*v;
+	size_t		n, max;
+};
+
+static bool cg_push(struct cg_names *s, const char *name)
 {
-	bool there = !inode;
+	size_t len = strlen(name) + 1;
+
+	if (s->n + len >= s->max) {
+		size_t max = s->max ? 2 * s->max : 65536;
+		void *v = s->v ? mremap(s->v, s->max, max, MREMAP_MAYMOVE) :
+			  mmap(NULL, max, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (v == MAP_FAILED)
+			return false;
+		s->v = v;
+		s->max = max;
+	}
+	memcpy(s->v + s->n, name, len);
+	s->n += len;
+	return true;
+}
+
+/* The last one; NULL: there is none. */
+static char *cg_top(const struct cg_names *s)
+{
+	char *p = s->v + s->n;
+
+	if (!s->n)
+		return NULL;
+	for (p--; p > s->v && p[-1]; p--)
+		;
+	return p;
+}
+
+/* The groups in dir. If drop, those that are empty are removed. */
+static bool cg_push_all(struct cg_names *s, int dir, bool drop)
+{
 	struct k_dirent *d;
 	struct entries l;
 
 	io_list(&l, dir);
-	while ((d = io_entry(&l))) {
-		if (d->type != DT_DIR)
-			continue;
-		text_to(name, NAME_MAX + 1, "%s", d->name);
-		if ((!drop || unlinkat(dir, name, AT_REMOVEDIR) < 0) && there)
-			return true;
-		there |= d->ino == inode;
-	}
-	return false;
+	while ((d = io_entry(&l)))
+		if (d->type == DT_DIR &&
+		    (!drop || unlinkat(dir, d->name, AT_REMOVEDIR) < 0) &&
+		    !cg_push(s, d->name))
+			return false;
+	return l.len == 0;
 }
 
-/* The same, and of those below it, which they may have made, as deep as they
- * like; then those below are removed, if drop. */
+/* The processes of a group, and of those below it, which they may have made, as
+ * many and as deep as they like: each directory is read once. An empty name on
+ * the stack is the way up. If drop, what is below is removed. */
 static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 		   void *data)
 {
 	const int how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	autofd at = openat(top, ".", how);
-	uint64_t from = 0;		/* the group that we come up from */
-	char name[NAME_MAX + 1];
-	unsigned depth = 0;
-	struct stat st;
-	int num, here, to;
+	struct cg_names s = { NULL, 0, 0 };
+	int num = at < 0 ? errno : 0, here, to;
+	bool down = true;
+	char *name;
 
-	for (num = at < 0 ? errno : 0; at >= 0; at = to) {
-		here = from ? 0 : cg_each_here(at, each, data);
+	while (at >= 0) {
+		here = down ? cg_each_here(at, each, data) : 0;
 		num = num ? num : here;
-		if (cg_after(at, from, drop, name)) {
-			to = openat(at, name, how);
-			from = 0;
-			depth++;
-		} else {
-			if (!depth-- || fstat(at, &st) < 0)
-				break;
-			to = openat(at, "..", how);
-			from = st.st_ino;
-		}
-		if (to < 0 && errno != ENOENT)
+		if (down && !cg_push_all(&s, at, drop) && errno != ENOENT)
 			num = errno;
+		name = cg_top(&s);
+		if (!name)
+			break;
+		down = *name;
+		to = openat(at, down ? name : "..", how);
+		if (to < 0) {
+			num = errno == ENOENT ? num : errno;
+			if (!down)
+				break;
+			down = false;
+			s.n = (size_t)(name - s.v);
+			continue;
+		}
 		fd_close(&at);
+		at = to;
+		if (down) {
+			s.v[s.n++] = 0;
+			continue;
+		}
+		s.n--;			/* out of the one that is on top now */
+		name = cg_top(&s);
+		if (drop)
+			unlinkat(at, name, AT_REMOVEDIR);
+		s.n = (size_t)(name - s.v);
 	}
+	if (s.v)
+		munmap(s.v, s.max);
 	return num;
 }
 

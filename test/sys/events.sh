@@ -534,6 +534,28 @@ ours "ps without a ps" && {
 gone
 check_is "groups below are removed with it" "$status$err" 0
 
+# However many there are beside each other, each directory is read once: two
+# system calls, and some more for one that is long.
+if able "many groups" strace && ours "many groups"; then
+	config args='"signal-wait","15"'
+	go
+	# the first of its groups is the one that is looked at
+	dir=$(sed -n 's/.*"path": "\(.*\)".*/\1/p' "$STATE/$ID/state.json" |
+		head -n 1)
+	(cd "$dir" && seq -f 'group%g/sub' 500 | xargs mkdir -p)
+	wait_for [ -e "$dir/group500/sub" ]
+	for command in "ps $ID" "delete --force $ID"; do
+		strace -f -e trace=getdents64 -o "$T/trace" "$NSRUN" \
+			--root "$STATE" $command >"$T/many" 2>&1
+		check_is "${command%% *} goes through a thousand groups" \
+			"$? $(grep -c "^$pid " "$T/many")" \
+			"0 $([ "${command%% *}" = ps ] && echo 1 || echo 0)"
+		check "and reads each once" \
+			[ "$(grep -c getdents64 "$T/trace")" -lt 2500 ]
+	done
+	check "all are gone" [ ! -e "$dir" ]
+fi
+
 # Init ends, and leaves behind who is busy in groups below.
 config ns="mount ipc uts network" args='"fork","3",":","signal-wait","15"'
 go
