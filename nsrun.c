@@ -16370,47 +16370,77 @@ static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 	       spec_check_process(p, e);
 }
 
-/* The groups of the container, all to be entered last. --cgroup names one
- * below them, for all or for some controllers. */
-static bool exec_cgroups(struct ctr *c, const char *below, struct err *e)
+/* Is one of the controllers, n bytes with commas, in the hierarchy where the
+ * group at path is? */
+static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
+		     const char *path)
 {
-	const char *colon = below ? strchr(below, ':') : NULL;
-	const char *sub = colon ? colon + 1 : below;
-	struct cg_plan *p = &c->plan.cg;
-	char *clean = mem_text(&c->mem, "/%s", sub ? sub : ""), *s;
-	bool found = !colon;
-	size_t i, k;
+	char *list = mem_text(&c->mem, "%.*s", (int)n, ctrls), *one, *save;
+	size_t k;
 
-	for (s = clean; s && *s; s += strcspn(s, "/"), s += *s == '/')
+	one = list ? strtok_r(list, ",", &save) : NULL;
+	for (; one; one = strtok_r(NULL, ",", &save))
+		for (k = 0; k < c->host.cg.n; k++) {
+			const struct cg_hier *h = &c->host.cg.h[k];
+			const char *rest = str_after(path, h->mount);
+
+			if (rest && *rest == '/' && cg_has(h->ctrls, one))
+				return true;
+		}
+	return false;
+}
+
+/* --cgroup: a group below the container's, for all controllers if it is the
+ * only one, or for those that it names. */
+static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
+			struct err *e)
+{
+	const char *colon = strchr(asked, ':');
+	const char *sub = colon ? colon + 1 : asked, *s;
+	char *clean = mem_text(&c->mem, "/%s", sub);
+	bool found = false;
+	size_t i;
+
+	if (!clean)
+		return no_memory(e);
+	if (!colon && !only)
+		return fail(e, "--cgroup: %s is one of several, and names no "
+			    "controller (CONTROLLER:PATH)", asked);
+	for (s = clean; *s; s += strcspn(s, "/"), s += *s == '/')
 		if (str_after(s, "..") && (!s[2] || s[2] == '/'))
 			return fail(e, "--cgroup: %s leads out of the "
 				    "container's cgroup", sub);
-	if (clean)
-		path_clean(clean);
-	for (i = 0; clean && i < c->state.cgroups.n && i < CG_HIER_MAX; i++) {
+	path_clean(clean);
+	for (i = 0; i < c->plan.cg.n; i++) {
 		const char *path = c->state.cgroups.v[i].path;
-		bool takes = !colon;
+		struct cg_dir *d = &c->plan.cg.d[i];
 
-		for (k = 0; colon && k < c->host.cg.n; k++) {
-			const struct cg_hier *h = &c->host.cg.h[k];
-			const char *rest = str_after(path, h->mount);
-			char *list = mem_text(&c->mem, "%.*s",
-					      (int)(colon - below), below);
-			char *one, *save;
-
-			if (!rest || *rest != '/' || !list)
-				continue;
-			for (one = strtok_r(list, ",", &save); one;
-			     one = strtok_r(NULL, ",", &save))
-				takes |= cg_has(h->ctrls, one);
-		}
-		found |= takes;
-		p->d[p->n++] = (struct cg_dir){
-			.path = takes ? mem_text(&c->mem, "%s%s", path, clean) :
-				path, .late = true, .ours = true };
+		if (colon && !exec_has(c, asked, (size_t)(colon - asked), path))
+			continue;
+		found = true;
+		d->path = mem_text(&c->mem, "%s%s", path, clean);
+		if (!d->path)
+			return no_memory(e);
 	}
-	return found || fail(e, "--cgroup: %.*s is no controller of the "
-			     "container", (int)(colon - below), below);
+	return found || !colon ||
+	       fail(e, "--cgroup: %.*s is no controller of the container",
+		    (int)(colon - asked), asked);
+}
+
+/* The groups of the container, all to be entered last, or some below them. */
+static bool exec_cgroups(struct ctr *c, char **asked, struct err *e)
+{
+	struct cg_plan *p = &c->plan.cg;
+	size_t i;
+
+	for (i = 0; i < c->state.cgroups.n && i < CG_HIER_MAX; i++)
+		p->d[p->n++] = (struct cg_dir){
+			.path = c->state.cgroups.v[i].path, .late = true,
+			.ours = true };
+	for (i = 0; asked && asked[i]; i++)
+		if (!exec_cgroup(c, asked[i], !asked[1], e))
+			return false;
+	return true;
 }
 
 static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
@@ -16420,8 +16450,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	uint64_t grant;
 	struct stat st;
 
-	if (!host_gather(&c->host, x->cgroup && strchr(x->cgroup, ':'),
-			 &c->mem, e) ||
+	if (!host_gather(&c->host, x->cgroups && *x->cgroups, &c->mem, e) ||
 	    !verb_load_kept(c, e) || !exec_process(c, x, e))
 		return false;
 	c->spec->linux.sysctl.n = 0;	/* they are set */
@@ -16447,7 +16476,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 			 e) &&
 	       (!c->state.nodev || plan_is_held(&p->cred, e)) &&
 	       proc_plan(&p->proc, c->o, c->spec, &c->mem, e) &&
-	       exec_cgroups(c, x->cgroup, e);
+	       exec_cgroups(c, x->cgroups, e);
 }
 
 static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
@@ -16861,7 +16890,7 @@ static const struct cli_option {
 	  "AppArmor profile" },
 	{ "no-new-privs", 0, false, OF_EXEC, C(no_new_privs), NULL,
 	  "no new privileges by execve" },
-	{ "cgroup", 0, false, OF_EXEC, C(x.cgroup), "[CTRL,..:]PATH",
+	{ "cgroup", 0, true, OF_EXEC, C(x.cgroups), "[CTRL,..:]PATH",
 	  "a cgroup below the container's" },
 	{ "ignore-paused", 0, false, OF_EXEC, C(ignore_paused), NULL,
 	  "wait for a resume" },

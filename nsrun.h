@@ -142,11 +142,11 @@ struct nsrun_exec {
 	char		**env;		/* NAME=value, more of them */
 	char		**caps;		/* CAP_..., more of them */
 	char		**groups;	/* group ids, more of them */
+	char		**cgroups;	/* PATH below the container's own, or
+					   CONTROLLER[,...]:PATH of some */
 	const char	*cwd, *user;	/* user: UID or UID:GID, in digits;
 					   without GID the config's stays */
 	const char	*apparmor, *selinux;
-	const char	*cgroup;	/* [CONTROLLER[,...]:]PATH below the
-					   container's own */
 	unsigned	flags;		/* enum nsrun_exec_flags */
 };
 

@@ -518,6 +518,15 @@ else
 			"$(grep -cFx "$theirs" "$T/groups")" \
 			"$(printf '%s\n' "$theirs" | sed 1d | wc -l)"
 	fi
+	if able "or of some" cgroup1:pids && able "or of some" cgroup1:cpu; then
+		in_group --cgroup pids:sub --cgroup cpu:/sub/ >"$T/groups"
+		check_is "or one for each of some" "$(grep /sub "$T/groups")" \
+			"$(printf '%s\n' "$theirs" | sed -n \
+			-e 's|:pids:.*|&/sub|p' -e 's|:cpu[:,].*|&/sub|p')"
+		x --cgroup pids:sub --cgroup sub -- echo ran
+		declines "one of several without a controller is an error" \
+			"sub is one of several"
+	fi
 	wrong=
 	for below in ../.. .. sub/../../x sub/.. ../sub /..; do
 		x --cgroup "$below" -- echo ran
