@@ -14165,7 +14165,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	/* the size of a terminal is set before the process can ask for it */
 	c->hold = cg_is_late(&c->plan.cg) || c->plan.rdt.group ||
 		  c->plan.net.n ||
-		  c->plan.proc.terminal ||
+		  c->plan.proc.terminal || c->o->starting ||
 		  c->mode != MODE_RUN || c->exec;
 	if (!c->exec) {
 		c->made |= MADE_CGROUP;
@@ -14265,6 +14265,8 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 /* To its execve. */
 static bool spawn_start(struct ctr *c, struct err *e)
 {
+	if (c->o->starting)
+		c->o->starting(c->o->data);
 	return sync_go(c->sock, e) && spawn_wait(c, MSG_END, e);
 }
 
@@ -16790,6 +16792,8 @@ struct cli {
 	size_t		listed;
 	struct text	out;		/* to stdout, by buf */
 	char		buf[4096];
+	struct text	held;		/* warnings, to stderr */
+	char		held_buf[2048];
 	struct nsrun_error e;
 };
 
@@ -16966,19 +16970,35 @@ static void cli_record(struct cli *c, const char *level, const char *text)
 	cli_put(c, &t);
 }
 
+static void cli_line(struct text *t, const char *text)
+{
+	text_add(t, "nsrun: ");
+	text_escape(t, text, false);
+	text_char(t, '\n');
+}
+
 static void cli_say(const struct cli *c, const char *text)
 {
 	char buf[2048];
 	struct text t = { buf, 0, sizeof buf, 2, false };
 
-	text_add(&t, "nsrun: ");
-	text_escape(&t, text, false);
-	text_char(&t, '\n');
+	cli_line(&t, text);
 	cli_put(c, &t);
 }
 
+/* Before the process can say anything, or at the end. */
+static void cli_release(void *data)
+{
+	struct cli *c = data;
+
+	if (c->held.len)
+		cli_put(c, &c->held);
+}
+
 /* Callers read the log as one record of a failure, so warnings are kept out of
- * it unless asked for. */
+ * it unless asked for. On stderr they take the first line for the error: what
+ * is only a warning is held back until it is known whether there is one. That
+ * takes a wait for init, so it is asked for with the first warning. */
 static void cli_log(void *data, enum nsrun_level level, const char *text)
 {
 	struct cli *c = data;
@@ -16986,8 +17006,12 @@ static void cli_log(void *data, enum nsrun_level level, const char *text)
 	if (c->log_fd >= 0 && c->debug)
 		cli_record(c, level == NSRUN_WARNING ? "warning" : "debug",
 			   text);
-	else if (c->log_fd < 0 && (c->debug || level == NSRUN_WARNING))
+	else if (c->log_fd < 0 && c->debug)
 		cli_say(c, text);
+	else if (c->log_fd < 0 && level == NSRUN_WARNING) {
+		cli_line(&c->held, text);
+		c->o.starting = cli_release;
+	}
 }
 
 /* One that is a FIFO has a reader, or it is an error. */
@@ -17707,7 +17731,9 @@ static void cli_own_process(void)
 int nsrun_main(int argc, char **argv)
 {
 	struct cli c = { .log_fd = -1, .argv = argv,
-			 .out = { c.buf, 0, sizeof c.buf, 1, false } };
+			 .out = { c.buf, 0, sizeof c.buf, 1, false },
+			 .held = { c.held_buf, 0, sizeof c.held_buf, 2,
+				   false } };
 	const char *word, *more;
 	int at = 1, status;
 	size_t i;
@@ -17764,6 +17790,7 @@ int nsrun_main(int argc, char **argv)
 	status = c.cmd->run(&c);
 	if (status < 0)
 		status = cli_fail(&c, c.e.text);
+	cli_release(&c);
 	mem_free(&c.mem);
 	return status;
 }

@@ -99,12 +99,15 @@ struct nsrun_options {
 	/* Called when process.terminal was made, before the process sees it:
 	 * to set its size. master is the library's. May be NULL. */
 	void		(*console)(void *data, int master);
+	/* Called when all is made and the process is about to be executed: a
+	 * log that holds warnings back can let them go. May be NULL. */
+	void		(*starting)(void *data);
 	/*
 	 * Called once the process runs, to forward signals and to serve the
 	 * terminal; returns when the process has ended. NULL: just wait.
 	 */
 	void		(*attend)(void *data, const struct nsrun_process *);
-	void		*data;		/* first argument of all three */
+	void		*data;		/* first argument of all four */
 };
 
 /*

@@ -666,6 +666,29 @@ if ours "each failure is one record in the log"; then
 	destroy
 fi
 
+# ---- warnings -------------------------------------------------------------
+
+if ours "warnings"; then
+	config caps='CAP_NONE CAP_NONE2' args='"echo","ran"' \
+		mounts='{"destination":"/data","source":"/none","type":"none",
+			"options":["bind"]}'
+	for command in create run; do
+		verb $command -b "$B" "$ID"
+		check_is "$command that fails says why first" \
+			"$(printf '%s\n' "$err" | cut -d ' ' -f 2,3 | uniq |
+			tr '\n' ' ')" "cannot $command unknown capability "
+	done
+	config caps='CAP_NONE' args='"echo","ran"'
+	wrong=
+	for n in 1 2 3 4 5 6 7 8; do
+		$limit "$NSRUN" --root "$STATE" run -b "$B" "$ID" >"$T/out" 2>&1
+		sed -n 1p "$T/out" | grep -q 'unknown capability' ||
+			wrong="$wrong $n"
+	done
+	check_is "one that succeeds warns before the process says anything" \
+		"$wrong $(sed -n '$p' "$T/out")" " ran"
+fi
+
 # ---- options --------------------------------------------------------------
 
 config args="$waits"

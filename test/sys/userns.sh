@@ -494,7 +494,7 @@ chown $me:$me "$STATE"
 user_bundle
 own=$(maps 0:$me:1)
 
-# That a user gets no cgroup is a warning, and not what is looked for here.
+# That a user gets no cgroup is not worth a word where no limit was asked.
 user_run()
 {
 	run
