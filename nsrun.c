@@ -4231,9 +4231,10 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * init is there to stay, with its pid and start time. In between init dies with
  * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it
  * lie config.json, as it was at the create, what `update` made of its limits in
- * update.json, and the start socket. The directory itself is the lock (flock)
- * of who makes, starts or deletes; an init that is still on the host shares it,
- * so that who has the lock knows that none is. mkdir decides who owns an id.
+ * update.json, the start socket, and in netns the network namespace as long as
+ * devices of the host's are in it. The directory itself is the lock (flock) of
+ * who makes, starts or deletes; an init that is still on the host shares it, so
+ * that who has the lock knows that none is. mkdir decides who owns an id.
  * A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
@@ -4245,6 +4246,11 @@ struct state_cgroup {
 	struct opt	keep;		/* that much of it existed before */
 };
 
+struct state_device {		/* one of the host's that moves in (phys) */
+	const char	*name, *inside, *mac;
+	struct opt	index, mtu;
+};
+
 struct state {
 	const char	*version, *id, *status, *bundle, *rootfs, *created;
 	const char	*freezer;	/* the file that says whether it is
@@ -4253,6 +4259,7 @@ struct state {
 	struct opt	runner, runner_start;	/* nsrun in the foreground */
 	LIST_OF(struct state_cgroup) cgroups;
 	struct strs	rdt;	/* directories of resctrl to be removed */
+	LIST_OF(struct state_device) devices;	/* as they were */
 	bool		networks;	/* it has some of ours */
 	bool		best_effort;	/* limits may be missing */
 	bool		nodev;		/* its device policy, see DEV */
@@ -4262,6 +4269,15 @@ struct state {
 static const struct field state_cgroup_fields[] = {
 	F_DUE(state_cgroup, T_STR, "path", path),
 	F_INT_DUE(state_cgroup, "keep", keep, R_PATH),
+	F_END
+};
+
+static const struct field state_device_fields[] = {
+	F_DUE(state_device, T_STR, "name", name),
+	F_DUE(state_device, T_STR, "inside", inside),
+	F(state_device, T_STR, "mac", mac),
+	F_INT(state_device, "index", index, R_POSITIVE),
+	F_INT(state_device, "mtu", mtu, R_POSITIVE),
 	F_END
 };
 
@@ -4280,6 +4296,8 @@ static const struct field state_fields[] = {
 	F_SUB(state, T_LIST, "cgroups", cgroups, state_cgroup,
 	      state_cgroup_fields),
 	F(state, T_STRS, "rdt", rdt),
+	F_SUB(state, T_LIST, "devices", devices, state_device,
+	      state_device_fields),
 	F(state, T_BOOL, "networks", networks),
 	F(state, T_BOOL, "bestEffort", best_effort),
 	F(state, T_BOOL, "nodev", nodev),
@@ -4557,7 +4575,7 @@ static bool state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
 		"config.json", ".config.json.tmp", "update.json",
-		".update.json.tmp", "start" };
+		".update.json.tmp", "start", "netns" };
 	/* who may mount can write there: it is mounted in the container */
 	autofd notify = openat(dir, "notify", O_RDONLY | O_DIRECTORY |
 			       O_NOFOLLOW | O_CLOEXEC);
@@ -8164,6 +8182,28 @@ static bool net_is_bare(const struct spec_network_if *s)
 	       (!s->gateway[0] || str_eq(s->gateway[0], "localhost"));
 }
 
+static bool net_read_mac(const char *s, unsigned char mac[6])
+{
+	size_t i;
+
+	for (i = 0; i < 6; i++) {
+		int v = strlen(s) == 17 ? num_hex(s + 3 * i, 2) : -1;
+
+		if (v < 0 || (i < 5 && s[3 * i + 2] != ':'))
+			return false;
+		mac[i] = (unsigned char)v;
+	}
+	return true;
+}
+
+static void net_mac_text(struct text *t, const unsigned char mac[6])
+{
+	size_t i;
+
+	for (i = 0; i < 6; i++)
+		text_add(t, "%s%x%x", i ? ":" : "", mac[i] >> 4, mac[i] & 15U);
+}
+
 static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			 struct err *e)
 {
@@ -8205,15 +8245,9 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 		return fail(e, "gateway: needs an address");
 	if (s->metric.set && !f->via[0].family && !f->via[1].family)
 		return fail(e, "metric: needs a gateway");
-	for (i = 0; s->mac && i < 6; i++) {
-		bool whole = strlen(s->mac) == 17;
-		int v = whole ? num_hex(s->mac + 3 * i, 2) : -1;
-
-		if (v < 0 || (i < 5 && s->mac[3 * i + 2] != ':'))
-			return fail(e, "mac_address: \"%s\" is no address such "
-				    "as 02:00:00:00:00:01", s->mac);
-		f->mac[i] = (unsigned char)v;
-	}
+	if (s->mac && !net_read_mac(s->mac, f->mac))
+		return fail(e, "mac_address: \"%s\" is no address such as "
+			    "02:00:00:00:00:01", s->mac);
 	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
 	if (veth)
 		net_mac_of_name(f, 0);
@@ -8358,7 +8392,8 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 /* What a reply tells of a link. */
 struct net_link {
 	int		index, master, group, mtu;
-	unsigned	mac;			/* a hash of it */
+	unsigned char	mac[6];
+	bool		has_mac;
 	char		alias[256];		/* IFALIASZ */
 };
 
@@ -8384,13 +8419,15 @@ static void net_see_link(void *data, const char *body, size_t n)
 		return;
 	memcpy(&i, body, sizeof i);
 	l->index = i.index;
-	mac = nl_find(body + sizeof i, n - sizeof i, K_IFLA_ADDRESS, &len);
-	l->mac = mac ? str_hash(mac, len) : 0;
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
 	l->master = net_number(body + sizeof i, n - sizeof i, K_IFLA_MASTER);
-	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
 	l->mtu = net_number(body + sizeof i, n - sizeof i, K_IFLA_MTU);
+	mac = nl_find(body + sizeof i, n - sizeof i, K_IFLA_ADDRESS, &len);
+	l->has_mac = mac && len == sizeof l->mac;
+	if (l->has_mac)
+		memcpy(l->mac, mac, sizeof l->mac);
+	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
 }
 
 /* A link of the namespace of the socket by its name. */
@@ -8912,7 +8949,8 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 	    !net_set_mtu(f, f->s->host_name, l.mtu, e))
 		return false;
 	if (macvlan)
-		net_mac_of_name(f, l.mac);
+		net_mac_of_name(f, str_hash((const char *)l.mac,
+					    sizeof l.mac));
 	do {
 		f->made = net_make_on(s, f, kind, l.index, group, pid, e);
 		if (f->made)
@@ -8922,7 +8960,7 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 		    f->s->host_name);
 }
 
-/* A device of the host's moves in; the kernel gives real ones back. */
+/* A device of the host's moves in. */
 static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 {
 	struct net_link l;
@@ -8934,6 +8972,95 @@ static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 	net_put_inside(&m, f, pid);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
+}
+
+/* The devices that will move in, as they are now. own: the namespace is made
+ * for them, so they keep their indices, because they are its first. */
+static bool net_note_devices(const struct net_plan *p, bool own,
+			     struct arena *mem, struct state_device *v,
+			     size_t *n, struct err *e)
+{
+	autofd s = -1;
+	char mac[20];
+	struct net_link l;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		const struct spec_network_if *f = p->v[i].s;
+		struct text t = TEXT(mac);
+
+		if (f->type.v != NET_PHYS)
+			continue;
+		if (s < 0)
+			s = nl_socket(K_NETLINK_ROUTE, e);
+		if (s < 0 || !net_get(s, f->host_name, &l, e))
+			return wrap(e, "networks[%u]", (unsigned)i);
+		net_mac_text(&t, l.mac);
+		v[*n] = (struct state_device){ f->host_name, f->name,
+			l.has_mac ? mem_text(mem, "%s", mac) : NULL,
+			{ l.index, own }, { l.mtu, true } };
+		if (l.has_mac && !v[*n].mac)
+			return no_memory(e);
+		++*n;
+	}
+	return true;
+}
+
+/* In a child, in the container's namespace: one goes to that of our parent,
+ * and is there as it was. */
+static void net_return_one(int s, const struct state_device *d)
+{
+	struct net_link l = { 0 };
+	unsigned char mac[6];
+	struct nl_msg m;
+	struct err e;
+
+	nl_link(&m, K_RTM_GETLINK, 0, (int)d->index.v, 0);
+	if (!d->index.set)
+		nl_str(&m, K_IFLA_IFNAME, d->inside);
+	if (!nl_call(s, &m, net_see_link, &l, &e))
+		return;
+	nl_link(&m, K_RTM_NEWLINK, 0, l.index, 0);
+	nl_u32(&m, K_IFLA_NET_NS_PID, (uint32_t)getppid());
+	nl_str(&m, K_IFLA_IFNAME, d->name);
+	if (l.mtu != d->mtu.v)
+		nl_u32(&m, K_IFLA_MTU, (uint32_t)d->mtu.v);
+	if (d->mac && net_read_mac(d->mac, mac) &&
+	    memcmp(mac, l.mac, sizeof mac) != 0)
+		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
+	nl_call(s, &m, NULL, NULL, &e);
+}
+
+static _Noreturn void net_return_main(const struct state_device *v, size_t n,
+				      int ns)
+{
+	struct err e;
+	int s = setns(ns, CLONE_NEWNET) == 0 ?
+		nl_socket(K_NETLINK_ROUTE, &e) : -1;
+
+	for (; s >= 0 && n--; v++)
+		net_return_one(s, v);
+	_exit(0);
+}
+
+/* The devices come back from the namespace open at ns. */
+static void net_return(const struct state_device *v, size_t n, int ns,
+		       const struct nsrun_options *o)
+{
+	autofd s = -1;
+	struct net_link l;
+	struct err e;
+	int pid = io_clone(0, -1, NULL);
+
+	if (pid == 0)
+		net_return_main(v, n, ns);
+	if (pid > 0)
+		io_reap(pid);
+	s = nl_socket(K_NETLINK_ROUTE, &e);
+	for (; s >= 0 && n--; v++)
+		if (!net_get(s, v->name, &l, &e))
+			log_note(o, NSRUN_WARNING, "networks: %s does not come "
+				 "back from the container", v->name);
 }
 
 /*
@@ -9516,15 +9643,18 @@ static bool net_make(struct net_plan *p, const char *id, int pid,
 	s = nl_socket(K_NETLINK_ROUTE, e);
 	if (s < 0)
 		return false;
-	for (i = 0; i < p->n; i++) {
-		struct net_if *f = &p->v[i];
+	for (i = 0; i < 2 * p->n; i++) {	/* phys first: see above */
+		struct net_if *f = &p->v[i % p->n];
 		int type = (int)f->s->type.v;
 
+		if ((type == NET_PHYS) != (i < p->n))
+			continue;
 		if (!(type == NET_LOOPBACK ? true :
-		      type == NET_VETH ? net_veth(s, f, id, i, pid, proc, e) :
+		      type == NET_VETH ? net_veth(s, f, id, i - p->n, pid,
+						  proc, e) :
 		      type == NET_PHYS ? net_phys(s, f, pid, e) :
 		      net_on_link(s, f, net_group(id), pid, e)))
-			return wrap(e, "networks[%u]", (unsigned)i);
+			return wrap(e, "networks[%u]", (unsigned)(i % p->n));
 	}
 	return net_nat(s, p, id, pid, proc, o, e);
 }
@@ -13141,9 +13271,10 @@ struct ctr {
 			int	start;		/* the start socket, of I */
 			int	console;	/* the terminal is wanted */
 			int	notify;		/* systemd is to be told */
+			int	netns;		/* devices are to come back */
 			int	state_dir, state_root;
 		};
-		int	fds[10];	/* all of these, to be closed */
+		int	fds[11];	/* all of these, to be closed */
 	};
 	int		relay;		/* the child that passes notify on */
 	int		pid;
@@ -14145,8 +14276,30 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
 }
 
+/* Keeps the network namespace, which would take the devices with it, until they
+ * are back: for us by a file descriptor, for who comes after us by a mount. */
+static bool spawn_keep_net(struct ctr *c, struct err *e)
+{
+	char from[40], to[PATH_MAX];
+	autofd file = -1;
+
+	c->netns = ns_fd(c->host.proc, c->pid, CLONE_NEWNET);
+	if (c->netns < 0)
+		return sysfail(e, "open the network namespace of init");
+	if (c->state_dir < 0)
+		return true;
+	text_to(from, sizeof from, "/proc/self/fd/%d", c->netns);
+	file = openat(c->state_dir, "netns", O_WRONLY | O_CREAT | O_CLOEXEC,
+		      0600);
+	return (file >= 0 && text_to(to, sizeof to, "%s/netns", c->dir) &&
+		mount(from, to, NULL, MS_BIND, NULL) == 0) ||
+	       sysfail(e, "keep the network namespace at %s/netns", c->dir);
+}
+
 static bool spawn_net(struct ctr *c, struct err *e)
 {
+	if (c->state.devices.n && !spawn_keep_net(c, e))
+		return wrap(e, "networks");
 	c->made |= MADE_NET | MADE_FORWARD;
 	return net_make(&c->plan.net, c->o->id, c->pid, c->host.proc,
 			c->state_root, c->o, e);
@@ -14903,11 +15056,27 @@ static bool verb_drop_groups(struct ctr *c, struct err *e)
 	return ok;
 }
 
+/* The devices of the host's leave the network namespace, which may end then. */
+static void verb_return_devices(struct ctr *c)
+{
+	char path[PATH_MAX];
+
+	if (c->netns < 0)
+		c->netns = openat(c->state_dir, "netns", O_RDONLY | O_CLOEXEC);
+	net_return(c->state.devices.v, c->state.devices.n, c->netns, c->o);
+	fd_close(&c->netns);
+	if (c->state_dir >= 0 &&
+	    text_to(path, sizeof path, "%s/netns", c->dir))
+		umount2(path, K_MNT_DETACH);
+}
+
 static void verb_undo_net(struct ctr *c)
 {
 	struct err e;
 	int tries;
 
+	if (c->state.devices.n)
+		verb_return_devices(c);
 	if (!c->spec || !c->spec->networks.n)
 		return;
 	for (tries = 0; tries < 2; tries++)
@@ -15038,6 +15207,7 @@ static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 	verb_begin(&dead, c->o, c->out);
 	dead.state_root = c->state_root;
 	dead.state_dir = dir;
+	dead.dir = c->dir;
 	dead.host = c->host;
 	dead.made = MADE_STATE;
 	if (s) {
@@ -15170,7 +15340,8 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		.rootfs = c->plan.root, .created = now };
 	s->cgroups.v = mem_new(&c->mem, cg->n * sizeof *s->cgroups.v);
 	s->rdt.v = mem_new(&c->mem, 2 * sizeof *s->rdt.v);
-	if (!now || !s->cgroups.v || !s->rdt.v)
+	s->devices.v = mem_new(&c->mem, c->plan.net.n * sizeof *s->devices.v);
+	if (!now || !s->cgroups.v || !s->rdt.v || !s->devices.v)
 		return no_memory(e);
 	if (c->plan.rdt.monitor)
 		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.monitor;
@@ -15196,7 +15367,12 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
 		*e->text = 0;
 	}
-	cg_probe(cg);		/* after what a dead one left was removed */
+	/* after what a dead one left was removed */
+	if (!net_note_devices(&c->plan.net, ns_makes(&c->plan.ns,
+						     CLONE_NEWNET),
+			      &c->mem, s->devices.v, &s->devices.n, e))
+		return false;
+	cg_probe(cg);
 	for (i = 0; i < cg->n; i++)
 		if (cg->d[i].keep < strlen(cg->d[i].path))
 			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){

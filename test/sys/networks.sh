@@ -581,18 +581,69 @@ knows ipvlan "an ipvlan" && {
 	nothing_left "it goes with the container"
 	name_of_host ipvlan 7
 }
-up a "$(on_link phys 4 '"mtu":1300')"
+# SENTENCE: p0 is in the host as it was before
+back()
+{
+	check_is "$1" "$(as_it_was)" "$before"
+	ip link set p0 up
+}
+mount -t sysfs none "$T/victim"	# that of the machine shows its own links
+as_it_was()
+{
+	cat "$T/victim/class/net/p0/mtu" "$T/victim/class/net/p0/address" \
+		2>&1 | xargs
+}
+ip link set p0 mtu 1400
+before=$(as_it_was)
+up a "$(on_link phys 4 '"mtu":1300,"mac_address":"02:00:00:00:00:0c"')"
 says "a device moves in" "a from 10.205.0.1" host connect 10.205.0.4 80
 check_is "with a new name and a new mtu" \
 	"$(in_net a ip link show eth0 | grep -c 'mtu 1300')$(
 		ip link show p0 2>/dev/null)" 1
 down a
+back "delete gives it back, with its name, mtu and address"
+kept_net()
+{
+	grep -c "$STATE" /proc/self/mounts
+}
+up a "$(on_link phys 4 '"mtu":1300')"
+in_net a ip link set eth0 down
+in_net a ip link set eth0 name renamed
+kill -KILL "$(pid_of a)"
+down a
+back "so it does when it was renamed inside, and init ended by itself"
+check_is "and keeps no namespace" "$(kept_net)" 0
+config args='"exit","0"' caps="$caps" top="\"networks\":[$(on_bridge 2 | sed \
+	s/eth0/eth1/), $(on_link phys 4 '"mac_address":"02:00:00:00:00:0d"')]"
+run
+check_is "a run that ends" "$status$err" 0
+back "gives it back"
+for members in ',"mtu":10}]' ',"mac_address":"01:00:5e:00:00:01"}]' \
+	'}],"routes":[{"destination":"10.9.0.0/16","interface_name":"eth7"}]'; do
+	config caps="$caps" top="\"networks\":[$(on_link phys 4 |
+		sed "s|}\$|$members|")"
+	run
+	check_is "a run that fails" "$status" 1
+	back "gives it back ($members)"
+done
+config cmd='"/bin/missing"' top="\"networks\":[$(on_link phys 4)]"
+"$NSRUN" --root /proc/none run -b "$B" "$ID" 2>"$T/err"
+back "and one without a state"
+config args='"serve","80","a"' caps="$caps" top="\"networks\":[$(on_link phys 4 \
+	'"mtu":1300')]"
+start
+[ "$runner" -gt 1 ] && kill -KILL "$runner"
+wait "$runner" 2>/dev/null
+config args='"exit","0"' caps="$caps" top="\"networks\":[$(on_link phys 4)]"
+run
+check_is "after a kill -9 the next run finds it" "$status$err" 0
+back "and gives it back as it was before the first"
+umount "$T/victim"
 gone()
 {
 	! ip link show "$1" >/dev/null 2>&1
 }
-# A pair ends with its other end's namespace.
-check "an end of a pair goes with the container" wait_for gone p1
+ip link del p0
 own_links
 
 # ---- a hardware address without an address, as for DHCP -----------------------
