@@ -285,6 +285,7 @@ enum {
 	K_SOL_NETLINK		= 270,
 	K_NETLINK_ROUTE		= 0,
 	K_NETLINK_NETFILTER	= 12,
+	K_NETLINK_GENERIC	= 16,
 	K_NETLINK_CAP_ACK	= 10,
 	K_NETLINK_EXT_ACK	= 11,
 	K_NLMSG_ERROR		= 2,
@@ -342,6 +343,14 @@ enum {
 	K_RTPROT_BOOT		= 3,
 	K_RTN_UNICAST		= 1,
 	K_RTN_LOCAL		= 2,
+	/* generic netlink; nl80211, 2.6.32 */
+	K_GENL_ID_CTRL		= 16,
+	K_CTRL_GETFAMILY	= 3,
+	K_CTRL_FAMILY_ID	= 1,
+	K_CTRL_FAMILY_NAME	= 2,
+	K_NL80211_SET_WIPHY_NETNS = 49,
+	K_NL80211_IFINDEX	= 3,
+	K_NL80211_PID		= 82,
 	/* conntrack */
 	K_NFNL_CTNETLINK	= 1,
 	K_CT_GET		= 1,
@@ -510,6 +519,10 @@ struct k_ifaddr {
 struct k_route {
 	uint8_t family, dst_len, src_len, tos, table, protocol, scope, type;
 	uint32_t flags;
+};
+struct k_genl {			/* of generic netlink */
+	uint8_t cmd, version;
+	uint16_t reserved;
 };
 struct k_nfgen {		/* of nfnetlink */
 	uint8_t family, version;
@@ -8577,18 +8590,40 @@ static void net_no_routers(int proc, const char *name)
 	net_forbid(proc, name, "accept_redirects");
 }
 
+/* What a link is born with; mac may be NULL. */
+static void net_put_link(struct nl_msg *m, const struct net_if *f,
+			 const char *name, const unsigned char *mac)
+{
+	const struct spec_network_if *s = f->s;
+
+	nl_str(m, K_IFLA_IFNAME, name);
+	if (f->mtu)
+		nl_u32(m, K_IFLA_MTU, f->mtu);
+	if (s->txqlen.set)
+		nl_u32(m, K_IFLA_TXQLEN, (uint32_t)s->txqlen.v);
+	if (mac)
+		nl_put(m, K_IFLA_ADDRESS, mac, sizeof f->mac);
+}
+
 /* The link in the container, which has its own name from then on. */
 static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 			   struct err *e)
 {
+	bool phys = f->s->type.v == NET_PHYS;
 	struct nl_msg m;
 
-	if (!net_get(s, *f->born ? f->born : f->s->name, l, e))
-		return false;
-	if (!*f->born)
-		return true;
+	if (net_get(s, *f->born ? f->born : f->s->name, l, e)) {
+		if (!*f->born)
+			return true;
+	} else if (!phys || e->num != ENODEV ||
+		   !net_get(s, f->s->host_name, l, e)) {
+		return false;	/* else a radio, which moved as it was */
+	}
 	nl_link(&m, K_RTM_NEWLINK, 0, l->index, 0);
-	nl_str(&m, K_IFLA_IFNAME, f->s->name);
+	if (phys)
+		net_put_link(&m, f, f->s->name, f->has_mac ? f->mac : NULL);
+	else
+		nl_str(&m, K_IFLA_IFNAME, f->s->name);
 	return nl_call(s, &m, NULL, NULL, e) ||
 	       wrap(e, "give it the name %s", f->s->name);
 }
@@ -8796,21 +8831,6 @@ static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
 		    mtu);
 }
 
-/* What a link is born with; mac may be NULL. */
-static void net_put_link(struct nl_msg *m, const struct net_if *f,
-			 const char *name, const unsigned char *mac)
-{
-	const struct spec_network_if *s = f->s;
-
-	nl_str(m, K_IFLA_IFNAME, name);
-	if (f->mtu)
-		nl_u32(m, K_IFLA_MTU, f->mtu);
-	if (s->txqlen.set)
-		nl_u32(m, K_IFLA_TXQLEN, (uint32_t)s->txqlen.v);
-	if (mac)
-		nl_put(m, K_IFLA_ADDRESS, mac, sizeof f->mac);
-}
-
 /* The same on the container's side, in the namespace of the process pid. */
 static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 {
@@ -8960,18 +8980,69 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 		    f->s->host_name);
 }
 
-/* A device of the host's moves in. */
+/* A radio and all its links, of which index is one, into the namespace of the
+ * process pid. family: the number of nl80211. */
+static void net_put_radio(struct nl_msg *m, unsigned family, int index, int pid)
+{
+	const struct k_genl h = { K_NL80211_SET_WIPHY_NETNS, 0, 0 };
+
+	nl_init(m, family, 0, &h, sizeof h);
+	nl_u32(m, K_NL80211_IFINDEX, (uint32_t)index);
+	nl_u32(m, K_NL80211_PID, (uint32_t)pid);
+}
+
+static void net_see_family(void *data, const char *body, size_t n)
+{
+	size_t len;
+	const char *p = n < sizeof(struct k_genl) ? NULL :
+			nl_find(body + sizeof(struct k_genl),
+				n - sizeof(struct k_genl), K_CTRL_FAMILY_ID,
+				&len);
+
+	if (p && len == sizeof(uint16_t))
+		memcpy(data, p, len);
+}
+
+/* e->num EOPNOTSUPP: it is one, and its driver cannot do it. */
+static bool net_move_radio(int index, int pid, struct err *e)
+{
+	const struct k_genl h = { K_CTRL_GETFAMILY, 1, 0 };
+	autofd s = nl_socket(K_NETLINK_GENERIC, e);
+	uint16_t family = 0;
+	struct nl_msg m;
+
+	if (s < 0)
+		return false;
+	nl_init(&m, K_GENL_ID_CTRL, 0, &h, sizeof h);
+	nl_str(&m, K_CTRL_FAMILY_NAME, "nl80211");
+	if (!nl_call(s, &m, net_see_family, &family, e))
+		return false;
+	net_put_radio(&m, family, index, pid);
+	return nl_call(s, &m, NULL, NULL, e) ||
+	       wrap(e, "move its radio (nl80211)");
+}
+
+/* A device of the host's moves in. A wireless link is bound to its radio, and
+ * gets its name inside. */
 static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 {
 	struct net_link l;
+	struct err radio;
 	struct nl_msg m;
 
 	if (!net_get(s, f->s->host_name, &l, e))
 		return false;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, 0);
 	net_put_inside(&m, f, pid);
-	return nl_call(s, &m, NULL, NULL, e) ||
-	       wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
+	if (nl_call(s, &m, NULL, NULL, e))
+		return true;
+	if (e->num == EINVAL) {
+		if (net_move_radio(l.index, pid, &radio))
+			return true;
+		if (radio.num == EOPNOTSUPP)
+			*e = radio;
+	}
+	return wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
 }
 
 /* The devices that will move in, as they are now. own: the namespace is made
@@ -9010,6 +9081,7 @@ static bool net_note_devices(const struct net_plan *p, bool own,
  * and is there as it was. */
 static void net_return_one(int s, const struct state_device *d)
 {
+	const struct k_ifinfo down = { .change = IFF_UP };
 	struct net_link l = { 0 };
 	unsigned char mac[6];
 	struct nl_msg m;
@@ -9028,7 +9100,14 @@ static void net_return_one(int s, const struct state_device *d)
 	if (d->mac && net_read_mac(d->mac, mac) &&
 	    memcmp(mac, l.mac, sizeof mac) != 0)
 		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
+	if (nl_call(s, &m, NULL, NULL, &e) || e.num != EINVAL)
+		return;
+	/* a radio takes the name along that its link has */
+	nl_init(&m, K_RTM_NEWLINK, 0, &down, sizeof down);
+	((struct k_ifinfo *)(m.buf + m.len - sizeof down))->index = l.index;
+	nl_str(&m, K_IFLA_IFNAME, d->name);
 	nl_call(s, &m, NULL, NULL, &e);
+	net_move_radio(l.index, getppid(), &e);
 }
 
 static _Noreturn void net_return_main(const struct state_device *v, size_t n,

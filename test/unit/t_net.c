@@ -299,6 +299,31 @@ static void t_keys(void)
 	want(strlen(key[0]) < NET_KEY_MAX, "it is too long");
 }
 
+static void t_radio(void)
+{
+	const struct k_genl head = { 1, 2, 0 };
+	uint16_t family = 34;
+
+	it("moves a radio by the index of a link and a pid");
+	net_put_radio(&m, 34, 7, 4711);
+	nl_end(&m);
+	want(u32(0) == 16 + 4 + 8 + 8 && u16(4) == 34 && u16(6) == (1 | 4),
+	     "length %u type %u flags %x", u32(0), u16(4), u16(6));
+	want(m.buf[16] == 49 && m.buf[17] == 0, "the command");
+	want(u16(20) == 8 && u16(22) == 3 && u32(24) == 7, "the link");
+	want(u16(28) == 8 && u16(30) == 82 && u32(32) == 4711, "the process");
+
+	it("reads the number of a family");
+	nl_init(&m, 16, 0, &head, sizeof head);
+	nl_put(&m, 1, &family, sizeof family);
+	family = 0;
+	net_see_family(&family, m.buf + 16, m.len - 16);
+	want(family == 34, "family %u", family);
+	family = 0;
+	net_see_family(&family, m.buf + 16, 3);
+	want(!family, "of a torn answer %u", family);
+}
+
 int main(void)
 {
 	t_build();
@@ -308,6 +333,7 @@ int main(void)
 	t_texts();
 	t_ports();
 	t_mac();
+	t_radio();
 	t_names();
 	t_keys();
 	return done();
