@@ -363,17 +363,20 @@ enum {
 	K_NFNL_NFTABLES		= 10,
 	K_NFNL_BATCH_BEGIN	= 16,
 	K_NFNL_BATCH_END	= 17,
+	K_NFPROTO_INET		= 1,
 	K_NFPROTO_IPV4		= 2,
 	K_NFPROTO_IPV6		= 10,
 	K_NFT_NEWTABLE		= 0,
 	K_NFT_DELTABLE		= 2,
 	K_NFT_NEWCHAIN		= 3,
+	K_NFT_GETCHAIN		= 4,
 	K_NFT_NEWRULE		= 6,
 	K_NFT_GETRULE		= 7,
 	K_NFTA_TABLE_NAME	= 1,
 	K_NFTA_CHAIN_TABLE	= 1,
 	K_NFTA_CHAIN_NAME	= 3,
 	K_NFTA_CHAIN_HOOK	= 4,
+	K_NFTA_CHAIN_POLICY	= 5,
 	K_NFTA_CHAIN_TYPE	= 7,
 	K_NFTA_HOOK_HOOKNUM	= 1,
 	K_NFTA_HOOK_PRIORITY	= 2,
@@ -415,6 +418,8 @@ enum {
 	K_NFTA_NAT_REG_PROTO_MIN = 5,
 	K_NFT_REG_1		= 1,
 	K_NFT_REG_2		= 2,
+	K_NF_FORWARD		= 2,	/* a hook */
+	K_NF_DROP		= 0,
 	K_NFT_NETWORK		= 1,
 	K_NFT_TRANSPORT		= 2,
 	K_NFT_META_OIFNAME	= 7,
@@ -7558,7 +7563,7 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
  * What stays on the host is found again without any record: a link's alias
  * says which container it belongs to and what its init is, and before it has
  * one its group does, which it is born with; a bridge that we made has a group
- * of its own; and the rules for masquerade and publish are tables of nf_tables
+ * and no alias; and the rules for masquerade and publish are tables of nf_tables
  * called after the container, which say what they publish in their comments. A
  * table belongs to the init that the links of the same container name. What
  * has an init that lives is never touched: who wants its name or its port is
@@ -7566,7 +7571,9 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
  * keeps the last who leaves a bridge from removing it under one who comes.
  */
 
-enum { NET_GROUP = 0x6e73726e };	/* "nsrn", of bridges; and even */
+/* "nsrn", of what the host has of ours: bridges and ends of pairs, which have
+ * an alias. A firewall can name it. Even, unlike those of net_group(). */
+enum { NET_GROUP = 0x6e73726e };
 
 /* Whose things are: the id, what is too long of it as a hash, and which state
  * root it is of, so that the same id in another is somebody else. -1: in none. */
@@ -8781,6 +8788,12 @@ static bool net_replace(int s, const char *name, const char *id, int proc,
 	return net_remove(s, l.index, e);
 }
 
+/* One that we made. */
+static bool net_is_bridge(const struct net_link *l)
+{
+	return l->group == NET_GROUP && !*l->alias;
+}
+
 /* The bridge, made if it is missing and may be. */
 static bool net_bridge(int s, const struct net_if *f, int proc,
 		       struct net_link *l, struct err *e)
@@ -8793,7 +8806,7 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 	if (!net_get(s, name, l, e) && (!make || e->num != ENODEV))
 		return e->num == ENODEV ? hint(e, "bridge_address would have "
 					       "it made") : false;
-	if (l->index && l->group != NET_GROUP)
+	if (l->index && !net_is_bridge(l))
 		return true;		/* somebody else's, and well so */
 	if (!l->index) {
 		nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
@@ -8874,7 +8887,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	f->master = bridge;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, IFF_UP);
 	nl_str(&m, K_IFLA_IFALIAS, alias);
-	nl_u32(&m, K_IFLA_GROUP, 0);		/* it has served */
+	nl_u32(&m, K_IFLA_GROUP, NET_GROUP);	/* the first one has served */
 	if (bridge)
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);
 	if (!nl_call(s, &m, NULL, NULL, e))
@@ -9631,6 +9644,104 @@ static bool nft_ports_free(int s, int links, const struct net_plan *p,
 		    f.port, (int)(strrchr(f.by, '-') - f.by), f.by);
 }
 
+/* Looks for base chains that drop what is forwarded. */
+static const struct name nft_families[] = {
+	{ "inet", K_NFPROTO_INET }, { "ip", K_NFPROTO_IPV4 },
+	{ "ip6", K_NFPROTO_IPV6 },
+};
+
+struct nft_drops {
+	struct nft_drop {
+		const char	*family;
+		char		table[128], chain[128];
+		bool		knows;		/* has a rule for our group */
+	} v[8];
+	size_t		n;
+};
+
+static uint32_t nft_number(const char *p, size_t n, unsigned type)
+{
+	size_t len;
+	uint32_t v = UINT32_MAX;
+
+	p = p ? nl_find(p, n, type, &len) : NULL;
+	if (p && len == sizeof v)
+		memcpy(&v, p, sizeof v);
+	return ntohl(v);
+}
+
+static void nft_see_chain(void *data, const char *body, size_t n)
+{
+	struct nft_drops *f = data;
+	struct nft_drop *d = &f->v[f->n];
+	const char *hook;
+	size_t len;
+
+	if (n < sizeof(struct k_nfgen) || f->n == COUNT(f->v))
+		return;
+	d->family = name_of(nft_families, COUNT(nft_families), *body);
+	body += sizeof(struct k_nfgen);
+	n -= sizeof(struct k_nfgen);
+	hook = nl_find(body, n, K_NFTA_CHAIN_HOOK, &len);
+	f->n += d->family && hook &&
+		nft_number(hook, len, K_NFTA_HOOK_HOOKNUM) == K_NF_FORWARD &&
+		nft_number(body, n, K_NFTA_CHAIN_POLICY) == K_NF_DROP &&
+		text_to(d->table, sizeof d->table, "%s",
+			nl_text(body, n, K_NFTA_CHAIN_TABLE)) &&
+		text_to(d->chain, sizeof d->chain, "%s",
+			nl_text(body, n, K_NFTA_CHAIN_NAME));
+}
+
+static void nft_see_group(void *data, const char *body, size_t n)
+{
+	const uint32_t group = NET_GROUP;	/* as it stands in a register */
+	struct nft_drops *f = data;
+	const char *family, *table;
+	size_t i;
+
+	if (n < sizeof(struct k_nfgen) ||
+	    !memmem(body, n, &group, sizeof group))
+		return;
+	family = name_of(nft_families, COUNT(nft_families), *body);
+	table = nl_text(body + sizeof(struct k_nfgen),
+			n - sizeof(struct k_nfgen), K_NFTA_RULE_TABLE);
+	for (i = 0; i < f->n; i++)
+		f->v[i].knows |= f->v[i].family == family &&
+				 str_eq(f->v[i].table, table);
+}
+
+/* A packet that one chain of the hook drops is dropped, whatever a table of
+ * ours would say: the rule must be in that chain. */
+static void nft_warn_drops(int s, const struct nsrun_options *o)
+{
+	const struct k_nfgen all = { 0, 0, 0 };
+	struct nft_drops f = { .n = 0 };
+	struct err ignored;
+	struct nl_msg m;
+	size_t i;
+
+	nl_init(&m, K_NFNL_NFTABLES << 8 | K_NFT_GETCHAIN, K_NLM_DUMP, &all,
+		sizeof all);
+	if (!nl_call(s, &m, nft_see_chain, &f, &ignored) || !f.n)
+		return;
+	nl_init(&m, K_NFNL_NFTABLES << 8 | K_NFT_GETRULE, K_NLM_DUMP, &all,
+		sizeof all);
+	nl_call(s, &m, nft_see_group, &f, &ignored);
+	for (i = 0; i < f.n; i++) {
+		const struct nft_drop *d = &f.v[i];
+
+		if (d->knows)
+			continue;
+		log_note(o, NSRUN_WARNING, "networks: the chain %s of the "
+			 "table %s %s drops what is forwarded, see README, "
+			 "Networks: nft insert rule %s %s %s iifgroup %d "
+			 "accept; nft insert rule %s %s %s oifgroup %d ct "
+			 "status snat,dnat accept", d->chain, d->family,
+			 d->table, d->family, d->table, d->chain, NET_GROUP,
+			 d->family, d->table, d->chain, NET_GROUP);
+	}
+}
+
 /* The table of a container for a family, in the place of one that a dead one
  * left. own: the alias of its links. */
 static bool net_table(int s, int links, int family, const char *id,
@@ -9690,6 +9801,7 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 		if (!net_forward(p, k, proc, o, e))
 			return false;
 	}
+	nft_warn_drops(s, o);
 	return true;
 }
 
@@ -9765,7 +9877,7 @@ static bool net_drop_bridge(int s, const char *name, struct err *e)
 
 	if (!net_get(s, name, &l, e))
 		return e->num == ENODEV;
-	if (l.group != NET_GROUP)
+	if (!net_is_bridge(&l))
 		return true;
 	f.bridge = l.index;
 	return net_dump(s, &f, e) && (f.ports || net_remove(s, l.index, e));

@@ -796,6 +796,41 @@ outside from fd03::1" a connect 10.203.0.2 90 : connect fd03::2 90
 down a
 echo 1 >/proc/sys/net/ipv4/conf/default/forwarding
 echo 1 >$v6/default/forwarding
+if has nft; then
+	nft -f - <<-END
+	table inet fw {
+		chain pass {
+			type filter hook forward priority 0; policy accept;
+		}
+		chain stop {
+			type filter hook forward priority 0; policy drop;
+		}
+	}
+	END
+	up a "$(on_bridge 2 '"masquerade":true,"publish":["8080:80"]')"
+	check_err "a firewall that drops what is forwarded is told of" \
+		"^nsrun: networks: the chain stop of the table inet fw drops"
+	printf '%s\n' "$err" | sed -n 's/.*Networks: //p' >"$T/rules"
+	says "for it does so" \
+		"error ask 10.203.0.2: Resource temporarily unavailable" \
+		a ask 10.203.0.2 90 1
+	sh "$T/rules"
+	says "the rules that it is told with let a container out" \
+		"outside from 10.203.0.1
+outside from fd03::1" a connect 10.203.0.2 90 : connect fd03::2 90
+	says "and others in by its port" "a from 10.203.0.2
+a from fd03::2" outside connect 10.203.0.1 8080 : connect fd03::1 8080
+	down a
+	up a "$(on_bridge 2 '"masquerade":true' | sed 's/bridge/host/g
+		s/"host":"br0",//')"
+	check_is "with them nothing is said" "$err" ""
+	says "nor are they for bridges alone" "outside from 10.203.0.1" \
+		a connect 10.203.0.2 90
+	down a
+	nft delete table inet fw
+else
+	skip "a firewall that drops what is forwarded is told of" "no nft here"
+fi
 up a "$(on_bridge 2 '"masquerade":true')"
 up b "$(on_bridge 3)"
 says "a neighbour too" "b from 10.201.0.2
