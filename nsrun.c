@@ -9501,15 +9501,25 @@ static bool net_forward(struct net_plan *p, bool v6, int proc,
 /*
  * A flow of UDP goes where its first packet went for as long as packets come,
  * and those of a client that does not give up came while nobody or another had
- * the port: such flows are forgotten. Where the kernel cannot, so be it.
+ * the port: such flows are forgotten, all in one pass, for a client makes as
+ * many as it likes. Where the kernel cannot, so be it.
  */
 struct ct_search {
 	const struct spec_network_if *v;
 	size_t		n;
 	struct nl_msg	m;		/* to forget those that were seen */
-	bool		full;
+	int		s;		/* for that, while they are listed */
 	uint8_t		family;
 };
+
+static void ct_flush(struct ct_search *f)
+{
+	struct err ignored;
+
+	if (f->m.len)
+		nl_call(f->s, &f->m, NULL, NULL, &ignored);
+	nl_begin(&f->m);
+}
 
 /* port 0: any at all */
 static bool ct_is_published(const struct ct_search *f, unsigned port)
@@ -9546,9 +9556,8 @@ static void ct_see(void *data, const char *body, size_t n)
 	    !ct_is_published(f, (unsigned)(uint8_t)port[0] << 8 |
 				(uint8_t)port[1]))
 		return;
-	f->full |= f->m.len + len + 64 > sizeof f->m.buf;
-	if (f->full)
-		return;
+	if (f->m.len + len + 64 > sizeof f->m.buf)
+		ct_flush(f);
 	nl_end(&f->m);
 	nl_add(&f->m, K_NFNL_CTNETLINK << 8 | K_CT_DELETE, K_NLM_ACK, &h,
 	       sizeof h);
@@ -9560,21 +9569,21 @@ static void ct_forget(int s, const struct spec_network_if *v, size_t n,
 {
 	struct ct_search f = { .v = v, .n = n, .family = nft_family(family) };
 	const struct k_nfgen h = { f.family, 0, 0 };
+	autofd forget = -1;
 	struct err ignored;
 	struct nl_msg m;
-	int i;
 
-	for (i = 0; i < 100 && ct_is_published(&f, 0); i++) {
-		f.full = false;
-		nl_begin(&f.m);
-		nl_init(&m, K_NFNL_CTNETLINK << 8 | K_CT_GET, K_NLM_DUMP, &h,
-			sizeof h);
-		if (!nl_call(s, &m, ct_see, &f, &ignored) || !f.m.len)
-			return;
-		nl_call(s, &f.m, NULL, NULL, &ignored);
-		if (!f.full)
-			return;
-	}
+	if (!ct_is_published(&f, 0))
+		return;
+	forget = nl_socket(K_NETLINK_NETFILTER, &ignored);
+	if (forget < 0)
+		return;
+	f.s = forget;
+	nl_begin(&f.m);
+	nl_init(&m, K_NFNL_CTNETLINK << 8 | K_CT_GET, K_NLM_DUMP, &h,
+		sizeof h);
+	nl_call(s, &m, ct_see, &f, &ignored);
+	ct_flush(&f);
 }
 
 /* Looks for somebody else's rule that has a port of ours. */

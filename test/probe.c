@@ -991,6 +991,28 @@ static int do_ask(char **a)
 	return n < 0 ? -1 : 0;
 }
 
+/* flood ADDRESS PORT COUNT: a datagram from each of so many ports of ours */
+static int do_flood(char **a)
+{
+	struct sockaddr_storage to;
+	socklen_t len;
+	int fd = address(a, SOCK_DGRAM, &to, &len), i, count = atoi(a[2]);
+
+	for (i = 0; fd >= 0 && i < count; i++) {
+		struct sockaddr_storage own = { .ss_family = to.ss_family };
+
+		/* at the same place for both families */
+		((struct sockaddr_in *)&own)->sin_port = htons(10000 + i);
+		if (bind(fd, (void *)&own, len) ||
+		    sendto(fd, "?", 1, 0, (void *)&to, len) < 0)
+			return -1;
+		close(fd);
+		fd = address(a, SOCK_DGRAM, &to, &len);
+	}
+	close(fd);
+	return fd < 0 ? -1 : 0;
+}
+
 /* serve PORT TEXT: answers everyone who comes, over TCP or UDP, IPv4 or IPv6,
  * with TEXT and the address that they come from. */
 /* Two names of a directory change places until there is a file "stop". */
@@ -1486,6 +1508,7 @@ static const struct command {
 	{ "fault",		0, do_fault },
 	{ "fd",			1, do_fd },
 	{ "fill",		2, do_fill },
+	{ "flood",		3, do_flood },
 	{ "fork",		1, do_fork },
 	{ "ignore",		1, do_ignore },
 	{ "into",		1, do_into },

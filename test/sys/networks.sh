@@ -969,6 +969,21 @@ up b "$(on_bridge 3 '"publish":["8080:80/udp"]')"
 check_is "and then to the next" "$(flows)" "b from 10.203.0.2
 b from fd03::2"
 down b
+if [ -r /proc/net/nf_conntrack ]; then
+	of_port()
+	{
+		grep -c "udp .*dport=8080 " /proc/net/nf_conntrack
+	}
+	up b "$(on_bridge 3 '"masquerade":true')"
+	nsenter -t $outside -n "$PROBE" flood 10.203.0.1 8080 20000 >"$T/out"
+	check "there are thousands of flows" [ "$(of_port)" -gt 15000 ]
+	up a "$(on_bridge 2 '"publish":["8080:80/udp"]')"
+	check_is "a port that is published has none of them" "$(of_port)" 0
+	down a b
+else
+	skip "a port that is published has no flow of before" \
+		"this kernel does not list them"
+fi
 # Where a bridge gives to nf_tables what it passes on, the way back to oneself
 # is within the bridge; elsewhere it is over the host, hairpin_mode or not.
 if grep -qs 1 /proc/sys/net/bridge/bridge-nf-call-iptables; then
