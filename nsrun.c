@@ -7584,8 +7584,8 @@ static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
 	const size_t most = NET_KEY_MAX - 10, n = strlen(id);
 	struct stat st = { 0 };
 
-	if (root >= 0)
-		fstat(root, &st);
+	if (root >= 0 && fstat(root, &st) < 0)
+		return NULL;
 	text_to(key, NET_KEY_MAX, "%.*s-%x", (int)most, id,
 		str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
 		str_hash((const char *)&st.st_dev, sizeof st.st_dev) ^
@@ -9839,6 +9839,8 @@ static bool net_make(struct net_plan *p, const char *id, int pid,
 	if (!p->n)
 		return true;
 	id = net_key(key, id, root);
+	if (!id)
+		return sysfail(e, "networks: look at the state root");
 	lock = net_lock(proc);
 	s = nl_socket(K_NETLINK_ROUTE, e);
 	if (s < 0)
@@ -9986,6 +9988,8 @@ static bool net_drop(const struct spec *spec, const struct net_plan *p,
 	size_t i;
 
 	id = net_key(key, id, root);
+	if (!id)
+		return sysfail(e, "look at the state root");
 	lock = net_lock(proc);
 	for (i = 0; i < p->n; i++)
 		inside |= p->v[i].made;
@@ -10027,6 +10031,8 @@ static void net_drop_lost(const char *id, int root, int proc)
 	bool living;
 
 	id = net_key(key, id, root);
+	if (!id)
+		return;
 	lock = net_lock(proc);
 	if (net_drop_links(&none, id, proc, &living, &ignored) && !living)
 		net_drop_tables(&none, id, &ignored);
