@@ -15774,6 +15774,33 @@ static bool verb_poststart(struct ctr *c, struct err *e)
 	return hook_all(&how, HOOK_POSTSTART, e);
 }
 
+/* SIGKILL has a sender who says nothing: the kernel, which is out of memory. */
+static void verb_tell_oom(const struct ctr *c)
+{
+	int h = c->exec ? -1 : cg_find(&c->host.cg, "memory");
+	const struct cg_dir *d = &c->plan.cg.d[h < 0 ? 0 : h];
+	char text[512], limit[32];
+	const char *kills;
+
+	if (h < 0 || !d->ours ||
+	    io_get_in(d->path, d->h->v2 ? "memory.events" :
+		      "memory.oom_control", text, sizeof text) <= 0)
+		return;
+	kills = stat_field(text, "oom_kill");	/* v1: since 4.13 */
+	if (!kills || !stat_number(kills, 0) ||
+	    io_get_in(d->path, d->h->v2 ? "memory.max" :
+		      "memory.limit_in_bytes", limit, sizeof limit) <= 0)
+		return;
+	str_line(limit);
+	if (c->spec->linux.resources.memory.limit.set)
+		log_note(c->o, NSRUN_WARNING, "the kernel killed the process "
+			 "for want of memory: linux.resources.memory.limit is "
+			 "%s", limit);
+	else
+		log_note(c->o, NSRUN_WARNING, "the kernel killed the process "
+			 "for want of memory");
+}
+
 /* Waits for the process in the foreground. */
 static int verb_attend(struct ctr *c)
 {
@@ -15783,6 +15810,8 @@ static int verb_attend(struct ctr *c)
 	if (c->o->attend)
 		c->o->attend(c->o->data, &p);
 	status = io_reap(c->pid);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		verb_tell_oom(c);
 	c->made &= ~(unsigned)(MADE_INIT | MADE_PIDFILE | MADE_FORWARD);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
 	       WEXITSTATUS(status);

@@ -188,6 +188,20 @@ controller "a cpuset below others" cpuset && {
 	release
 }
 
+if ours "a process killed for memory" &&
+	controller "a process killed for memory" memory; then
+	config linux='"resources":{"memory":{"limit":8388608,"swap":8388608}}' \
+		args='"alloc","64"'
+	run
+	check_is "a process killed for memory: the limit is named" \
+		"$status $err" "137 nsrun: the kernel killed the process for $(
+		)want of memory: linux.resources.memory.limit is 8388608"
+	config linux='"resources":{"memory":{"limit":8388608}}' \
+		args='"kill","9"' ns='mount ipc uts network'
+	run
+	check_is "of another SIGKILL nothing is said" "$status $err" "137 "
+fi
+
 # What v2 has no equal for, and callers send all the same
 if [ -z "$(v1_mount memory)" ] && ours "what only v1 has" &&
 	controller "what only v1 has" memory; then
