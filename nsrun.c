@@ -4593,7 +4593,8 @@ static bool state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
 		"config.json", ".config.json.tmp", "update.json",
-		".update.json.tmp", "start", "netns" };
+		".update.json.tmp", "warned", ".warned.tmp", "start",
+		"netns" };
 	/* who may mount can write there: it is mounted in the container */
 	autofd notify = openat(dir, "notify", O_RDONLY | O_DIRECTORY |
 			       O_NOFOLLOW | O_CLOEXEC);
@@ -16398,18 +16399,50 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	return false;
 }
 
+/* An update applies all limits again, also those of the ones before: what they
+ * warned of, a line each, is kept, and not said again. */
+struct update_log {
+	const struct nsrun_options *o;
+	struct text	said;
+	char		buf[4096];
+	bool		more;
+};
+
+static void update_log(void *data, enum nsrun_level level, const char *text)
+{
+	struct update_log *l = data;
+	char line[ERR_MAX + 1];
+
+	if (level == NSRUN_WARNING) {
+		text_to(line, sizeof line, "%s\n", text);
+		if (str_find(l->buf, line))
+			return;
+		l->more = true;
+		text_add(&l->said, "%s", line);
+	}
+	log_text(l->o, level, text);
+}
+
 int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
 		 struct nsrun_error *out)
 {
 	struct nsrun_options how = *o;
+	struct update_log l = { .o = o, .said = TEXT(l.buf) };
 	struct ctr c;
+	ssize_t n;
 	bool ok;
 
+	how.log = update_log;
+	how.data = &l;
 	verb_begin(&c, &how, out);
 	ok = verb_find_locked(&c, &c.err);
 	if (c.state.best_effort)
 		how.flags |= NSRUN_BEST_EFFORT;
+	n = ok ? io_get(c.state_dir, "warned", l.buf, sizeof l.buf) : 0;
+	l.said.len = n > 0 ? (size_t)n : 0;
 	ok = ok && verb_update(&c, u, &c.err);
+	if (l.more)
+		io_replace(c.state_dir, "warned", l.buf, l.said.len, 0600);
 	return verb_end(&c, ok, "update");
 }
 

@@ -382,6 +382,8 @@ if ours "best effort"; then
 		"$status $(changed)" "0 pids.max=60"
 	check_err "which tells what is not applied" \
 		"hugepageLimits: .*is not applied"
+	update --pids-limit 61
+	check_is "once" "$status $err" "0 "
 	release
 fi
 
