@@ -111,6 +111,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -826,13 +827,16 @@ static void str_line(char *s)
 	s[strcspn(s, "\n")] = 0;
 }
 
-static unsigned str_hash(const char *s, size_t n)
+static unsigned str_hash_from(unsigned h, const char *s, size_t n)
 {
-	unsigned h = 2166136261u;		/* FNV-1a */
-
-	while (n--)
+	while (n--)				/* FNV-1a */
 		h = (h ^ (unsigned char)*s++) * 16777619u;
 	return h;
+}
+
+static unsigned str_hash(const char *s, size_t n)
+{
+	return str_hash_from(2166136261u, s, n);
 }
 
 static bool is_digit(int c)
@@ -12338,6 +12342,9 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	const struct spec_process *s = spec->process;
 	size_t i, k, n = 0, slots;
 	unsigned *seen;			/* by hash: index in env, plus 1 */
+	/* 16 bytes of the kernel's: nobody can choose names for one slot */
+	const char *random = (const char *)getauxval(AT_RANDOM);
+	unsigned salt = random ? str_hash(random, 16) : 0;
 
 	p->argv = s->args.v;
 	p->cwd = s->cwd;
@@ -12362,7 +12369,7 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	for (i = 0; i < s->env.n; i++) {
 		size_t len = strcspn(s->env.v[i], "=") + 1;
 
-		k = str_hash(s->env.v[i], len) & (slots - 1);
+		k = str_hash_from(salt, s->env.v[i], len) & (slots - 1);
 		while (seen[k] && strncmp(p->env[seen[k] - 1], s->env.v[i],
 					  len) != 0)
 			k = (k + 1) & (slots - 1);

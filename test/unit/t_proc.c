@@ -140,10 +140,53 @@ static void t_sysctls(void)
 	     err.text);
 }
 
-/* Processor time to plan so many variables of different names. */
-static double time_of(size_t n)
+/* Words of six letters, none twice. */
+static void word_of(unsigned n, char s[7])
 {
-	char *text = malloc(n * 12 + 200), *at = text;
+	int i;
+
+	for (n *= 40503, i = 0; i < 6; i++, n /= 26)
+		s[i] = (char)('a' + n % 26);
+}
+
+/* Two of them that lead FNV-1a from *h to one value; *h is that then. */
+static void find_pair(unsigned *h, char pair[2][7])
+{
+	static unsigned seen[1 << 20], hash[1 << 20];
+	unsigned word = 0, end, k;
+
+	memset(seen, 0, sizeof seen);
+	for (;;) {
+		word_of(++word, pair[0]);
+		end = str_hash_from(*h, pair[0], 6);
+		k = end % COUNT(seen);
+		if (seen[k] && hash[k] == end)
+			break;
+		seen[k] = word;
+		hash[k] = end;
+	}
+	word_of(seen[k], pair[1]);
+	*h = end;
+}
+
+/* Names of one and the same hash: one of two words in each of 15 places. */
+static void collide(char names[][91], size_t n)
+{
+	char pair[2][7] = { { 0 }, { 0 } };
+	unsigned h = 2166136261u;
+	size_t i, k;
+
+	for (k = 0; k < 15; k++) {
+		find_pair(&h, pair);
+		for (i = 0; i < n; i++)
+			strcpy(names[i] + 6 * k, pair[i >> k & 1]);
+	}
+}
+
+/* Processor time to plan so many variables, by these names or simple ones. */
+static double time_of(size_t n, char names[][91])
+{
+	char *text = malloc(n * 98 + 200), *at = text;
 	struct proc_plan p = { 0 };
 	struct spec *s;
 	double took;
@@ -152,7 +195,8 @@ static double time_of(size_t n)
 	at += sprintf(at, "{\"process\":{\"cwd\":\"/\",\"args\":[\"a\"],"
 		      "\"env\":[\"A=\"");
 	for (i = 0; i < n; i++)
-		at += sprintf(at, ",\"V%zu=\"", i);
+		at += names ? sprintf(at, ",\"%s=\"", names[i]) :
+			      sprintf(at, ",\"V%zu=\"", i);
 	strcpy(at, "]},\"root\":{\"path\":\"r\"}}");
 	mem_free(&mem);
 	s = spec_parse(&mem, &o, text, strlen(text), &err);
@@ -168,6 +212,7 @@ static void t_environment(void)
 {
 	struct proc_plan *p = plan_proc("\"env\":[\"A=1\",\"B=2\",\"A=3\","
 					"\"AB=4\",\"B=\",\"A==x\"]", "");
+	static char names[20000][91];
 	double few, many;
 
 	it("keeps the later of two variables, in the place of the first");
@@ -189,9 +234,15 @@ static void t_environment(void)
 	want(p && !p->env[p->nenv] && !p->env[p->nenv + 1], "no room");
 
 	it("plans 20000 variables in about four times the time of 5000");
-	few = time_of(5000);
-	many = time_of(20000);
+	few = time_of(5000, NULL);
+	many = time_of(20000, NULL);
 	want(many < 8 * few + 0.01, "%.0f ms, then %.0f ms", few * 1e3,
+	     many * 1e3);
+
+	it("and in no long time if somebody chose names of one hash");
+	collide(names, 20000);
+	few = time_of(20000, names);
+	want(few < 8 * many + 0.3, "%.0f ms, not %.0f ms", few * 1e3,
 	     many * 1e3);
 }
 
