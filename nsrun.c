@@ -5625,6 +5625,67 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
+/* The end of the component behind the one that ends at n. */
+static size_t cg_next(const char *path, size_t n)
+{
+	return n + 1 + strcspn(path + n + 1, "/");
+}
+
+/* A number in a file of a group, behind the word. */
+static bool cg_number(const char *path, const char *file, const char *word,
+		      unsigned long long *v)
+{
+	char buf[256];
+	const char *s = io_get_in(path, file, buf, sizeof buf) > 0 ?
+			str_after(buf, word) : NULL;
+
+	return s && num_unsigned(s, num_len(s), v);
+}
+
+/* EAGAIN of mkdir: which of the groups above may have no more below it? */
+static bool cg_explain_mkdir(const char *mount, const char *path,
+			     struct err *e)
+{
+	size_t n = strlen(mount), len = strlen(path), k;
+	unsigned long long max, now;
+	char at[PATH_MAX];
+
+	for (; e->num == EAGAIN && n < len; n = cg_next(path, n)) {
+		text_cut(at, sizeof at, path, n);
+		if (cg_number(at, "cgroup.max.descendants", "", &max) &&
+		    cg_number(at, "cgroup.stat", "nr_descendants ", &now) &&
+		    now >= max)
+			return hint(e, "%s/cgroup.max.descendants is %llu, and "
+				    "there are as many", at, max);
+		for (now = 0, k = n; k < len; k = cg_next(path, k))
+			now++;
+		if (cg_number(at, "cgroup.max.depth", "", &max) && now > max)
+			return hint(e, "%s/cgroup.max.depth is %llu", at, max);
+	}
+	return false;
+}
+
+/* EAGAIN of a clone: in which group, from that at path up, are as many
+ * processes as may be? */
+static bool cg_explain_clone(const char *mount, const char *path,
+			     struct err *e)
+{
+	size_t n = strlen(mount), len = strlen(path);
+	unsigned long long max, now;
+	char at[PATH_MAX];
+
+	for (; n <= len; n = n < len ? cg_next(path, n) : len + 1) {
+		text_cut(at, sizeof at, path, n);
+		if (cg_number(at, "pids.max", "", &max) &&
+		    cg_number(at, "pids.current", "", &now) && now >= max) {
+			hint(e, "%s/pids.max is %llu, and there are %llu", at,
+			     max, now);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A file of a controller may have the name that was asked for. */
 static bool cg_is_group(const char *path)
 {
@@ -5651,12 +5712,6 @@ static void cg_probe(struct cg_plan *p)
 		}
 		p->d[i].keep = n;
 	}
-}
-
-/* The end of the component behind the one that ends at n. */
-static size_t cg_next(const char *path, size_t n)
-{
-	return n + 1 + strcspn(path + n + 1, "/");
 }
 
 /* A v1 cpuset is born empty, and an empty one takes no process; whoever made
@@ -5762,8 +5817,10 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			return fail(e, "make cgroup %s: it is a file of the "
 				    "group above", path);
 		} else if (errno != EEXIST) {
-			if (errno != ENOENT || ++tries > 16)
-				return sysfail(e, "make cgroup %s", path);
+			if (errno != ENOENT || ++tries > 16) {
+				sysfail(e, "make cgroup %s", path);
+				return cg_explain_mkdir(d->h->mount, path, e);
+			}
 			there = next = strlen(d->h->mount);
 		} else if (!tries || next == len) {
 			d->keep = next;	/* another's, since cg_probe() */
@@ -14315,6 +14372,33 @@ static bool spawn_give_tty(struct ctr *c, struct err *e)
 	return true;
 }
 
+/* A process could not be cloned for want of room: in the container's groups, or
+ * in those of P? */
+static bool spawn_is_full(struct ctr *c, struct err *e)
+{
+	const struct cg_host *h = &c->host.cg;
+	int i = e->num == EAGAIN ? cg_find(h, "pids") : -1;
+	const struct cg_dir *d = i < 0 ? NULL : &c->plan.cg.d[i];
+	char own[PATH_MAX];
+
+	return d && ((d->ours && d->h == &h->h[i] &&
+		      cg_explain_clone(d->h->mount, d->path, e)) ||
+		     (text_to(own, sizeof own, "%s%s", h->h[i].mount,
+			      h->h[i].own) &&
+		      cg_explain_clone(h->h[i].mount, own, e)));
+}
+
+static bool spawn_clone_failed(struct ctr *c, struct err *e)
+{
+	if (e->num != EAGAIN)
+		return ns_explain(&c->plan.ns, c->host.proc, e);
+	if (c->exec)
+		cg_discover(&c->host.cg, c->host.proc, &c->mem);
+	return !spawn_is_full(c, e) &&
+	       hint(e, "too many processes: see ulimit -u and the sysctls "
+		    "kernel.threads-max and kernel.pid_max");
+}
+
 /* Reads messages and serves them until one of the kind comes. */
 static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 {
@@ -14362,8 +14446,10 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 			break;
 		case MSG_ERR:
 			*e = m.err;
-			if (want != MSG_HELLO)
+			if (want != MSG_HELLO) {
+				spawn_is_full(c, e);
 				return false;
+			}
 			failed = true;	/* init may be there all the same */
 			break;
 		case -1:
@@ -14558,14 +14644,14 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	}
 	if (c->pid < 0) {
 		sysfail(e, "make the namespaces");
-		return ns_explain(p, c->host.proc, e);
+		return spawn_clone_failed(c, e);
 	}
 	c->made |= MADE_INIT | (c->exec ? 0 : MADE_POSTSTOP);
 	fd_close(&c->peer);
 	fd_close(&c->start);
 	if (p->stage) {
 		if (!spawn_wait(c, MSG_HELLO, e))
-			return ns_explain(p, c->host.proc, e);
+			return spawn_clone_failed(c, e);
 		fd_close(&c->pidfd);
 		c->pidfd = sys_pidfd_open(c->pid);
 	}

@@ -182,6 +182,42 @@ able "a cgroup namespace" kernel:4.6 && {
 		"$status$(strangers /)" 0
 }
 
+# ---- what others limit ------------------------------------------------------
+
+if able "a limit of groups" cgroup2 && ours "a limit of groups"; then
+	mkdir "$v2_mount/$TAG-max"
+	echo 1 >"$v2_mount/$TAG-max/cgroup.max.descendants"
+	config linux="\"cgroupsPath\":\"/$TAG-max/a/b\"" args='"exit","0"'
+	run
+	refused "a limit of groups is told by its name" \
+		"$TAG-max/a/b: .*$TAG-max/cgroup.max.descendants is 1, and"
+	echo max >"$v2_mount/$TAG-max/cgroup.max.descendants"
+	echo 1 >"$v2_mount/$TAG-max/cgroup.max.depth"
+	run
+	refused "and one of their depth" "$TAG-max/cgroup.max.depth is 1\\)"
+	rmdir "$v2_mount/$TAG-max"
+fi
+controller "a limit of processes" pids && ours "a limit of processes" && {
+	full=$(v1_mount pids)
+	full=${full:-$v2_mount}/$TAG-full
+	mkdir "$full" "$full/in"
+	echo 1 >"$full/pids.max"
+	real=$NSRUN NSRUN=$T/full-${NSRUN##*/}
+	printf '#!/bin/sh\necho $$ >%s/in/cgroup.procs\nexec %s "$@"\n' \
+		"$full" "$real" >"$NSRUN"
+	chmod 755 "$NSRUN"
+	config args='"exit","0"'
+	run
+	refused "a limit of processes above is told by its name" \
+		"$TAG-full/pids.max is 1, and there are 1\\)"
+	NSRUN=$real
+	rmdir "$full/in" "$full"
+	config linux='"resources":{"pids":{"limit":1}}' args='"exit","0"' \
+		top='"hooks":{"startContainer":[{"path":"/bin/probe"}]}'
+	run
+	refused "and the container's own" "$ID/pids.max is 1, and there are 1\\)"
+}
+
 # ---- one group for two ------------------------------------------------------
 
 waits=$(json_list echo ready : signal-wait 15)
