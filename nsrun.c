@@ -10584,7 +10584,8 @@ struct inside {
 	int		late[32];	/* mounts to become read-only, O_PATH */
 	size_t		nlate;
 	/* P's help for what needs the host's privileges: the bind source of
-	 * mounts[index], as a detached tree, with its idmap; -1 on failure */
+	 * mounts[index], as a detached tree, with its idmap, or the node of a
+	 * device behind them; -1 on failure */
 	int		(*source)(struct inside *, size_t index, struct err *);
 	/* Waits until P has placed us in the cgroups, which it does while we
 	 * mount; nothing the second time. */
@@ -11500,8 +11501,9 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
  * The six nodes and six links that every container has (config-linux.md,
  * "Default Devices"), then linux.devices. A node that is there already must be
  * the right one. Where mknod is refused (a user namespace, a filter) the
- * host's node is bound instead. If /dev is a bind mount, it is the owner's
- * business and left alone; so is a node that mounts[] puts something on.
+ * host's node is bound instead, or one that P makes. If /dev is a bind mount,
+ * it is the owner's business and left alone; so is a node that mounts[] puts
+ * something on.
  *
  * nodev: the config asks for a device policy and there is no cgroup to enforce
  * it, but the container can make neither nodes nor mounts. Then what it brings
@@ -11518,6 +11520,7 @@ struct dev {
 struct dev_list {
 	struct dev	*v;
 	size_t		n;
+	size_t		base;		/* of their indices as sources */
 	bool		skip;		/* /dev is bound */
 };
 
@@ -11585,6 +11588,7 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 		}
 	/* without a mount namespace this would be the host's root */
 	l->skip |= !spec_has_ns(s, CLONE_NEWNS);
+	l->base = mounts->n;
 	l->v = mem_new(mem, (COUNT(dev_defaults) + s->linux.devices.n) *
 		       sizeof *l->v);
 	if (!l->v)
@@ -11627,22 +11631,30 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 	return true;
 }
 
-/* The host's node, where we may not make one. */
-static bool dev_bind(struct inside *in, const struct dev *d, struct err *e)
+static bool dev_is(const struct dev *d, const struct stat *st)
+{
+	return (st->st_mode & S_IFMT) == (d->mode & S_IFMT) &&
+	       st->st_rdev == d->rdev;
+}
+
+/* Where we may not make a node: that of the host, or if it has no such one, one
+ * that P makes. */
+static bool dev_bind(struct inside *in, const struct dev_list *l,
+		     const struct dev *d, struct err *e)
 {
 	autofd src = io_open(d->path, O_PATH), at = -1, fd = -1;
 	struct stat st;
 
-	if (src < 0 || fstat(src, &st) < 0)
-		return sysfail(e, "open the host's %s", d->path);
-	if ((st.st_mode & S_IFMT) != (d->mode & S_IFMT) ||
-	    st.st_rdev != d->rdev)
-		return fail(e, "the host's %s is another device", d->path);
 	at = root_make(in->root, d->path, WALK_FILE, 0755);
 	if (at < 0)
 		return sysfail(e, "make the mount point");
-	fd = mnt_clone(in, src, at, d->path, false, 0, e);
-	return fd >= 0;
+	if (src >= 0 && fstat(src, &st) == 0 && dev_is(d, &st)) {
+		fd = mnt_clone(in, src, at, d->path, false, 0, e);
+		return fd >= 0;
+	}
+	fd = in->source(in, l->base + (size_t)(d - l->v), e);
+	return fd >= 0 && (sys_move_mount(fd, at) == 0 ||
+			   sysfail(e, "mount the node"));
 }
 
 /* The directory of a path below the root, and the name in it. Most are in
@@ -11659,8 +11671,8 @@ static int dev_parent(struct inside *in, int *dev, const char *path,
 	return text_to(name, NAME_MAX + 1, "%s", rest) ? *dev : -1;
 }
 
-static bool dev_make(struct inside *in, int *dev, const struct dev *d,
-		     struct err *e)
+static bool dev_make(struct inside *in, int *dev, const struct dev_list *l,
+		     const struct dev *d, struct err *e)
 {
 	char name[NAME_MAX + 1];
 	autofd own = -1;
@@ -11678,8 +11690,7 @@ static bool dev_make(struct inside *in, int *dev, const struct dev *d,
 	}
 	if (errno == EPERM || errno == EROFS)
 		return (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			(st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
-			st.st_rdev == d->rdev) || dev_bind(in, d, e);
+			dev_is(d, &st)) || dev_bind(in, l, d, e);
 	if (errno != EEXIST)
 		return sysfail(e, "make the node");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -11688,7 +11699,7 @@ static bool dev_make(struct inside *in, int *dev, const struct dev *d,
 	    (S_ISFIFO(st.st_mode) || st.st_rdev == d->rdev))
 		return true;
 	if (S_ISREG(st.st_mode) && in->user_ns)	/* a mount point of before */
-		return dev_bind(in, d, e);
+		return dev_bind(in, l, d, e);
 	return fail(e, "something else is there already");
 }
 
@@ -11713,7 +11724,7 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 	if (l->skip)
 		return true;
 	for (i = 0; i < l->n; i++)
-		if (!dev_make(in, &dev, &l->v[i], e))
+		if (!dev_make(in, &dev, l, &l->v[i], e))
 			return wrap(e, "device %s", l->v[i].path);
 	for (i = 0; i < COUNT(dev_links); i++) {
 		if (str_eq(dev_links[i][0], "/proc/kcore") &&
@@ -14319,15 +14330,58 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	init_die(c->sock, &e);
 }
 
+/* The id of the host that is id in the container. */
+static unsigned spawn_id(const spec_maps *maps, unsigned id)
+{
+	size_t i;
+
+	for (i = 0; i < maps->n; i++) {
+		long long at = id - maps->v[i].inside.v;
+
+		if (at >= 0 && at < maps->v[i].size.v)
+			return (unsigned)(maps->v[i].outside.v + at);
+	}
+	return id;
+}
+
+/* A helper like that one: a node that the host does not have, on a tmpfs of the
+ * host's user namespace, where it is a device. */
+static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
+{
+	const struct spec_linux *l = &c->spec->linux;
+	autofd fs = -1, top = -1, tree = -1;
+	int keep[2] = { c->sock, c->host.proc };
+	struct err e = { 0, "" };
+
+	sys_die_with_parent();
+	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
+		init_die(c->sock, &e);
+	umask(0);
+	fs = sys_fsopen("tmpfs");
+	if (fs >= 0 && sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) == 0)
+		top = sys_fsmount(fs, 0);
+	if (top >= 0 && mknodat(top, "node", d->mode, d->rdev) == 0 &&
+	    fchownat(top, "node", spawn_id(&l->uids, d->uid),
+		     spawn_id(&l->gids, d->gid), 0) == 0)
+		tree = sys_open_tree(top, "node", K_TREE_CLONE);
+	if (tree >= 0 && sync_send(c->sock, MSG_SOURCE, 0, tree))
+		_exit(0);
+	sysfail(&e, "make the node, which the host does not have");
+	init_die(c->sock, &e);
+}
+
 static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
 {
+	const struct mnt_list *m = &c->plan.mounts;
 	int pid;
 
-	if (index >= c->plan.mounts.n)
+	if (index >= m->n + c->plan.devs.n)
 		return fail(e, "init asked for mounts[%u]", index);
 	pid = io_clone(0, -1, NULL);
+	if (pid == 0 && index < m->n)
+		spawn_source_main(c, &m->v[index]);
 	if (pid == 0)
-		spawn_source_main(c, &c->plan.mounts.v[index]);
+		spawn_node_main(c, &c->plan.devs.v[index - m->n]);
 	if (pid < 0)
 		return sysfail(e, "clone");
 	io_reap(pid);

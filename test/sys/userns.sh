@@ -260,20 +260,28 @@ if [ -c /dev/kmsg ]; then
 	check_out "a listed device is that of the host" \
 		"^stat /dev/kmsg type=char .* rdev=1:11 "
 	check_out "a fifo is made" "^stat /dev/pipe type=fifo "
-	config ns="$all" linux="$usual"',"devices":[{"path":"/dev/kmsg",
-		"type":"c","major":250,"minor":11}]'
-	run
-	ours "a device that is another on the host" &&
-		refused "one that is another on the host is refused" \
-			"device.*/dev/kmsg"
+	ours "a device that is another on the host" && {
+		config ns="$all" linux="$usual"',"devices":[{
+			"path":"/dev/kmsg","type":"c","major":250,"minor":11}]' \
+			args="$(json_list lstat /dev/kmsg)"
+		run
+		check_out "one that is another on the host is that of the config" \
+			"^stat /dev/kmsg type=char mode=0666 uid=0 gid=0 rdev=250:11 "
+	}
 else
 	skip "listed devices" "no /dev/kmsg here"
 fi
-config ns="$all" linux="$usual"',"devices":[{"path":"/dev/none","type":"c",
-	"major":250,"minor":7}]'
-run
-refused "one that the host has not is refused" \
-	"device.*/dev/none"
+able "one that the host has not" kernel:5.2 &&
+	ours "one that the host has not" && {
+	config ns="$all" linux="$usual"',"devices":[{"path":"/dev/none",
+		"type":"c","major":1,"minor":5,"fileMode":416,"uid":7,
+		"gid":8}]' args="$(json_list lstat /dev/none : \
+		open /dev/none rw)" caps=CAP_DAC_OVERRIDE
+	run
+	check_is "one that the host has not is made and opens" "$status$err" 0
+	check_out "as the config has it" \
+		"^stat /dev/none type=char mode=0640 uid=7 gid=8 rdev=1:5 "
+}
 
 # ---- file systems ---------------------------------------------------------
 
@@ -612,6 +620,11 @@ config args='"exit","0"'
 user_run
 refused "without a user namespace it is refused" \
 	"user namespace|not permitted"
+config ns="$all" linux="$own"',"devices":[{"path":"/dev/none","type":"c",
+	"major":1,"minor":5}]'
+user_run
+refused "a device that the host has not is refused to a user" \
+	"device.*/dev/none.*the host does not have"
 ours "a device policy of a user" && {
 	config ns="$all" linux="$own"',"resources":{"devices":[
 		{"allow":false,"access":"rwm"}]}' caps=all args='"exit","0"'
