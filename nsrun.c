@@ -14249,6 +14249,14 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	return fd;
 }
 
+/* In a helper: the host's mounts, cut off from them as init's are. */
+static bool spawn_cut_mounts(struct err *e)
+{
+	return (unshare(CLONE_NEWNS) == 0 &&
+		mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0) ||
+	       sysfail(e, "make a mount namespace for the source");
+}
+
 /* Where the helper opens the source: in init's mounts, where what a user
  * namespace may not change is locked. Of a directory that is locked together
  * with all that is mounted below it; to have it alone (*apart) it is opened in
@@ -14264,9 +14272,7 @@ static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
 		 (ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER)) &&
 		 stat(m->src, &st) == 0 && S_ISDIR(st.st_mode);
 	if (*apart)
-		return (unshare(CLONE_NEWNS) == 0 &&
-			mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0) ||
-		       sysfail(e, "make a mount namespace for the source");
+		return spawn_cut_mounts(e);
 	ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNS);
 	return (ns >= 0 && setns(ns, CLONE_NEWNS) == 0) ||
 	       sysfail(e, "enter the mount namespace");
@@ -14349,7 +14355,7 @@ static unsigned spawn_id(const spec_maps *maps, unsigned id)
 static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 {
 	const struct spec_linux *l = &c->spec->linux;
-	autofd fs = -1, top = -1, tree = -1;
+	autofd fs = -1, top = -1, tree = -1, at = -1;
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 
@@ -14360,7 +14366,10 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	fs = sys_fsopen("tmpfs");
 	if (fs >= 0 && sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) == 0)
 		top = sys_fsmount(fs, 0);
-	if (top >= 0 && mknodat(top, "node", d->mode, d->rdev) == 0 &&
+	/* before 6.15 only what is mounted somewhere can be cloned */
+	at = io_open("/", O_PATH | O_DIRECTORY);
+	if (top >= 0 && spawn_cut_mounts(&e) && sys_move_mount(top, at) == 0 &&
+	    mknodat(top, "node", d->mode, d->rdev) == 0 &&
 	    fchownat(top, "node", spawn_id(&l->uids, d->uid),
 		     spawn_id(&l->gids, d->gid), 0) == 0)
 		tree = sys_open_tree(top, "node", K_TREE_CLONE);
