@@ -14367,8 +14367,9 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	if (fs >= 0 && sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) == 0)
 		top = sys_fsmount(fs, 0);
 	/* before 6.15 only what is mounted somewhere can be cloned */
-	at = io_open("/", O_PATH | O_DIRECTORY);
-	if (top >= 0 && spawn_cut_mounts(&e) && sys_move_mount(top, at) == 0 &&
+	if (top >= 0 && spawn_cut_mounts(&e))
+		at = io_open("/", O_PATH | O_DIRECTORY);
+	if (at >= 0 && sys_move_mount(top, at) == 0 &&
 	    mknodat(top, "node", d->mode, d->rdev) == 0 &&
 	    fchownat(top, "node", spawn_id(&l->uids, d->uid),
 		     spawn_id(&l->gids, d->gid), 0) == 0)
