@@ -391,6 +391,10 @@ enum {
 	K_NFTA_DATA_VALUE	= 1,
 	K_NFTA_CMP_SREG		= 1,
 	K_NFTA_CMP_OP		= 2,
+	K_NFT_CMP_EQ		= 0,
+	K_NFT_CMP_NEQ		= 1,
+	K_NFT_CMP_LTE		= 3,
+	K_NFT_CMP_GTE		= 5,
 	K_NFTA_CMP_DATA		= 3,
 	K_NFTA_PAYLOAD_DREG	= 1,
 	K_NFTA_PAYLOAD_BASE	= 2,
@@ -7951,7 +7955,8 @@ struct net_addr {
 
 struct net_port {
 	struct net_addr	host;		/* none: all of the host's */
-	unsigned	from, to;
+	unsigned	from, to;	/* the first of so many */
+	unsigned	count;
 	bool		udp;
 };
 
@@ -8062,11 +8067,29 @@ static bool net_is_name(const char *s)
 	       !str_eq(s, ".") && !str_eq(s, "..");
 }
 
-/* 8080:80, 8080:80/udp, 192.0.2.1:8080:80, [2001:db8::1]:8080:80/tcp */
+/* PORT or PORT-PORT */
+static bool net_read_range(const char *s, size_t n, unsigned *first,
+			   unsigned *count)
+{
+	const char *dash = memchr(s, '-', n);
+	size_t len = dash ? (size_t)(dash - s) : n;
+	unsigned long long from, to;
+
+	if (!num_unsigned(s, len, &from) ||
+	    !(dash ? num_unsigned(dash + 1, n - len - 1, &to) :
+		     num_unsigned(s, len, &to)) ||
+	    !from || to < from || to > 65535)
+		return false;
+	*first = (unsigned)from;
+	*count = (unsigned)(to - from) + 1;
+	return true;
+}
+
+/* 8080:80, 8000-8010:8000-8010, 8080:80/udp, 192.0.2.1:8080:80, [2001:db8::1]:8080:80/tcp */
 static bool net_read_port(const char *s, struct net_port *p)
 {
 	const char *end = s + strcspn(s, "/"), *colon, *first;
-	unsigned long long from, to;
+	unsigned count;
 
 	p->udp = str_eq(end, "/udp");
 	if (*end && !p->udp && !str_eq(end, "/tcp"))
@@ -8081,14 +8104,11 @@ static bool net_read_port(const char *s, struct net_port *p)
 			  !net_read(s, (size_t)(first - s) - 1, false,
 				    &p->host) || p->host.family != AF_INET))
 		return false;
-	if (colon == s || !num_unsigned(first, (size_t)(colon - first),
-					&from) ||
-	    !num_unsigned(colon + 1, (size_t)(end - colon) - 1, &to) ||
-	    !from || from > 65535 || !to || to > 65535)
-		return false;
-	p->from = (unsigned)from;
-	p->to = (unsigned)to;
-	return true;
+	return colon > s &&
+	       net_read_range(first, (size_t)(colon - first), &p->from,
+			      &p->count) &&
+	       net_read_range(colon + 1, (size_t)(end - colon) - 1, &p->to,
+			      &count) && count == p->count;
 }
 
 /* 0.0.0.0 or ::, all of a family's. */
@@ -8119,7 +8139,8 @@ static const char *net_find_port(const struct net_if *f,
 	for (i = 0; f->addr[family == AF_INET6].family && i < f->nports; i++) {
 		const struct net_port *p = &f->ports[i];
 
-		if (p->from == port->from && p->udp == port->udp &&
+		if (p->from < port->from + port->count &&
+		    port->from < p->from + p->count && p->udp == port->udp &&
 		    net_port_is_of(p, family) && net_port_is_of(port, family) &&
 		    (net_is_zero(&p->host) || net_is_zero(&port->host) ||
 		     memcmp(p->host.b, port->host.b, net_size(&p->host)) == 0))
@@ -8140,7 +8161,8 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 
 		if (!net_read_port(l->v[i], port))
 			return fail(e, "publish[%u]: \"%s\" is not "
-				    "[ADDRESS:]PORT:PORT[/tcp|/udp]",
+				    "[ADDRESS:]PORT:PORT[/tcp|/udp], a PORT one "
+				    "or a range FIRST-LAST, of equal lengths",
 				    (unsigned)i, l->v[i]);
 		k = port->host.family == AF_INET6;
 		if (port->host.family && net_is_own(&port->host))
@@ -9284,14 +9306,19 @@ static void nft_value(struct nl_msg *m, unsigned type, const void *data,
 	nl_close(m);
 }
 
-static void nft_compare(struct nl_msg *m, bool equal, const void *data,
-			size_t n)
+static void nft_cmp(struct nl_msg *m, uint32_t op, const void *data, size_t n)
 {
 	nft_open(m, "cmp");
 	nft_u32(m, K_NFTA_CMP_SREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_CMP_OP, equal ? 0 : 1);
+	nft_u32(m, K_NFTA_CMP_OP, op);
 	nft_value(m, K_NFTA_CMP_DATA, data, n);
 	nft_close(m);
+}
+
+static void nft_compare(struct nl_msg *m, bool equal, const void *data,
+			size_t n)
+{
+	nft_cmp(m, equal ? K_NFT_CMP_EQ : K_NFT_CMP_NEQ, data, n);
 }
 
 /* n bytes of the packet, from there on in the header of that layer. */
@@ -9475,6 +9502,7 @@ static void nft_comment(struct nl_msg *m, const char *s)
 	nl_put(m, K_NFTA_RULE_USERDATA, data, 2 + (size_t)data[1]);
 }
 
+/* One port, or several that keep their numbers. */
 static bool nft_publish(int s, const struct net_port *p, const char *text,
 			const struct net_addr *a, const char *table,
 			const struct nft_chain *chain, struct err *e)
@@ -9484,6 +9512,7 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 	};
 	const struct net_addr *not = &own[a->family == AF_INET6];
 	const uint16_t from = htons((uint16_t)p->from),
+		       last = htons((uint16_t)(p->from + p->count - 1)),
 		       to = htons((uint16_t)p->to);
 	const unsigned char proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
 	struct nl_msg m;
@@ -9499,25 +9528,53 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 	nft_meta(&m, K_NFT_META_L4PROTO);
 	nft_compare(&m, true, &proto, 1);
 	nft_payload(&m, K_NFT_TRANSPORT, 2, 2);
-	nft_compare(&m, true, &from, sizeof from);
+	if (p->count > 1) {
+		nft_cmp(&m, K_NFT_CMP_GTE, &from, sizeof from);
+		nft_cmp(&m, K_NFT_CMP_LTE, &last, sizeof last);
+	} else {
+		nft_compare(&m, true, &from, sizeof from);
+	}
 	nft_immediate(&m, K_NFT_REG_1, a->b, net_size(a));
-	nft_immediate(&m, K_NFT_REG_2, &to, sizeof to);
+	if (p->count == 1)
+		nft_immediate(&m, K_NFT_REG_2, &to, sizeof to);
 	nft_open(&m, "nat");
 	    nft_u32(&m, K_NFTA_NAT_TYPE, 1);	/* destination */
 	    nft_u32(&m, K_NFTA_NAT_FAMILY, nft_family(a->family));
 	    nft_u32(&m, K_NFTA_NAT_REG_ADDR_MIN, K_NFT_REG_1);
-	    nft_u32(&m, K_NFTA_NAT_REG_PROTO_MIN, K_NFT_REG_2);
+	    if (p->count == 1)
+		nft_u32(&m, K_NFTA_NAT_REG_PROTO_MIN, K_NFT_REG_2);
 	nft_close(&m);
 	nl_close(&m);
 	nft_comment(&m, text);
 	return nft_commit(s, &m, e);
 }
 
+/* A range whose numbers change is a rule for each of them: the kernel's range
+ * of a translation is one to choose from. */
+static bool nft_publish_all(int s, const struct net_port *p, const char *text,
+			    const struct net_addr *a, const char *table,
+			    struct err *e)
+{
+	struct net_port one = *p;
+	size_t k;
+
+	if (p->from != p->to)
+		one.count = 1;
+	for (; one.from < p->from + p->count; one.from += one.count)
+		for (k = 0; k < 2; k++) {
+			one.to = p->to + (one.from - p->from);
+			if (!nft_publish(s, &one, text, a, table,
+					 &nft_chains[k], e))
+				return false;
+		}
+	return true;
+}
+
 /* The rules of one network for one family. */
 static bool nft_network(int s, const struct net_if *f, const struct net_addr *a,
 			const char *table, struct err *e)
 {
-	size_t i, k;
+	size_t i;
 
 	if (!a->family)
 		return true;
@@ -9528,10 +9585,8 @@ static bool nft_network(int s, const struct net_if *f, const struct net_addr *a,
 
 		if (!net_port_is_of(p, a->family))
 			continue;
-		for (k = 0; k < 2; k++)
-			if (!nft_publish(s, p, f->s->publish.v[i], a, table,
-					 &nft_chains[k], e))
-				return wrap(e, "publish[%u]", (unsigned)i);
+		if (!nft_publish_all(s, p, f->s->publish.v[i], a, table, e))
+			return wrap(e, "publish[%u]", (unsigned)i);
 	}
 	return !f->nports || nft_masquerade(s, f, a, table, true, e) ||
 	       wrap(e, "publish");
@@ -9593,7 +9648,7 @@ static bool ct_is_published(const struct ct_search *f, unsigned port)
 		for (k = 0; k < f->v[i].publish.n; k++) {
 			p = (struct net_port){ .udp = false };
 			if (net_read_port(f->v[i].publish.v[k], &p) && p.udp &&
-			    (!port || p.from == port))
+			    (!port || port - p.from < p.count))
 				return true;
 		}
 	return false;
@@ -13259,6 +13314,14 @@ static void plan_put_addr(struct text *t, const char *word,
 		text_add(t, "/%u", a->prefix);
 }
 
+static void plan_put_ports(struct text *t, const char *word, unsigned from,
+			   unsigned count)
+{
+	text_add(t, "%s%u", word, from);
+	if (count > 1)
+		text_add(t, "-%u", from + count - 1);
+}
+
 static void plan_put_net(struct text *t, const struct net_plan *p)
 {
 	size_t i, k;
@@ -13296,8 +13359,9 @@ static void plan_put_net(struct text *t, const struct net_plan *p)
 
 			text_add(t, "publish     %s", o->udp ? "udp" : "tcp");
 			plan_put_addr(t, " ", &o->host);
-			text_add(t, " port %u to port %u of %s\n", o->from,
-				 o->to, s->name);
+			plan_put_ports(t, " port ", o->from, o->count);
+			plan_put_ports(t, " to port ", o->to, o->count);
+			text_add(t, " of %s\n", s->name);
 		}
 	}
 	for (i = 0; i < p->nr; i++) {

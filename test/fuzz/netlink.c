@@ -19,7 +19,7 @@ static void see(void *data, const char *body, size_t n)
 {
 	static struct spec_network_if spec;
 	static char *publish[] = { "8080:80/udp" };
-	static struct net_port port = { .from = 8080, .to = 80 };
+	static struct net_port port = { .from = 8080, .to = 80, .count = 1 };
 	struct net_if own = { .s = &spec, .addr[0].family = AF_INET,
 			      .ports = &port, .nports = 1 };
 	struct net_plan plan = { .v = &own, .n = 1 };

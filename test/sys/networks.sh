@@ -945,6 +945,30 @@ if has nft; then
 else
 	skip "the rules are those that nft makes" "no nft here"
 fi
+up c "$(on_bridge 4 '"publish":["9000-9080:9000-9080","9101-9180:1-80/tcp",
+	"9101-9180:1-80/udp"]')"
+says "the last of a range is the last of the container's" \
+	"c from 10.203.0.2
+c from 10.203.0.2
+c from fd03::2" outside connect 10.203.0.1 9180 : ask 10.203.0.1 9180 : \
+	connect fd03::1 9180
+kept=$server
+serve other 9080 nsenter -t "$(pid_of c)" -n
+says "a range that keeps its numbers too" "other from 10.203.0.2
+other from fd03::2" outside connect 10.203.0.1 9080 : connect fd03::1 9080
+let_go $server
+server=$kept
+says "and no more than those" "error connect 10.203.0.1: Connection refused" \
+	outside connect 10.203.0.1 9081
+config args='"exit","0"' top="\"networks\":[$(on_bridge 5 \
+	'"publish":["9180-9190:80-90"]')]"
+run
+refused "a range that overlaps is refused" "publish: .*'$TAG-c' has already"
+config args='"exit","0"' top="\"networks\":[$(on_bridge 5 \
+	'"publish":["8000-8010:80-89"]')]"
+run
+refused "one of another length, too" "publish\[0\]: .*equal lengths"
+down c
 kill -KILL "$(pid_of a)"
 down a b
 nothing_left "rules, links and bridge are gone"
@@ -1194,7 +1218,8 @@ wrong "an mtu that the kernel does not take" "$n0: .*: invalid argument" \
 	"$(veth '"mtu":10')"
 wrong "an mtu that IPv6 does not take" "$n0.mtu: IPv6 needs 1280" \
 	"$(veth '"mtu":1000,"ipv6_address":"fd01::2/64"')"
-ip link add own0 mtu 1000 type bridge
+ip link add own0 type bridge
+ip link set own0 mtu 1000
 own_links
 wrong "also that of a bridge" "$n0: mtu: IPv6 needs 1280, own0 has 1000" \
 	"$(veth '"bridge":"own0","ipv6_address":"fd01::2/64"')"

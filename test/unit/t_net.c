@@ -235,7 +235,10 @@ static void t_ports(void)
 	static const char *const bad[] = { "", "80", ":80", "80:", "0:80",
 		"80:0", "65536:80", "80:65536", "80:80/sctp", "80:80/",
 		"x:80:80", "::1:80:80", "[::1]80:80", "[]:80:80", "[::1:80:80",
-		"1.2.3:80:80", "-1:80", "80:80:80", "1.2.3.4/8:80:80", "a:b" };
+		"1.2.3:80:80", "-1:80", "80:80:80", "1.2.3.4/8:80:80", "a:b", "80-81:80", "80:80-81",
+		"80-89:80-90", "81-80:81-80", "80-:80-", "-80:-80", "0-1:0-1",
+		"80-65536:80-65536", "80-81-82:80-81-82" };
+	struct net_port range = { 0 };
 	size_t i;
 
 	it("reads published ports");
@@ -246,6 +249,12 @@ static void t_ports(void)
 		     p.to == good[i].to && p.udp == good[i].udp &&
 		     p.host.family == good[i].family, "%s", good[i].s);
 	}
+	it("reads ranges of them");
+	want(net_read_port("[fd01::1]:8000-8010:1-11/udp", &range) &&
+	     range.from == 8000 && range.to == 1 && range.count == 11 &&
+	     range.udp, "%u %u %u", range.from, range.to, range.count);
+	want(net_read_port("1-65535:1-65535", &range) && range.count == 65535,
+	     "%u", range.count);
 	it("refuses what is none");
 	for (i = 0; i < COUNT(bad); i++) {
 		struct net_port p = { 0 };
