@@ -7643,7 +7643,7 @@ enum { NET_GROUP = 0x6e73726e };
 
 /* Whose things are: the id, what is too long of it as a hash, and which state
  * root it is of, so that the same id in another is somebody else. -1: in none. */
-enum { NET_KEY_MAX = 201 };		/* an alias is 255 at most */
+enum { NET_KEY_MAX = 145 };		/* an alias is 255 at most */
 
 static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
 {
@@ -7664,7 +7664,8 @@ static int net_group(const char *id)
 	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
 }
 
-#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns */
+#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns,
+					   and what addresses it has */
 enum { NET_ALIAS_MAX = 256 };		/* IFALIASZ */
 
 /* Pids of another pid namespace say nothing here. */
@@ -8117,6 +8118,12 @@ static bool net_is_zero(const struct net_addr *a)
 	return memcmp(a->b, (const char[16]){ 0 }, net_size(a)) == 0;
 }
 
+static bool net_is_same(const struct net_addr *a, const struct net_addr *b)
+{
+	return a->family && a->family == b->family &&
+	       memcmp(a->b, b->b, net_size(a)) == 0;
+}
+
 /* 127.0.0.1 or ::1, from where nothing is passed on. */
 static bool net_is_own(const struct net_addr *a)
 {
@@ -8345,6 +8352,12 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			    "bridge_address");
 	if (!net_plan_addresses(f, e))
 		return false;
+	for (i = 0; i < 2; i++)
+		if (net_is_same(&f->addr[i], &f->via[i]) ||
+		    net_is_same(&f->addr[i], &f->bridge[i]) ||
+		    net_is_same(&f->addr[i], &f->host[i]))
+			return fail(e, "%saddress: is that of the gateway, the "
+				    "bridge or the other end", i ? "ipv6_" : "");
 	if (f->via[0].family && !f->addr[0].family)
 		return fail(e, "gateway: needs an address");
 	if (s->metric.set && !f->via[0].family && !f->via[1].family)
@@ -8809,7 +8822,7 @@ static void net_see_all(void *data, const char *body, size_t n)
 	if (!*l.alias || !net_lives(l.alias, f->proc))
 		f->index = l.index;
 	else
-		f->living += !f->own || !str_eq(l.alias, f->own);
+		f->living += !f->own || !str_after(l.alias, f->own);
 }
 
 static bool net_dump(int s, struct net_search *f, struct err *e)
@@ -8989,6 +9002,116 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "hairpin_mode");
 }
 
+/* The address that a reply tells of, and the index of its link; 0: none. */
+static int net_get_address(const char *body, size_t n, struct net_addr *at)
+{
+	struct k_ifaddr a;
+	const char *p;
+	size_t len;
+
+	*at = (struct net_addr){ 0 };
+	if (n < sizeof a)
+		return 0;
+	memcpy(&a, body, sizeof a);
+	p = nl_find(body + sizeof a, n - sizeof a, K_IFA_LOCAL, &len);
+	if (!p)			/* IPv6 has no peers */
+		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
+			    &len);
+	at->family = a.family;
+	at->prefix = a.prefix;
+	if (!p || len < net_size(at))
+		return 0;
+	memcpy(at->b, p, net_size(at));
+	return (int)a.index;
+}
+
+/* Looks for who has an address of f's: the bridge or a port of it. */
+struct net_holder {
+	const struct net_if *f;
+	int		bridge, proc;
+	int		taken;		/* 1 or 2: IPv4 or IPv6 */
+	char		by[NET_KEY_MAX];
+};
+
+static void net_see_port(void *data, const char *body, size_t n)
+{
+	struct net_holder *h = data;
+	struct net_link l = { 0 };
+	const char *s, *key;
+	size_t i, len;
+
+	net_see_link(&l, body, n);
+	key = s = str_after(l.alias, NET_ALIAS);
+	if (l.master != h->bridge || !s || !net_lives(l.alias, h->proc))
+		return;
+	for (i = 0; *s && !h->taken; i++, s += len, s += *s == ' ') {
+		struct net_addr a = { 0 };
+
+		len = strcspn(s, " ");
+		if (i < 4 || !net_read(s, len, false, &a) ||
+		    !net_is_same(&a, &h->f->addr[a.family == AF_INET6]))
+			continue;
+		h->taken = a.family == AF_INET6 ? 2 : 1;
+		text_cut(h->by, sizeof h->by, key, strcspn(key, " "));
+	}
+}
+
+static void net_see_held(void *data, const char *body, size_t n)
+{
+	struct net_holder *h = data;
+	struct net_addr a;
+
+	if (net_get_address(body, n, &a) == h->bridge &&
+	    net_is_same(&a, &h->f->addr[a.family == AF_INET6]))
+		h->taken = a.family == AF_INET6 ? 2 : 1;
+}
+
+/* Two with one address take each other's packets, and nobody says so. What of
+ * an init that is about to die is waited for. */
+static bool net_address_free(int s, const struct net_if *f, int bridge,
+			     int proc, struct err *e)
+{
+	const struct k_ifaddr all = { 0, 0, 0, 0, 0 };
+	struct net_holder h = { .f = f, .bridge = bridge, .proc = proc };
+	const char *key;
+	unsigned tries = 0;
+	struct nl_msg m;
+
+	do {
+		h.taken = 0;
+		nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
+		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);	/* 4.6 */
+		if (!nl_call(s, &m, net_see_port, &h, e))
+			return wrap(e, "list the ports");
+	} while (h.taken && net_wait(&tries));
+	if (!h.taken) {
+		nl_init(&m, K_RTM_GETADDR, K_NLM_DUMP, &all, sizeof all);
+		if (!nl_call(s, &m, net_see_held, &h, e))
+			return wrap(e, "list the addresses");
+	}
+	key = h.taken == 2 ? "ipv6_address" : "address";
+	if (h.taken && *h.by)
+		return fail(e, "%s: '%.*s' on %s has the same", key,
+			    (int)(strrchr(h.by, '-') - h.by), h.by,
+			    f->s->bridge);
+	return !h.taken || fail(e, "%s: %s itself has the same", key,
+				f->s->bridge);
+}
+
+/* The addresses that the container has stand there for net_address_free(). */
+static void net_alias_addresses(char alias[NET_ALIAS_MAX],
+				const struct net_if *f)
+{
+	struct text t = { alias, strlen(alias), NET_ALIAS_MAX, -1, false };
+	size_t k;
+
+	for (k = 0; k < 2; k++)
+		if (f->addr[k].family) {
+			text_char(&t, ' ');
+			net_text(&t, &f->addr[k]);
+		}
+}
+
 /* A pair whose host end has the name asked for, or one that is free. */
 static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, int proc, struct err *e)
@@ -8999,8 +9122,11 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 	struct err why;
 
 	net_alias(alias, id, pid, proc);
-	if (f->s->bridge && (!net_bridge(s, f, proc, &bridge, e) ||
-			     !net_set_mtu(f, f->s->bridge, bridge.mtu, e)))
+	net_alias_addresses(alias, f);
+	if (f->s->bridge &&
+	    (!net_bridge(s, f, proc, &bridge, e) ||
+	     !net_set_mtu(f, f->s->bridge, bridge.mtu, e) ||
+	     !net_address_free(s, f, bridge.index, proc, e)))
 		return false;
 	for (i = 0; i < 64; i++) {
 		if (f->s->host_name)
@@ -10189,32 +10315,22 @@ static void net_see_stats(void *data, const char *body, size_t n)
 static void net_see_address(void *data, const char *body, size_t n)
 {
 	struct net_tell *t = data;
-	struct net_addr at = { 0 };
-	struct k_ifaddr a;
-	const char *p;
-	size_t len, i;
+	struct net_addr at;
+	size_t i;
+	int index = net_get_address(body, n, &at);
 
-	if (n < sizeof a)
+	if (!index)
 		return;
-	memcpy(&a, body, sizeof a);
-	p = nl_find(body + sizeof a, n - sizeof a, K_IFA_LOCAL, &len);
-	if (!p)			/* IPv6 has no peers */
-		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
-			    &len);
-	at.family = a.family;
-	if (!p || len < net_size(&at))
-		return;
-	memcpy(at.b, p, net_size(&at));
 	for (i = 0; i < t->n; i++) {
 		struct text to = TEXT(t->v[i].addresses);
 		size_t had = strlen(to.p);
 
-		if (t->index[i] != (int)a.index)
+		if (t->index[i] != index)
 			continue;
 		to.len = had;
 		text_add(&to, "%s", had ? " " : "");
 		net_text(&to, &at);
-		text_add(&to, "/%u", a.prefix);
+		text_add(&to, "/%u", at.prefix);
 		if (to.bad)		/* none rather than a half */
 			to.p[had] = 0;
 	}

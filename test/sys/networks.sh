@@ -310,6 +310,24 @@ else
 		"busybox ip shows too little"
 fi
 
+# WHAT NETWORKS: of the container a on the bridge, or of the bridge
+clash()
+{
+	config args='"exit","0"' top="\"networks\":[$2]"
+	run
+	refused "an address is refused that $1 has" "networks\[0\][:.] *$3"
+}
+clash "another container of the bridge" "$(on_bridge 2)" \
+	"address: '$TAG-a' on br0 has the same"
+clash "another, of IPv6" \
+	"$(on_bridge 3 | sed 's|"fd01::3/64"|"fd01::2/64"|')" \
+	"ipv6_address: '$TAG-a' on br0 has the same"
+clash "the bridge" '{"type":"veth","name":"eth0","bridge":"br0",
+	"address":"10.201.0.1/24"}' "address: br0 itself has the same"
+clash "the bridge, by its IPv6" '{"type":"veth","name":"eth0",
+	"bridge":"br0","ipv6_address":"fd01::1/64"}' \
+	"ipv6_address: br0 itself has the same"
+clash "the gateway" "$(on_bridge 1)" "address: is that of the gateway"
 up b "$(on_bridge 3)"
 says "an address that another had a moment ago is reached at once" \
 	"b from 10.201.0.2
