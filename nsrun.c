@@ -3016,7 +3016,7 @@ struct spec_network_if {
 	const char	*name, *bridge, *mac, *host_name, *mode;
 	const char	*address[2], *gateway[2], *host_address[2],
 			*bridge_address[2];	/* IPv4, IPv6 */
-	bool		hairpin, masquerade;
+	bool		hairpin, masquerade, publish_over;
 	struct strs	publish;
 };
 
@@ -3466,6 +3466,7 @@ static const struct field network_if_fields[] = {
 	F(spec_network_if, T_BOOL, "hairpin_mode", hairpin),
 	F(spec_network_if, T_BOOL, "masquerade", masquerade),
 	F(spec_network_if, T_STRS, "publish", publish),
+	F(spec_network_if, T_BOOL, "publish_over", publish_over),
 	F_END_OWN
 };
 
@@ -8286,6 +8287,7 @@ static bool net_is_bare(const struct spec_network_if *s)
 {
 	return !s->bridge && !s->mac && !s->host_name && !s->mode &&
 	       !s->hairpin && !s->masquerade && !s->publish.n && !s->mtu.v &&
+	       !s->publish_over &&
 	       !s->txqlen.set && !s->metric.set && !s->address[1] && !s->gateway[1] &&
 	       !s->host_address[0] && !s->host_address[1] &&
 	       !s->bridge_address[0] && !s->bridge_address[1] &&
@@ -10016,6 +10018,95 @@ static bool net_table(int s, int links, int family, const char *id,
 		"nf_tables and its nat chains in the kernel");
 }
 
+/* The files of the sockets; those that listen stand first in that of TCP. */
+static const struct net_sockets {
+	const char	*path;
+	bool		udp;
+	int		words;		/* of an address, 32 bits each */
+	int		state;		/* that of a socket that waits */
+} net_sockets[] = {
+	{ "thread-self/net/tcp",	false,	1,	10 },
+	{ "thread-self/net/tcp6",	false,	4,	10 },
+	{ "thread-self/net/udp",	true,	1,	7 },
+	{ "thread-self/net/udp6",	true,	4,	7 },
+};
+
+/* "0: 0100007F:1F90 00000000:0000 0A ...". The state; -1: it is no such line. */
+static int net_read_socket(const struct net_sockets *t, const char *line,
+			   struct net_port *p)
+{
+	const char *s = strstr(line, ": ");
+	const size_t n = 8 * (size_t)t->words;
+	int i;
+
+	*p = (struct net_port){ .count = 1, .udp = t->udp };
+	if (!s || strlen(s += 2) < 2 * (n + 6) + 2)
+		return -1;
+	for (i = 0; i < t->words; i++) {
+		uint32_t v = (uint32_t)num_hex(s + 8 * i, 4) << 16 |
+			     (uint32_t)num_hex(s + 8 * i + 4, 4);
+
+		memcpy(p->host.b + 4 * i, &v, sizeof v);
+	}
+	p->from = (unsigned)num_hex(s + n + 1, 4);
+	p->host.family = t->words == 1 ? AF_INET : AF_INET6;
+	if (t->words > 1 && net_is_zero(&p->host))
+		p->host.family = 0;	/* it takes IPv4, too */
+	return num_hex(s + 2 * (n + 6), 2);
+}
+
+/* A port that a program of the host waits at, which from then on is reached by
+ * 127.0.0.1 and ::1 alone. NULL: there is none. */
+static const char *net_find_socket(const struct net_plan *p, int proc,
+				   const struct net_sockets *t)
+{
+	autofd fd = openat(proc, t->path, O_RDONLY | O_CLOEXEC);
+	const char *line, *found;
+	struct net_port port;
+	struct lines l;
+	size_t i;
+	int state;
+
+	io_lines(&l, fd);
+	while (fd >= 0 && (line = io_line(&l))) {
+		state = net_read_socket(t, line, &port);
+		if (state != t->state && state >= 0 && !t->udp)
+			break;
+		if (state != t->state ||
+		    (port.host.family && net_is_own(&port.host)))
+			continue;
+		for (i = 0; i < p->n; i++) {
+			if (p->v[i].s->publish_over)
+				continue;
+			found = net_find_port(&p->v[i], &port, AF_INET);
+			if (!found)
+				found = net_find_port(&p->v[i], &port,
+						      AF_INET6);
+			if (found)
+				return found;
+		}
+	}
+	return NULL;
+}
+
+static void net_warn_sockets(const struct net_plan *p, int proc,
+			     const struct nsrun_options *o)
+{
+	const char *found = NULL;
+	bool publishes = false;
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		publishes |= p->v[i].nports && !p->v[i].s->publish_over;
+	for (i = 0; publishes && !found && i < COUNT(net_sockets); i++)
+		found = net_find_socket(p, proc, &net_sockets[i]);
+	if (found)
+		log_note(o, NSRUN_WARNING, "networks: publish: \"%s\" takes "
+			 "the port from a program of the host that waits at "
+			 "it (see ss -lntup); \"publish_over\": true says "
+			 "that it is meant", found);
+}
+
 static bool net_nat(int links, struct net_plan *p, const char *id,
 		    int pid, int proc, const struct nsrun_options *o,
 		    struct err *e)
@@ -10054,6 +10145,7 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 			return false;
 	}
 	nft_warn_drops(s, o);
+	net_warn_sockets(p, proc, o);
 	return true;
 }
 
@@ -13468,8 +13560,9 @@ static void plan_put_net(struct text *t, const struct net_plan *p)
 			text_add(t, " mtu %lld", s->mtu.v);
 		if (s->metric.set)
 			text_add(t, " metric %lld", s->metric.v);
-		text_add(t, "%s%s\n", s->hairpin ? " hairpin" : "",
-			 s->masquerade ? " masquerade" : "");
+		text_add(t, "%s%s%s\n", s->hairpin ? " hairpin" : "",
+			 s->masquerade ? " masquerade" : "",
+			 s->publish_over ? " publish_over" : "");
 		for (k = 0; k < f->nports; k++) {
 			const struct net_port *o = &f->ports[k];
 

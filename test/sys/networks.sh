@@ -963,6 +963,28 @@ if has nft; then
 else
 	skip "the rules are those that nft makes" "no nft here"
 fi
+# PORT PUBLISH [MEMBERS]: what is said when a program waits there
+over()
+{
+	kept=$server
+	serve host "$1"
+	up c "$(on_bridge 4 "\"publish\":[\"$2\"]${3:+,$3}")"
+	cp "$T/err" "$T/said"
+	down c
+	let_go $server
+	server=$kept
+}
+for port in 9000:80 8995-9005:8995-9005 10.203.0.1:9000:80 "[fd03::1]:9000:80" \
+	9000:80/udp; do
+	over 9000 $port
+	check "a port of a program of the host's is published with a warning: $port" \
+		grep -q "publish: .*takes the port.*publish_over" "$T/said"
+done
+over 9000 9000:80 '"publish_over":true'
+check_is "without one where it is meant" "$(cat "$T/said")" ""
+over 9000 9001:9000
+check_is "without one where nobody waits" "$(cat "$T/said")" ""
+
 up c "$(on_bridge 4 '"publish":["9000-9080:9000-9080","9101-9180:1-80/tcp",
 	"9101-9180:1-80/udp"]')"
 says "the last of a range is the last of the container's" \
