@@ -8561,6 +8561,14 @@ static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
 	       wrap(e, "find the interface %s", name);
 }
 
+/* What the kernel says of a kind of link that it does not know. */
+static bool net_lacks(const char *kind, const char *config, struct err *e)
+{
+	return e->num == EOPNOTSUPP ? hint(e, "this kernel has no %s: %s, or "
+					   "its module %s", kind, config,
+					   kind) : false;
+}
+
 static bool net_add_address(int s, int index, const struct net_addr *a,
 			    struct err *e)
 {
@@ -8584,8 +8592,13 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	if (a->family == AF_INET6)	/* ours by plan: usable at once */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
 	net_text(&t, a);
-	return nl_call(s, &m, NULL, NULL, e) ||
-	       wrap(e, "add the address %s/%u", text, a->prefix);
+	if (nl_call(s, &m, NULL, NULL, e))
+		return true;
+	wrap(e, "add the address %s/%u", text, a->prefix);
+	return e->num == EOPNOTSUPP ? hint(e, "this kernel has no IPv%c: %s",
+		a->family == AF_INET ? '4' : '6', a->family == AF_INET ?
+		"CONFIG_INET" : "CONFIG_IPV6, or ipv6.disable=1 was given to "
+		"it") : false;
 }
 
 static bool net_add_both(int s, int index, const struct net_addr a[2],
@@ -8918,8 +8931,10 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 		    nl_str(&m, K_IFLA_INFO_KIND, "bridge");
 		nl_close(&m);
 		if ((!nl_call(s, &m, NULL, NULL, e) && e->num != EEXIST) ||
-		    !net_get(s, name, l, e))
-			return wrap(e, "make the bridge %s", name);
+		    !net_get(s, name, l, e)) {
+			wrap(e, "make the bridge %s", name);
+			return net_lacks("bridge", "CONFIG_BRIDGE", e);
+		}
 		net_no_routers(proc, name);
 	}
 	if (f->bridge[1].family)	/* this may be its first address */
@@ -9146,8 +9161,7 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 					    e);
 		}
 		if (e->num != EEXIST)
-			return e->num == EOPNOTSUPP ? hint(e, "this kernel has "
-				"no veth: CONFIG_VETH") : false;
+			return net_lacks("veth", "CONFIG_VETH", e);
 		if (net_replace(s, host, id, proc, &why))
 			i--;
 		else if (*why.text)
@@ -9201,8 +9215,8 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 		if (f->made)
 			return true;
 	} while (macvlan && e->num == EINVAL && net_wait(&tries));
-	return wrap(e, "create %s %s on %s", kind, f->s->name,
-		    f->s->host_name);
+	wrap(e, "create %s %s on %s", kind, f->s->name, f->s->host_name);
+	return net_lacks(kind, macvlan ? "CONFIG_MACVLAN" : "CONFIG_IPVLAN", e);
 }
 
 /* A radio and all its links, of which index is one, into the namespace of the
@@ -14939,7 +14953,9 @@ static bool spawn_net(struct ctr *c, struct err *e)
 		return wrap(e, "networks");
 	c->made |= MADE_NET | MADE_FORWARD;
 	return net_make(&c->plan.net, c->o->id, c->pid, c->host.proc,
-			c->state_root, c->o, e);
+			c->state_root, c->o, e) ||
+	       (e->num == EPERM && hint(e, "networks are made by who has "
+					"CAP_NET_ADMIN on the host, as root"));
 }
 
 /* From the clone to where init lacks nothing but a GO. */

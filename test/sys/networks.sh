@@ -599,6 +599,17 @@ knows ipvlan "an ipvlan" && {
 	nothing_left "it goes with the container"
 	name_of_host ipvlan 7
 }
+for kind in macvlan ipvlan; do
+	ip link add link p0 nst1 type $kind 2>/dev/null && {
+		ip link del nst1
+		skip "the message where a kernel has no $kind" "this one has it"
+		continue
+	}
+	config args='"exit","0"' top="\"networks\":[$(on_link $kind 3)]"
+	run
+	refused "a kernel without $kind is told by the name of its option" \
+		"no $kind: CONFIG_$(echo $kind | tr a-z A-Z)"
+done
 # SENTENCE: p0 is in the host as it was before
 back()
 {
@@ -1279,6 +1290,19 @@ wrong "a second link called lo" "networks\[1\]: create veth .*lo" \
 	"$(on_bridge 2)"',{"type":"veth","name":"lo"}'
 wrong "a type that does not exist" "networks\[0\].*type" \
 	'{"type":"token-ring","name":"eth0"}'
+able "networks of who may not make them" userns && {
+	config args='"exit","0"' top="\"networks\":[$(veth)]"
+	verb list		# makes the state root
+	real=$NSRUN
+	printf '#!/bin/sh\nexec unshare -r "%s" "$@"\n' "$real" \
+		>"$T/nsrun-powerless"
+	chmod 755 "$T/nsrun-powerless"
+	NSRUN=$T/nsrun-powerless
+	run
+	NSRUN=$real
+	check_err "who may not make networks is told what is missing" \
+		"networks\[0\]: .*not permitted.*CAP_NET_ADMIN"
+}
 config args='"exit","0"' ns="pid mount ipc uts" top="\"networks\":[$(veth)]"
 run
 refused "networks without a network namespace" \
