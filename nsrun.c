@@ -320,6 +320,7 @@ enum {
 	K_IFLA_NET_NS_PID	= 19,
 	K_IFLA_IFALIAS		= 20,
 	K_IFLA_STATS64		= 23,		/* 2.6.35 */
+	K_IFLA_AF_SPEC		= 26,
 	K_IFLA_GROUP		= 27,		/* 2.6.39 */
 	K_IFLA_INFO_KIND	= 1,
 	K_IFLA_INFO_DATA	= 2,
@@ -328,6 +329,11 @@ enum {
 	K_MACVLAN_BRIDGE	= 4,
 	K_IFLA_IPVLAN_MODE	= 1,
 	K_IFLA_BRPORT_MODE	= 4,
+	K_IFLA_BR_VLAN_FILTERING = 7,		/* 4.3, and the next */
+	K_IFLA_BR_VLAN_DEFAULT_PVID = 39,
+	K_IFLA_BRIDGE_VLAN_INFO	= 2,		/* 3.9 */
+	K_BRIDGE_VLAN_PVID	= 2,
+	K_BRIDGE_VLAN_UNTAGGED	= 4,
 	K_IFA_ADDRESS		= 1,
 	K_IFA_LOCAL		= 2,
 	K_IFA_BROADCAST		= 4,
@@ -3012,7 +3018,7 @@ struct spec_linux {
 };
 
 struct spec_network_if {
-	struct opt	type, mtu, txqlen, metric;
+	struct opt	type, mtu, txqlen, metric, vlan;
 	const char	*name, *bridge, *mac, *host_name, *mode;
 	const char	*address[2], *gateway[2], *host_address[2],
 			*bridge_address[2];	/* IPv4, IPv6 */
@@ -3077,7 +3083,7 @@ enum range { R_ANY, R_POSITIVE, R_BYTES, R_RUNTIME, R_WEIGHT, R_LAST_NONE =
 	     R_WEIGHT, R_ID, R_BURST, R_UMASK, R_NICE, R_PRIORITY, R_IOPRIO,
 	     R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR, R_MAJOR_ANY,
 	     R_MINOR_ANY, R_MODE, R_NANOSECS, R_PERCENT, R_SWITCH, R_OOM,
-	     R_PATH, R_PID, R_TASKS };
+	     R_PATH, R_PID, R_TASKS, R_VLAN };
 
 static const struct {
 	long long min, max;
@@ -3108,6 +3114,7 @@ static const struct {
 	[R_PATH]	= { 0, PATH_MAX },
 	[R_PID]		= { 0, INT_MAX },
 	[R_TASKS]	= { LLONG_MIN, LLONG_MAX },
+	[R_VLAN]	= { 1, 4094 },
 };
 
 struct field {
@@ -3461,6 +3468,7 @@ static const struct field network_if_fields[] = {
 	F_INT(spec_network_if, "mtu", mtu, R_SIZE16),
 	F_INT(spec_network_if, "txqueuelen", txqlen, R_U32),
 	F_INT(spec_network_if, "metric", metric, R_U32),
+	F_INT(spec_network_if, "vlan", vlan, R_VLAN),
 	F(spec_network_if, T_STR, "host_interface_name", host_name),
 	F(spec_network_if, T_STR, "mode", mode),
 	F(spec_network_if, T_BOOL, "hairpin_mode", hairpin),
@@ -8087,7 +8095,8 @@ static bool net_read_range(const char *s, size_t n, unsigned *first,
 	return true;
 }
 
-/* 8080:80, 8000-8010:8000-8010, 8080:80/udp, 192.0.2.1:8080:80, [2001:db8::1]:8080:80/tcp */
+/* 8080:80, 8000-8010:8000-8010, 8080:80/udp, 192.0.2.1:8080:80,
+ * [2001:db8::1]:8080:80/tcp */
 static bool net_read_port(const char *s, struct net_port *p)
 {
 	const char *end = s + strcspn(s, "/"), *colon, *first;
@@ -8169,8 +8178,9 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 
 		if (!net_read_port(l->v[i], port))
 			return fail(e, "publish[%u]: \"%s\" is not "
-				    "[ADDRESS:]PORT:PORT[/tcp|/udp], a PORT one "
-				    "or a range FIRST-LAST, of equal lengths",
+				    "[ADDRESS:]PORT:PORT[/tcp|/udp], a PORT "
+				    "one or a range FIRST-LAST, of equal "
+				    "lengths",
 				    (unsigned)i, l->v[i]);
 		k = port->host.family == AF_INET6;
 		if (port->host.family && net_is_own(&port->host))
@@ -8221,8 +8231,8 @@ static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 	return true;
 }
 
-/* One that lasts, as what a DHCP server has leased: of the id and the name. seed
- * tells those of different parents apart, which may be in one network. */
+/* One that lasts, as what a DHCP server has leased: of the id and the name.
+ * seed tells those of different parents apart, which may be in one network. */
 static void net_mac_of_name(struct net_if *f, unsigned seed)
 {
 	unsigned hash = seed ^ f->id * 31 ^
@@ -8282,14 +8292,31 @@ static bool net_is_on_link(const struct net_if *f)
 	return f->s->type.v == NET_MACVLAN || f->s->type.v == NET_IPVLAN;
 }
 
+static bool net_plan_gateways(const struct net_if *f, struct err *e)
+{
+	size_t k;
+
+	for (k = 0; k < 2; k++)
+		if (net_is_same(&f->addr[k], &f->via[k]) ||
+		    net_is_same(&f->addr[k], &f->bridge[k]) ||
+		    net_is_same(&f->addr[k], &f->host[k]))
+			return fail(e, "%saddress: is that of the gateway, the "
+				    "bridge or the other end",
+				    k ? "ipv6_" : "");
+	if (f->via[0].family && !f->addr[0].family)
+		return fail(e, "gateway: needs an address");
+	return !f->s->metric.set || f->via[0].family || f->via[1].family ||
+	       fail(e, "metric: needs a gateway");
+}
+
 /* libcontainer says of lo what it is anyway. */
 static bool net_is_bare(const struct spec_network_if *s)
 {
 	return !s->bridge && !s->mac && !s->host_name && !s->mode &&
-	       !s->hairpin && !s->masquerade && !s->publish.n && !s->mtu.v &&
-	       !s->publish_over &&
-	       !s->txqlen.set && !s->metric.set && !s->address[1] && !s->gateway[1] &&
-	       !s->host_address[0] && !s->host_address[1] &&
+	       !s->hairpin && !s->masquerade && !s->publish.n &&
+	       !s->publish_over && !s->mtu.v && !s->txqlen.set &&
+	       !s->metric.set && !s->vlan.set && !s->address[1] &&
+	       !s->gateway[1] && !s->host_address[0] && !s->host_address[1] &&
 	       !s->bridge_address[0] && !s->bridge_address[1] &&
 	       (!s->address[0] || str_eq(s->address[0], "127.0.0.1/0")) &&
 	       (!s->gateway[0] || str_eq(s->gateway[0], "localhost"));
@@ -8306,6 +8333,19 @@ static bool net_read_mac(const char *s, unsigned char mac[6])
 			return false;
 		mac[i] = (unsigned char)v;
 	}
+	return true;
+}
+
+static bool net_plan_mac(struct net_if *f, struct err *e)
+{
+	bool veth = f->s->type.v == NET_VETH;
+
+	if (f->s->mac && !net_read_mac(f->s->mac, f->mac))
+		return fail(e, "mac_address: \"%s\" is no address such as "
+			    "02:00:00:00:00:01", f->s->mac);
+	f->has_mac = f->s->mac || (veth && net_mac(f->addr, f->mac));
+	if (veth)
+		net_mac_of_name(f, 0);
 	return true;
 }
 
@@ -8347,29 +8387,15 @@ static bool net_plan_one(struct net_plan *p, struct net_if *f, size_t index,
 			    "and publish are for the type veth");
 	if (!s->bridge && (s->bridge_address[0] || s->bridge_address[1]))
 		return fail(e, "bridge_address: there is no bridge");
-	if (s->hairpin && !s->bridge)
-		return fail(e, "hairpin_mode: there is no bridge");
+	if ((s->hairpin || s->vlan.set) && !s->bridge)
+		return fail(e, "%s: there is no bridge", s->hairpin ?
+			    "hairpin_mode" : "vlan");
 	if (s->bridge && (s->host_address[0] || s->host_address[1]))
 		return fail(e, "host_address: the pair is on a bridge, see "
 			    "bridge_address");
-	if (!net_plan_addresses(f, e))
+	if (!net_plan_addresses(f, e) || !net_plan_gateways(f, e) ||
+	    !net_plan_mac(f, e))
 		return false;
-	for (i = 0; i < 2; i++)
-		if (net_is_same(&f->addr[i], &f->via[i]) ||
-		    net_is_same(&f->addr[i], &f->bridge[i]) ||
-		    net_is_same(&f->addr[i], &f->host[i]))
-			return fail(e, "%saddress: is that of the gateway, the "
-				    "bridge or the other end", i ? "ipv6_" : "");
-	if (f->via[0].family && !f->addr[0].family)
-		return fail(e, "gateway: needs an address");
-	if (s->metric.set && !f->via[0].family && !f->via[1].family)
-		return fail(e, "metric: needs a gateway");
-	if (s->mac && !net_read_mac(s->mac, f->mac))
-		return fail(e, "mac_address: \"%s\" is no address such as "
-			    "02:00:00:00:00:01", s->mac);
-	f->has_mac = s->mac || (veth && net_mac(f->addr, f->mac));
-	if (veth)
-		net_mac_of_name(f, 0);
 	mode = !s->mode ? NULL : s->type.v == NET_MACVLAN ?
 	       name_find(macvlan_modes, COUNT(macvlan_modes), s->mode) :
 	       s->type.v == NET_IPVLAN ?
@@ -8513,6 +8539,8 @@ struct net_link {
 	int		index, master, group, mtu;
 	unsigned char	mac[6];
 	bool		has_mac;
+	uint16_t	pvid;			/* what a bridge gives a port */
+	bool		filters;		/* a bridge, by VLAN */
 	char		alias[256];		/* IFALIASZ */
 };
 
@@ -8527,6 +8555,21 @@ static int net_number(const char *p, size_t n, unsigned type)
 	return v;
 }
 
+/* Of a link of another kind it is nonsense, which nobody asks for. */
+static void net_see_bridge(struct net_link *l, const char *p, size_t n)
+{
+	const char *v;
+	size_t len;
+
+	p = nl_find(p, n, K_IFLA_LINKINFO, &n);
+	p = p ? nl_find(p, n, K_IFLA_INFO_DATA, &n) : NULL;
+	v = p ? nl_find(p, n, K_IFLA_BR_VLAN_FILTERING, &len) : NULL;
+	l->filters = v && len == 1 && *v;
+	v = p ? nl_find(p, n, K_IFLA_BR_VLAN_DEFAULT_PVID, &len) : NULL;
+	if (v && len == sizeof l->pvid)
+		memcpy(&l->pvid, v, sizeof l->pvid);
+}
+
 static void net_see_link(void *data, const char *body, size_t n)
 {
 	struct net_link *l = data;
@@ -8538,6 +8581,7 @@ static void net_see_link(void *data, const char *body, size_t n)
 		return;
 	memcpy(&i, body, sizeof i);
 	l->index = i.index;
+	net_see_bridge(l, body + sizeof i, n - sizeof i);
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
 	l->master = net_number(body + sizeof i, n - sizeof i, K_IFLA_MASTER);
@@ -8988,9 +9032,50 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 	       wrap(e, "create veth %s/%s", host, f->s->name);
 }
 
+/* A bridge that filters gives a port the VLAN of its default, or none. */
+static bool net_check_vlan(const struct net_if *f, const struct net_link *b,
+			   struct err *e)
+{
+	if (f->s->vlan.set && !b->filters)
+		return fail(e, "vlan: %s does not filter by VLAN, its "
+			    "vlan_filtering is 0", f->s->bridge);
+	return !b->filters || b->pvid || f->s->vlan.set ||
+	       fail(e, "vlan: is missing: %s filters by VLAN and has none for "
+		    "a new port, its default_pvid is 0", f->s->bridge);
+}
+
+/* RTM_SETLINK has a port of a bridge enter a VLAN, RTM_DELLINK leave it. */
+static bool net_put_vlan(int s, int port, unsigned type, unsigned vlan,
+			 struct err *e)
+{
+	const struct k_ifinfo h = { .family = AF_BRIDGE, .index = port };
+	const uint16_t info[] = { K_BRIDGE_VLAN_PVID | K_BRIDGE_VLAN_UNTAGGED,
+				  (uint16_t)vlan };
+	struct nl_msg m;
+
+	nl_init(&m, type, 0, &h, sizeof h);
+	nl_open(&m, K_IFLA_AF_SPEC);
+	    nl_put(&m, K_IFLA_BRIDGE_VLAN_INFO, info, sizeof info);
+	nl_close(&m);
+	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "vlan");
+}
+
+/* It would stay in the default one, too, and hear what is sent there. */
+static bool net_set_vlan(int s, const struct net_if *f,
+			 const struct net_link *bridge, struct err *e)
+{
+	unsigned vlan = (unsigned)f->s->vlan.v;
+
+	return !vlan || vlan == bridge->pvid ||
+	       ((!bridge->pvid ||
+		 net_put_vlan(s, f->end, K_RTM_DELLINK, bridge->pvid, e)) &&
+		net_put_vlan(s, f->end, K_RTM_SETLINK, vlan, e));
+}
+
 /* The host's end: whose it is, its bridge or its addresses, and up. */
 static bool net_host_end(int s, struct net_if *f, const char *host,
-			 int bridge, const char *alias, struct err *e)
+			 const struct net_link *bridge, const char *alias,
+			 struct err *e)
 {
 	struct net_link l;
 	struct nl_msg m;
@@ -8998,18 +9083,20 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	if (!net_get(s, host, &l, e))
 		return false;
 	f->end = l.index;
-	f->master = bridge;
+	f->master = bridge->index;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, IFF_UP);
 	nl_str(&m, K_IFLA_IFALIAS, alias);
 	nl_u32(&m, K_IFLA_GROUP, NET_GROUP);	/* the first one has served */
-	if (bridge)
-		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);
+	if (bridge->index)
+		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge->index);
 	if (!nl_call(s, &m, NULL, NULL, e))
-		return wrap(e, "attach %s%s%s", host, bridge ? " to " : "",
-			    bridge ? f->s->bridge : "");
+		return wrap(e, "attach %s%s%s", host, f->master ? " to " : "",
+			    f->master ? f->s->bridge : "");
 	if (!net_add_both(s, l.index, f->host, e))
 		return wrap(e, "host_address");
-	if (!f->s->hairpin || !bridge)
+	if (!net_set_vlan(s, f, bridge, e))
+		return false;
+	if (!f->s->hairpin || !f->master)
 		return true;
 	nl_init(&m, K_RTM_SETLINK, 0, &(struct k_ifinfo){ .family = AF_BRIDGE,
 		.index = l.index }, sizeof(struct k_ifinfo));
@@ -9143,6 +9230,7 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 	if (f->s->bridge &&
 	    (!net_bridge(s, f, proc, &bridge, e) ||
 	     !net_set_mtu(f, f->s->bridge, bridge.mtu, e) ||
+	     !net_check_vlan(f, &bridge, e) ||
 	     !net_address_free(s, f, bridge.index, proc, e)))
 		return false;
 	for (i = 0; i < 64; i++) {
@@ -9157,8 +9245,7 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 				net_allow_v6(proc, host);
 			if (!bridge.index)
 				net_forwards(proc, host, f);
-			return net_host_end(s, f, host, bridge.index, alias,
-					    e);
+			return net_host_end(s, f, host, &bridge, alias, e);
 		}
 		if (e->num != EEXIST)
 			return net_lacks("veth", "CONFIG_VETH", e);
@@ -10045,7 +10132,7 @@ static const struct net_sockets {
 	{ "thread-self/net/udp6",	true,	4,	7 },
 };
 
-/* "0: 0100007F:1F90 00000000:0000 0A ...". The state; -1: it is no such line. */
+/* "0: 0100007F:1F90 00000000:0000 0A ...". The state; -1: no such line. */
 static int net_read_socket(const struct net_sockets *t, const char *line,
 			   struct net_port *p)
 {
@@ -13574,6 +13661,8 @@ static void plan_put_net(struct text *t, const struct net_plan *p)
 			text_add(t, " mtu %lld", s->mtu.v);
 		if (s->metric.set)
 			text_add(t, " metric %lld", s->metric.v);
+		if (s->vlan.set)
+			text_add(t, " vlan %lld", s->vlan.v);
 		text_add(t, "%s%s%s\n", s->hairpin ? " hairpin" : "",
 			 s->masquerade ? " masquerade" : "",
 			 s->publish_over ? " publish_over" : "");

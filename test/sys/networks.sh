@@ -525,6 +525,49 @@ check_is "a port has the mtu of its bridge, at both ends" \
 	"$(for link in own0 vh-a; do ip link show $link; done | mtu_of | xargs) \
 $(in_net a ip link show eth0 | mtu_of)" "1300 1300 1300"
 down a
+ip link set own0 mtu 1500
+mkdir "$T/sys"
+mount -t sysfs sysfs "$T/sys"		# of this network namespace
+filter=$T/sys/class/net/own0/bridge
+# NUMBER [MEMBERS]
+on_own()
+{
+	printf '{"type":"veth","name":"eth0","bridge":"own0",
+		"address":"10.204.0.%s/24"%s}' "$1" "${2:+,$2}"
+}
+config args='"exit","0"' top="\"networks\":[$(on_own 2 '"vlan":10')]"
+run
+refused "a vlan is refused where the bridge has no filter" \
+	"networks\[0\]: vlan: own0 does not filter"
+if { echo 1 >"$filter/vlan_filtering"; } 2>/dev/null; then
+	up a "$(on_own 2 '"vlan":10')"
+	up b "$(on_own 3 '"vlan":20')"
+	up c "$(on_own 4)"
+	up d "$(on_own 5 '"vlan":10')"
+	says "a port reaches its vlan" "d from 10.204.0.2" \
+		a connect 10.204.0.5 80
+	for number in 3 4; do
+		within a /bin/busybox ping -c 1 -W 1 10.204.0.$number
+		check "and no other" [ "$status" != 0 ]
+	done
+	within c /bin/busybox ping -c 1 -W 1 10.204.0.5
+	check_is "nor hears who asks for it in the default one" \
+		"$(in_net d ip neigh show | grep '^10.204.0.4 ')" ""
+	down a b c d
+	echo 0 >"$filter/vlan_filtering"	# or it is refused
+	echo 0 >"$filter/default_pvid"
+	echo 1 >"$filter/vlan_filtering"
+	config args='"exit","0"' top="\"networks\":[$(on_own 2)]"
+	run
+	refused "where the bridge has none for a new port, vlan is missing" \
+		"networks\[0\]: vlan: is missing: own0 .*default_pvid is 0"
+	up a "$(on_own 2 '"vlan":10')"
+	check_is "with it all is well" "$status$err" 0
+	down a
+else
+	skip "a port has a vlan" "this kernel has no filter of VLANs in a bridge"
+fi
+umount "$T/sys"
 ip link del own0
 own_links
 
