@@ -25,12 +25,16 @@ static void see(void *data, const char *body, size_t n)
 	struct net_plan plan = { .v = &own, .n = 1 };
 	struct nft_search ports = { .p = &plan, .family = AF_INET };
 	static struct ct_search flows;
-	struct net_search search = { .alias = "nsrun web", .bridge = 2 };
+	struct net_search search = { .key = "web", .proc = -1, .bridge = 2 };
+	struct net_holder holder = { .f = &own, .bridge = 2, .proc = -1 };
 	struct net_link l = { 0 };
 
 	net_see_link(&l, body, n);
 	must(memchr(l.alias, 0, sizeof l.alias) != NULL);
 	net_see_all(&search, body, n);
+	net_see_port(&holder, body, n);
+	net_see_held(&holder, body, n);
+	must(memchr(holder.by, 0, sizeof holder.by));
 	net_see_stats(data, body, n);
 	net_see_address(data, body, n);
 	spec.publish.v = publish;
