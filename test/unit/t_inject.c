@@ -1544,6 +1544,9 @@ static const struct {
 	{ "mknodat",	EPERM,	" /null /proc/", "" },
 	/* nobody asked for a limit, and this host gives no cgroup */
 	{ NULL,		EPERM,	"cgroup", "no cgroup of its own" },
+	/* so no device policy either: in a user namespace that is no failure */
+	{ "mkdir",	EPERM,	"*:* ", "make cgroup /sys/fs/cgroup/devices/" },
+	{ "mkdir",	EPERM,	" rwm", "make cgroup /sys/fs/cgroup/devices/" },
 	/* one of many that cannot be read is told of in its place */
 	{ NULL,		0,	"state ", " is skipped: " },
 };
