@@ -12009,10 +12009,12 @@ static bool dev_bind(struct inside *in, const struct dev_list *l,
 	autofd src = io_open(d->path, O_PATH), at = -1, fd = -1;
 	struct stat st;
 
+	if (src < 0 ? !is_absent(errno) : fstat(src, &st) < 0)
+		return sysfail(e, "open the host's %s", d->path);
 	at = root_make(in->root, d->path, WALK_FILE, 0755);
 	if (at < 0)
 		return sysfail(e, "make the mount point");
-	if (src >= 0 && fstat(src, &st) == 0 && dev_is(d, &st)) {
+	if (src >= 0 && dev_is(d, &st)) {
 		fd = mnt_clone(in, src, at, d->path, false, 0, e);
 		return fd >= 0;
 	}
