@@ -15984,8 +15984,7 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		return false;
 	if (dir < 0)
 		return sysfail(e, "open the state of %s", id);
-	if (!state_trust(c->state_root, "the state root", e) ||
-	    !state_trust(dir, c->dir, e))
+	if (!state_trust(dir, c->dir, e))
 		return false;
 	/* a stale one is locked while its init still dies; one that ran in the
 	 * foreground dies with its nsrun, but not at once */
@@ -16030,6 +16029,10 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 		return sysfail(e, "make the state root %s", path);
 	if (!c->dir)
 		return no_memory(e);
+	if (!state_trust(c->state_root, path, e)) {
+		fd_close(&c->state_root);
+		return e->num = EACCES, false;
+	}
 	for (tries = 0; tries < 100; tries++) {
 		bool again;
 
@@ -16045,7 +16048,7 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 				continue;	/* somebody took it over */
 			}
 			c->made |= MADE_STATE;
-			return state_trust(c->state_root, path, e);
+			return true;
 		}
 		if (errno != EEXIST)
 			return sysfail(e, "make the state directory");
@@ -16070,48 +16073,44 @@ static bool verb_start_socket(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Takes the id and writes down what will be made. A foreground run can do
- * without, on a host that has no place to write. */
-static bool verb_claim(struct ctr *c, struct err *e)
+/* What the state says of a container that will be made. */
+static bool verb_describe(struct ctr *c, struct err *e)
 {
-	struct cg_plan *cg = &c->plan.cg;
+	const struct rdt_plan *rdt = &c->plan.rdt;
 	struct state *s = &c->state;
 	char *now = mem_new(&c->mem, 40);
-	size_t i;
 
 	*s = (struct state){ .version = NSRUN_SPEC_VERSION, .id = c->o->id,
 		.status = "creating", .bundle = c->plan.bundle,
-		.rootfs = c->plan.root, .created = now };
-	s->cgroups.v = mem_new(&c->mem, cg->n * sizeof *s->cgroups.v);
+		.rootfs = c->plan.root, .created = now,
+		.networks = c->plan.net.n != 0,
+		.best_effort = c->o->flags & NSRUN_BEST_EFFORT,
+		.nodev = c->plan.nodev, .runner = { getpid(), true } };
+	s->cgroups.v = mem_new(&c->mem, c->plan.cg.n * sizeof *s->cgroups.v);
 	s->rdt.v = mem_new(&c->mem, 2 * sizeof *s->rdt.v);
 	s->devices.v = mem_new(&c->mem, c->plan.net.n * sizeof *s->devices.v);
 	if (!now || !s->cgroups.v || !s->rdt.v || !s->devices.v)
 		return no_memory(e);
-	if (c->plan.rdt.monitor)
-		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.monitor;
-	if (c->plan.rdt.own && access(c->plan.rdt.group, F_OK) < 0)
-		s->rdt.v[s->rdt.n++] = (char *)c->plan.rdt.group;
 	state_now(now);
-	s->networks = c->plan.net.n != 0;
-	s->best_effort = c->o->flags & NSRUN_BEST_EFFORT;
-	s->nodev = c->plan.nodev;
+	if (rdt->monitor)
+		s->rdt.v[s->rdt.n++] = (char *)rdt->monitor;
+	if (rdt->own && access(rdt->group, F_OK) < 0)
+		s->rdt.v[s->rdt.n++] = (char *)rdt->group;
 	s->annotations.v = c->spec->annotations.v;
 	s->annotations.n = c->spec->annotations.n;
-	s->runner = (struct opt){ getpid(), true };
 	s->runner_start = (struct opt){ state_pid_start(c->host.proc,
 							getpid()), true };
-	if (s->runner_start.v < 0)
-		return sysfail(e, "read our start time");
-	if (!verb_claim_dir(c, e)) {
-		if (c->mode != MODE_RUN ||
-		    c->o->flags & NSRUN_KEEP_ON_EXIT ||
-		    (*e->text && e->num != EROFS && e->num != EACCES &&
-		     e->num != ENOSPC))
-			return false;
-		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
-		*e->text = 0;
-	}
-	/* after what a dead one left was removed */
+	return s->runner_start.v >= 0 || sysfail(e, "read our start time");
+}
+
+/* What exists of it on the host before it is made: after what a dead one left
+ * was removed. */
+static bool verb_describe_host(struct ctr *c, struct err *e)
+{
+	struct cg_plan *cg = &c->plan.cg;
+	struct state *s = &c->state;
+	size_t i;
+
 	if (!net_note_devices(&c->plan.net, ns_makes(&c->plan.ns,
 						     CLONE_NEWNET),
 			      &c->mem, s->devices.v, &s->devices.n, e))
@@ -16122,6 +16121,31 @@ static bool verb_claim(struct ctr *c, struct err *e)
 			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
 				cg->d[i].path,
 				{ (long long)cg->d[i].keep, true } };
+	return true;
+}
+
+/* A run in the foreground can do without a state, on a host that has no place
+ * to write, or none that is safe from others. */
+static bool verb_can_do_without(const struct ctr *c, const struct err *e)
+{
+	return c->mode == MODE_RUN && !(c->o->flags & NSRUN_KEEP_ON_EXIT) &&
+	       (!*e->text || e->num == EROFS || e->num == EACCES ||
+		e->num == ENOSPC);
+}
+
+/* Takes the id and writes down what will be made. */
+static bool verb_claim(struct ctr *c, struct err *e)
+{
+	if (!verb_describe(c, e))
+		return false;
+	if (!verb_claim_dir(c, e)) {
+		if (!verb_can_do_without(c, e))
+			return false;
+		log_note(c->o, NSRUN_WARNING, "no state is kept: %s", e->text);
+		*e->text = 0;
+	}
+	if (!verb_describe_host(c, e))
+		return false;
 	if (c->state_dir < 0)
 		return true;
 	if (!io_replace(c->state_dir, "config.json", c->config, c->config_len,
@@ -16129,7 +16153,7 @@ static bool verb_claim(struct ctr *c, struct err *e)
 		return sysfail(e, "keep config.json");
 	if (c->o->notify_socket && mkdirat(c->state_dir, "notify", 0755) < 0)
 		return sysfail(e, "make the directory of the notify socket");
-	return state_save(c->state_dir, s, e) &&
+	return state_save(c->state_dir, &c->state, e) &&
 	       (c->mode != MODE_CREATE ? notify_open(c, e) :
 		verb_start_socket(c, e));
 }

@@ -465,9 +465,10 @@ if ours "a state of another user's is not trusted"; then
 	# SENTENCE REGEX: whatever is done with the id, the hook does not run
 	distrust()
 	{
-		for command in run state kill start exec delete "delete --force"; do
+		for command in create state kill start exec delete \
+			"delete --force"; do
 			case $command in
-			run)	run ;;
+			create)	verb create -b "$B" "$ID" ;;
 			exec)	verb exec "$ID" /bin/probe ;;
 			*)	# shellcheck disable=SC2086 # words
 				verb $command "$ID" ;;
@@ -499,18 +500,21 @@ if ours "a state of another user's is not trusted"; then
 	mkdir -m 1777 "$T/shared"
 	STATE=$T/shared
 	run
-	refused "a state directory that all may write to is refused" \
-		"$T/shared may be written to by others.*go-w"
+	check_out "run does without a state directory that all may write to" \
+		'^ran$'
+	check_err "and says why" "$T/shared may be written to by others.*go-w"
 	check_is "and nothing is made in it" "$(ls "$T/shared")" ""
 	verb list
 	declined "list does not look into it" "may be written to by others" 1
+	verb create -b "$B" "$ID"
+	declined "create refuses it" "may be written to by others"
 	chmod 775 "$T/shared"
-	run
-	refused "one of a group's as well" "may be written to by others"
+	verb create -b "$B" "$ID"
+	declined "one of a group's as well" "may be written to by others"
 	chmod 755 "$T/shared"
 	chown 65534 "$T/shared"
-	run
-	refused "or of another user's" "$T/shared belongs to user 65534"
+	verb create -b "$B" "$ID"
+	declined "or of another user's" "$T/shared belongs to user 65534"
 	rmdir "$T/shared"
 	planted 65534 foreign
 	chown 65534 "$T/foreign"
