@@ -5570,38 +5570,20 @@ static bool cg_denies(const struct spec_resources *r)
 }
 
 /* *nodev: a device policy was asked that no cgroup here can enforce. */
-static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
-		    const struct spec *s, const struct nsrun_options *o,
-		    bool *nodev, struct arena *mem, struct err *e)
+static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
+			 const char *asked, const char *id, struct arena *mem,
+			 struct err *e)
 {
-	const struct spec_resources *r = &s->linux.resources;
-	const char *asked = s->linux.cgroups_path;
-	int v2 = -1, dev = cg_find(host, "devices");
-	bool lost = cg_denies(r) && (dev < 0 || (host->h[dev].v2 &&
-						 !host->bpf));
 	size_t i;
 
-	if (r->pids.set && !r->pids.v)
-		log_note(o, NSRUN_WARNING, "linux.resources.pids.limit: 0 is "
-			 "a limit since ociVersion 1.3.0, the least that there "
-			 "is: the process cannot fork (-1: no limit)");
 	p->owner = -1;
 	p->asked = asked && *asked == '/';
 	p->named = asked && *asked;
-	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
-	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
-			     COUNT(cg_default_devices) + 2 * r->hugepages.n +
-			     r->unified.n) * sizeof *p->w);
-	if (!p->w)
-		return no_memory(e);
-	for (i = 0; i < host->n; i++)
-		if (host->h[i].v2)
-			v2 = (int)i;
 	for (i = p->n; i < host->n; i++) {	/* unless they are recorded */
 		struct cg_dir *d = &p->d[p->n++];
 
 		d->h = &host->h[i];
-		d->path = cg_path(mem, d->h, asked, o->id);
+		d->path = cg_path(mem, d->h, asked, id);
 		if (!d->path)
 			return fail(e, "linux.cgroupsPath: is too long");
 		if (strlen(d->path) == strlen(d->h->mount))
@@ -5609,29 +5591,76 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 				    "%s, which is not the container's",
 				    d->h->mount);
 	}
-	if (!cg_plan_knobs(p, host, r, false, o, mem, e) ||
-	    !cg_plan_knobs(p, host, r, true, o, mem, e) ||
-	    !cg_plan_hugepages(p, host, r, o, mem, e))
-		return false;
+	return true;
+}
+
+/* nodev: a policy is asked for, no cgroup can enforce it, and the container may
+ * not do without it. */
+static bool cg_plan_policy(struct cg_plan *p, const struct cg_host *host,
+			   const struct spec_resources *r, bool *nodev,
+			   struct arena *mem, struct err *e)
+{
+	int dev = cg_find(host, "devices");
+	bool denies = cg_denies(r);
+	bool lost = denies && (dev < 0 || (host->h[dev].v2 && !host->bpf));
+
 	*nodev = lost && !p->loose;
 	/* where nothing was denied before, nothing need be allowed; a v1 group
 	 * that was there may have been told */
-	if (r->devices.n && dev >= 0 && !lost &&
-	    (cg_denies(r) || !host->h[dev].v2) &&
-	    !cg_plan_devices(p, dev, r, mem, e))
-		return false;
+	return !r->devices.n || dev < 0 || lost ||
+	       (!denies && host->h[dev].v2) ||
+	       cg_plan_devices(p, dev, r, mem, e);
+}
+
+static bool cg_plan_unified(struct cg_plan *p, const struct cg_host *host,
+			    const struct spec_resources *r,
+			    const struct nsrun_options *o, struct arena *mem,
+			    struct err *e)
+{
+	int v2 = -1;
+	size_t i;
+
+	for (i = 0; i < host->n; i++)
+		if (host->h[i].v2)
+			v2 = (int)i;
 	if (r->unified.n && v2 < 0) {
 		fail(e, "linux.resources.unified: no cgroup v2 file system is "
 		     "mounted here");
-		if (!cg_plan_lack(o, e))
-			return false;
+		return cg_plan_lack(o, e);
 	}
-	for (i = 0; v2 >= 0 && i < r->unified.n; i++) {
+	for (i = 0; i < r->unified.n; i++) {
 		p->limits = true;
 		if (!cg_plan_write(p, mem, v2, r->unified.v[i].key,
 				   r->unified.v[i].value, "unified"))
 			return no_memory(e);
 	}
+	return true;
+}
+
+static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
+		    const struct spec *s, const struct nsrun_options *o,
+		    bool *nodev, struct arena *mem, struct err *e)
+{
+	const struct spec_resources *r = &s->linux.resources;
+	size_t i;
+
+	if (r->pids.set && !r->pids.v)
+		log_note(o, NSRUN_WARNING, "linux.resources.pids.limit: 0 is "
+			 "a limit since ociVersion 1.3.0, the least that there "
+			 "is: the process cannot fork (-1: no limit)");
+	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
+	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
+			     COUNT(cg_default_devices) + 2 * r->hugepages.n +
+			     r->unified.n) * sizeof *p->w);
+	if (!p->w)
+		return no_memory(e);
+	if (!cg_plan_dirs(p, host, s->linux.cgroups_path, o->id, mem, e) ||
+	    !cg_plan_knobs(p, host, r, false, o, mem, e) ||
+	    !cg_plan_knobs(p, host, r, true, o, mem, e) ||
+	    !cg_plan_hugepages(p, host, r, o, mem, e) ||
+	    !cg_plan_policy(p, host, r, nodev, mem, e) ||
+	    !cg_plan_unified(p, host, r, o, mem, e))
+		return false;
 	for (i = 0; i < p->nw; i++)
 		if (str_after(p->w[i].file, "memory."))
 			p->d[p->w[i].dir].late = true;
@@ -10805,77 +10834,103 @@ static bool mnt_plan_ids(struct mnt *m, const struct spec_linux *l,
 	return true;
 }
 
-static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
-			 const char *bundle, const struct spec_linux *l,
-			 struct arena *mem, struct err *e)
+/* The option words; those that are not ours are for the file system. */
+static bool mnt_plan_words(struct mnt *m, const struct spec_mount *s,
+			   const struct spec_linux *l, struct arena *mem,
+			   struct err *e)
 {
-	const char *data = "", *type = s->type ? s->type : "";
-	const char *label = l->mount_label;
-	char *dest = mem_text(mem, "/%s", s->destination);
 	size_t i;
 
-	if (!dest)
-		return no_memory(e);
-	path_clean(dest);
-	m->dest = *dest ? dest : "/";
-	m->type = type;
-	m->src = s->source ? s->source : "";
-	if (str_eq(type, "bind") || str_eq(type, "rbind"))
-		m->kind = MNT_BIND;
-	for (i = 0; i < s->options.n && data; i++)
+	m->data = "";
+	for (i = 0; i < s->options.n && m->data; i++)
 		if (*s->options.v[i] && !mnt_word(m, s->options.v[i]))
-			data = mem_text(mem, "%s%s%s", data, *data ? "," : "",
-					s->options.v[i]);
+			m->data = mem_text(mem, "%s%s%s", m->data,
+					   *m->data ? "," : "",
+					   s->options.v[i]);
 	m->uid_map = ns_map_text(mem, &s->uids);
 	m->gid_map = ns_map_text(mem, &s->gids);
-	if (!data || !m->uid_map || !m->gid_map)
+	if (!m->data || !m->uid_map || !m->gid_map)
 		return no_memory(e);
-	if (m->ids && !mnt_plan_ids(m, l, mem, e))
-		return false;
-	if (m->kind == MNT_BIND && !m->remount) {
-		if (!*m->src)
-			return fail(e, "source: is missing");
-		if (*m->src != '/')
-			m->src = mem_text(mem, "%s/%s", bundle, m->src);
-	} else if (!*type && !m->remount) {
-		return fail(e, "type: is missing, and the options do not say "
-			    "bind");
-	}
-	if (str_eq(type, "cgroup") && m->kind != MNT_BIND)
-		m->kind = MNT_CGROUP;
-	if (*data && m->kind != MNT_FS)
-		return fail(e, "options: \"%s\" is no option of a %s mount",
-			    data, m->kind == MNT_BIND ? "bind" : "cgroup");
 	if ((s->uids.n || s->gids.n) && !m->idmap)
 		m->idmap = 1;
+	return !m->ids || mnt_plan_ids(m, l, mem, e);
+}
+
+static bool mnt_plan_source(struct mnt *m, const char *bundle,
+			    struct arena *mem, struct err *e)
+{
+	if (m->kind != MNT_BIND || m->remount)
+		return *m->type || m->remount ||
+		       fail(e, "type: is missing, and the options do not say "
+			    "bind");
+	if (!*m->src)
+		return fail(e, "source: is missing");
+	if (*m->src != '/')
+		m->src = mem_text(mem, "%s/%s", bundle, m->src);
+	return m->src || no_memory(e);
+}
+
+/* What does not go together. */
+static bool mnt_plan_check(const struct mnt *m, struct err *e)
+{
+	if (*m->data && m->kind != MNT_FS)
+		return fail(e, "options: \"%s\" is no option of a %s mount",
+			    m->data, m->kind == MNT_BIND ? "bind" : "cgroup");
 	if (m->idmap && (m->kind != MNT_BIND || m->remount))
 		return fail(e, "options: idmap goes with a bind mount only");
 	if (m->idmap && !*m->uid_map != !*m->gid_map)
 		return fail(e, "%s: is missing", *m->uid_map ? "gidMappings" :
 			    "uidMappings");
-	if (m->copy_up && !str_eq(type, "tmpfs"))
+	if (m->copy_up && !str_eq(m->type, "tmpfs"))
 		return fail(e, "options: tmpcopyup goes with tmpfs only");
 	if (str_after(m->dest, "/proc/") && !mnt_proc_allowed(m->dest))
 		return fail(e, "destination: is inside /proc, where only some "
 			    "files may be covered");
-	if (str_eq(m->dest, "/proc") && m->kind != MNT_BIND &&
-	    !str_eq(type, "proc") && !m->remount)
-		return fail(e, "destination: /proc can hold a proc file system "
-			    "only");
-	if (*m->type && label && *label && m->kind == MNT_FS &&
-	    !str_eq(type, "proc") && !str_eq(type, "sysfs")) {
-		data = mem_text(mem, "%s%scontext=\"%s\"", data,
-				*data ? "," : "", label);
-		m->labelled = true;
-	}
-	m->data = data;
+	return !str_eq(m->dest, "/proc") || m->kind == MNT_BIND ||
+	       str_eq(m->type, "proc") || m->remount ||
+	       fail(e, "destination: /proc can hold a proc file system only");
+}
+
+static bool mnt_plan_label(struct mnt *m, const char *label,
+			   struct arena *mem, struct err *e)
+{
+	if (!label || !*label || !*m->type || m->kind != MNT_FS ||
+	    str_eq(m->type, "proc") || str_eq(m->type, "sysfs"))
+		return true;
+	m->data = mem_text(mem, "%s%scontext=\"%s\"", m->data,
+			   *m->data ? "," : "", label);
+	m->labelled = true;
+	return m->data || no_memory(e);
+}
+
+static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
+			 const char *bundle, const struct spec_linux *l,
+			 struct arena *mem, struct err *e)
+{
+	char *dest = mem_text(mem, "/%s", s->destination);
+
+	if (!dest)
+		return no_memory(e);
+	path_clean(dest);
+	m->dest = *dest ? dest : "/";
+	m->type = s->type ? s->type : "";
+	m->src = s->source ? s->source : "";
+	if (str_eq(m->type, "bind") || str_eq(m->type, "rbind"))
+		m->kind = MNT_BIND;
+	if (!mnt_plan_words(m, s, l, mem, e))
+		return false;
+	if (str_eq(m->type, "cgroup") && m->kind != MNT_BIND)
+		m->kind = MNT_CGROUP;
+	if (!mnt_plan_source(m, bundle, mem, e) || !mnt_plan_check(m, e) ||
+	    !mnt_plan_label(m, l->mount_label, mem, e))
+		return false;
 	if (m->kind == MNT_BIND)
 		m->sb = 0;		/* it is of the mount, not of the medium */
-	else if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(type))
+	else if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(m->type))
 		m->sb |= MS_RDONLY;	/* of a medium that cannot be written */
-	m->late_ro = (m->remount || str_eq(type, "tmpfs")) &&
+	m->late_ro = (m->remount || str_eq(m->type, "tmpfs")) &&
 		     (m->set & K_ATTR_RDONLY);
-	return data && m->src ? true : no_memory(e);
+	return true;
 }
 
 struct mnt_list {
@@ -12769,16 +12824,117 @@ static bool proc_plan_cpus(const unsigned char **out, const char *s,
 	}
 }
 
+/* sd_listen_fds(3): the pid is put in later. */
+static bool proc_plan_listen(struct proc_plan *p, int fds, struct arena *mem,
+			     struct err *e)
+{
+	char *count = mem_text(mem, "LISTEN_FDS=%d", fds);
+
+	p->listen_pid = mem_text(mem, "LISTEN_PID=1234567890");
+	if (!count || !p->listen_pid)
+		return no_memory(e);
+	p->env[p->nenv++] = count;
+	p->env[p->nenv++] = p->listen_pid;
+	return true;
+}
+
+/* Of two variables of one name the later one counts. */
+static bool proc_plan_env(struct proc_plan *p, const struct strs *env,
+			  struct arena *mem, struct err *e)
+{
+	/* 16 bytes of the kernel's: nobody can choose names for one slot */
+	const char *random = (const char *)getauxval(AT_RANDOM);
+	unsigned salt = random ? str_hash(random, 16) : 0;
+	unsigned *seen;			/* by hash: index in p->env, plus 1 */
+	size_t i, k, slots;
+
+	for (slots = 8; slots < 2 * env->n; slots *= 2)
+		;
+	p->env = mem_new(mem, (env->n + 4) * sizeof *p->env);
+	seen = mem_new(mem, slots * sizeof *seen);
+	if (!p->env || !seen)
+		return no_memory(e);
+	for (i = 0; i < env->n; i++) {
+		size_t len = strcspn(env->v[i], "=") + 1;
+
+		k = str_hash_from(salt, env->v[i], len) & (slots - 1);
+		while (seen[k] && strncmp(p->env[seen[k] - 1], env->v[i],
+					  len) != 0)
+			k = (k + 1) & (slots - 1);
+		if (!seen[k])
+			seen[k] = (unsigned)++p->nenv;
+		p->env[seen[k] - 1] = env->v[i];
+	}
+	return true;
+}
+
+static bool proc_plan_rlimits(struct proc_plan *p,
+			      const struct spec_process *s, struct arena *mem,
+			      struct err *e)
+{
+	size_t i;
+
+	p->rlimits = mem_new(mem, s->rlimits.n * sizeof *p->rlimits);
+	if (!p->rlimits)
+		return no_memory(e);
+	for (i = 0; i < s->rlimits.n; i++)
+		p->rlimits[i] = (struct proc_rlimit){
+			(int)s->rlimits.v[i].type.v,
+			{ s->rlimits.v[i].soft, s->rlimits.v[i].hard } };
+	p->nrlimits = i;
+	return true;
+}
+
+/* When it gets which processor, and its turn at a disk. */
+static bool proc_plan_schedule(struct proc_plan *p,
+			       const struct spec_process *s, struct arena *mem,
+			       struct err *e)
+{
+	const struct spec_scheduler *c = s->scheduler;
+
+	if (c)
+		p->sched = (struct k_sched){ sizeof p->sched,
+			(uint32_t)c->policy.v, c->flags, (int32_t)c->nice.v,
+			(uint32_t)c->priority.v, (uint64_t)c->runtime.v,
+			(uint64_t)c->deadline.v, (uint64_t)c->period.v };
+	p->ioprio = s->ioprio ? (int)(s->ioprio->class.v << 13 |
+				      s->ioprio->priority.v) : -1;
+	return !s->affinity ||
+	       (proc_plan_cpus(&p->cpus_first, s->affinity->initial, mem, e) &&
+		proc_plan_cpus(&p->cpus, s->affinity->final, mem, e));
+}
+
+static bool proc_plan_personality(struct proc_plan *p,
+				  const struct spec_personality *s,
+				  struct err *e)
+{
+	if (s)
+		p->personality = s->domain;
+	return !s || !s->flags.n ||
+	       fail(e, "linux.personality.flags: no flag is defined");
+}
+
+static bool proc_plan_sysctls(struct proc_plan *p, const struct spec *spec,
+			      struct arena *mem, struct err *e)
+{
+	const struct nsrun_pair *v = spec->linux.sysctl.v;
+	size_t i;
+
+	p->sysctls = mem_new(mem, spec->linux.sysctl.n * sizeof *p->sysctls);
+	if (!p->sysctls)
+		return no_memory(e);
+	for (i = 0; i < spec->linux.sysctl.n; i++)
+		if (!proc_plan_sysctl(&p->sysctls[i], &v[i], spec, mem, e))
+			return wrap(e, "linux.sysctl.%s", v[i].key);
+	p->nsysctls = i;
+	return true;
+}
+
 static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 		      const struct spec *spec, struct arena *mem,
 		      struct err *e)
 {
 	const struct spec_process *s = spec->process;
-	size_t i, k, n = 0, slots;
-	unsigned *seen;			/* by hash: index in env, plus 1 */
-	/* 16 bytes of the kernel's: nobody can choose names for one slot */
-	const char *random = (const char *)getauxval(AT_RANDOM);
-	unsigned salt = random ? str_hash(random, 16) : 0;
 
 	p->argv = s->args.v;
 	p->cwd = s->cwd;
@@ -12789,69 +12945,12 @@ static bool proc_plan(struct proc_plan *p, const struct nsrun_options *o,
 	p->size = s->size;
 	p->oom_score_adj = s->oom_score_adj;
 	p->preserve_fds = o->preserve_fds + o->listen_fds;
-	/* of two variables of one name the later counts */
-	p->env = mem_new(mem, (s->env.n + 4) * sizeof *p->env);
-	p->rlimits = mem_new(mem, s->rlimits.n * sizeof *p->rlimits);
-	p->sysctls = mem_new(mem, spec->linux.sysctl.n * sizeof *p->sysctls);
-	if (!p->env || !p->rlimits || !p->sysctls)
-		return no_memory(e);
-	for (slots = 8; slots < 2 * s->env.n; slots *= 2)
-		;
-	seen = mem_new(mem, slots * sizeof *seen);
-	if (!seen)
-		return no_memory(e);
-	for (i = 0; i < s->env.n; i++) {
-		size_t len = strcspn(s->env.v[i], "=") + 1;
-
-		k = str_hash_from(salt, s->env.v[i], len) & (slots - 1);
-		while (seen[k] && strncmp(p->env[seen[k] - 1], s->env.v[i],
-					  len) != 0)
-			k = (k + 1) & (slots - 1);
-		if (!seen[k])
-			seen[k] = (unsigned)++n;
-		p->env[seen[k] - 1] = s->env.v[i];
-	}
-	if (o->listen_fds) {	/* sd_listen_fds(3); the pid comes later */
-		p->env[n] = mem_text(mem, "LISTEN_FDS=%d", o->listen_fds);
-		p->listen_pid = mem_text(mem, "LISTEN_PID=1234567890");
-		p->env[n + 1] = p->listen_pid;
-		if (!p->env[n] || !p->listen_pid)
-			return no_memory(e);
-		n += 2;
-	}
-	p->nenv = n;
-	for (i = 0; i < s->rlimits.n; i++)
-		p->rlimits[i] = (struct proc_rlimit){
-			(int)s->rlimits.v[i].type.v,
-			{ s->rlimits.v[i].soft, s->rlimits.v[i].hard } };
-	p->nrlimits = i;
-	if (s->scheduler) {
-		const struct spec_scheduler *c = s->scheduler;
-
-		p->sched = (struct k_sched){ sizeof p->sched,
-			(uint32_t)c->policy.v, c->flags, (int32_t)c->nice.v,
-			(uint32_t)c->priority.v, (uint64_t)c->runtime.v,
-			(uint64_t)c->deadline.v, (uint64_t)c->period.v };
-	}
-	p->ioprio = s->ioprio ? (int)(s->ioprio->class.v << 13 |
-				      s->ioprio->priority.v) : -1;
-	if (s->affinity &&
-	    (!proc_plan_cpus(&p->cpus_first, s->affinity->initial, mem, e) ||
-	     !proc_plan_cpus(&p->cpus, s->affinity->final, mem, e)))
-		return false;
-	if (spec->linux.personality) {
-		p->personality = spec->linux.personality->domain;
-		if (spec->linux.personality->flags.n)
-			return fail(e, "linux.personality.flags: no flag is "
-				    "defined");
-	}
-	for (i = 0; i < spec->linux.sysctl.n; i++)
-		if (!proc_plan_sysctl(&p->sysctls[i], &spec->linux.sysctl.v[i],
-				      spec, mem, e))
-			return wrap(e, "linux.sysctl.%s",
-				    spec->linux.sysctl.v[i].key);
-	p->nsysctls = i;
-	return true;
+	return proc_plan_env(p, &s->env, mem, e) &&
+	       (!o->listen_fds || proc_plan_listen(p, o->listen_fds, mem, e)) &&
+	       proc_plan_rlimits(p, s, mem, e) &&
+	       proc_plan_schedule(p, s, mem, e) &&
+	       proc_plan_personality(p, spec->linux.personality, e) &&
+	       proc_plan_sysctls(p, spec, mem, e);
 }
 
 static bool proc_sysctl(const struct proc_plan *p, int proc, struct err *e)
@@ -13633,51 +13732,54 @@ static void plan_put_ports(struct text *t, const char *word, unsigned from,
 		text_add(t, "-%u", from + count - 1);
 }
 
+static void plan_put_if(struct text *t, const struct net_if *f)
+{
+	const struct spec_network_if *s = f->s;
+	size_t k;
+
+	text_add(t, "network     %s %s", s->name ? s->name : "lo",
+		 name_of(net_kinds, COUNT(net_kinds), (int)s->type.v));
+	if (s->mode)
+		text_add(t, " %s", s->mode);
+	if (s->host_name)
+		text_add(t, " host %s", s->host_name);
+	if (s->bridge)
+		text_add(t, " bridge %s", s->bridge);
+	for (k = 0; k < 2; k++) {
+		plan_put_addr(t, " (", &f->bridge[k]);
+		text_add(t, "%s", f->bridge[k].family ? ")" : "");
+		plan_put_addr(t, " host ", &f->host[k]);
+		plan_put_addr(t, " address ", &f->addr[k]);
+		plan_put_addr(t, " gateway ", &f->via[k]);
+	}
+	if (s->mac)
+		text_add(t, " mac %s", s->mac);
+	if (s->mtu.v)
+		text_add(t, " mtu %lld", s->mtu.v);
+	if (s->metric.set)
+		text_add(t, " metric %lld", s->metric.v);
+	if (s->vlan.set)
+		text_add(t, " vlan %lld", s->vlan.v);
+	text_add(t, "%s%s%s\n", s->hairpin ? " hairpin" : "",
+		 s->masquerade ? " masquerade" : "",
+		 s->publish_over ? " publish_over" : "");
+	for (k = 0; k < f->nports; k++) {
+		const struct net_port *o = &f->ports[k];
+
+		text_add(t, "publish     %s", o->udp ? "udp" : "tcp");
+		plan_put_addr(t, " ", &o->host);
+		plan_put_ports(t, " port ", o->from, o->count);
+		plan_put_ports(t, " to port ", o->to, o->count);
+		text_add(t, " of %s\n", s->name);
+	}
+}
+
 static void plan_put_net(struct text *t, const struct net_plan *p)
 {
-	size_t i, k;
+	size_t i;
 
-	for (i = 0; i < p->n; i++) {
-		const struct net_if *f = &p->v[i];
-		const struct spec_network_if *s = f->s;
-
-		text_add(t, "network     %s %s", s->name ? s->name : "lo",
-			 name_of(net_kinds, COUNT(net_kinds),
-				 (int)s->type.v));
-		if (s->mode)
-			text_add(t, " %s", s->mode);
-		if (s->host_name)
-			text_add(t, " host %s", s->host_name);
-		if (s->bridge)
-			text_add(t, " bridge %s", s->bridge);
-		for (k = 0; k < 2; k++) {
-			plan_put_addr(t, " (", &f->bridge[k]);
-			text_add(t, "%s", f->bridge[k].family ? ")" : "");
-			plan_put_addr(t, " host ", &f->host[k]);
-			plan_put_addr(t, " address ", &f->addr[k]);
-			plan_put_addr(t, " gateway ", &f->via[k]);
-		}
-		if (s->mac)
-			text_add(t, " mac %s", s->mac);
-		if (s->mtu.v)
-			text_add(t, " mtu %lld", s->mtu.v);
-		if (s->metric.set)
-			text_add(t, " metric %lld", s->metric.v);
-		if (s->vlan.set)
-			text_add(t, " vlan %lld", s->vlan.v);
-		text_add(t, "%s%s%s\n", s->hairpin ? " hairpin" : "",
-			 s->masquerade ? " masquerade" : "",
-			 s->publish_over ? " publish_over" : "");
-		for (k = 0; k < f->nports; k++) {
-			const struct net_port *o = &f->ports[k];
-
-			text_add(t, "publish     %s", o->udp ? "udp" : "tcp");
-			plan_put_addr(t, " ", &o->host);
-			plan_put_ports(t, " port ", o->from, o->count);
-			plan_put_ports(t, " to port ", o->to, o->count);
-			text_add(t, " of %s\n", s->name);
-		}
-	}
+	for (i = 0; i < p->n; i++)
+		plan_put_if(t, &p->v[i]);
 	for (i = 0; i < p->nr; i++) {
 		plan_put_addr(t, "route       ", &p->r[i].to);
 		plan_put_addr(t, " from ", &p->r[i].from);
@@ -14841,80 +14943,87 @@ static bool spawn_clone_failed(struct ctr *c, struct err *e)
 		    "kernel.threads-max and kernel.pid_max");
 }
 
-/* Reads messages and serves them until one of the kind comes. */
-static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
+/* Does what init asks of P; *fd came along. A message that is no request is
+ * left to the caller: *served is false. */
+static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
+			bool *served, struct err *e)
+{
+	*served = true;
+	switch (m->kind) {
+	case MSG_SOURCE:
+		return spawn_source(c, m->index, e);
+	case MSG_LEAVE:
+		return cg_leave(&c->plan.cg, c->pid, e);
+	case MSG_CHARGE:
+		return cg_join(&c->plan.cg, c->pid, true, e) &&
+		       (sync_send(c->sock, MSG_CHARGE, 0, -1) ||
+			sysfail(e, "let init copy"));
+	case MSG_MAP:
+		return spawn_map(c, c->pid, e) && sync_go(c->sock, e);
+	case MSG_TTY:
+		c->tty = fd_take(fd);
+		return spawn_give_tty(c, e);
+	}
+	*served = false;
+	return true;
+}
+
+/* The next message, or its kind as sync_recv() says it. Until the process may
+ * run the caller can cancel; after that signals are for the process. */
+static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
+		       int *kind, struct err *e)
 {
 	struct pollfd p[] = { { c->sock, POLLIN, 0 },
 			      { ctr_cancel(c), POLLIN, 0 } };
+
+	while (poll(p, exec ? 1 : 2, -1) < 0)
+		if (errno != EINTR)
+			return sysfail(e, "wait for init");
+	if (p[1].revents && !p[0].revents && !exec)
+		return fail(e, "interrupted");
+	fd_close(fd);
+	*kind = sync_recv(c->sock, m, fd);
+	return true;
+}
+
+/* Reads messages and serves them until one of the kind comes. While J's HELLO
+ * is awaited an error is not the end: init may be there all the same, and its
+ * pid comes next. */
+static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
+{
+	bool exec = false, failed = false, served;
 	autofd fd = -1;
 	struct msg m;
-	bool exec = false, failed = false;
-	int kind;
+	int kind = 0;
 
-	for (;;) {
-		if (poll(p, exec ? 1 : 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return sysfail(e, "wait for init");
-		}
-		/* once the process may run, signals are for it */
-		if (p[1].revents && !p[0].revents && !exec)
-			return fail(e, "interrupted");
-		fd_close(&fd);
-		kind = sync_recv(c->sock, &m, &fd);
-		switch (kind) {
-		case MSG_SOURCE:
-			if (!spawn_source(c, m.index, e))
-				return false;
-			break;
-		case MSG_LEAVE:
-			if (!cg_leave(&c->plan.cg, c->pid, e))
-				return false;
-			break;
-		case MSG_CHARGE:
-			if (!cg_join(&c->plan.cg, c->pid, true, e))
-				return false;
-			if (!sync_send(c->sock, MSG_CHARGE, 0, -1))
-				return sysfail(e, "let init copy");
-			break;
-		case MSG_MAP:
-			if (!spawn_map(c, c->pid, e) || !sync_go(c->sock, e))
-				return false;
-			break;
-		case MSG_TTY:
-			c->tty = fd_take(&fd);
-			if (!spawn_give_tty(c, e))
-				return false;
-			break;
-		case MSG_ERR:
-			*e = m.err;
-			if (want != MSG_HELLO) {
+	while (spawn_next(c, exec, &m, &fd, &kind, e)) {
+		if (kind == 0)
+			return (want == MSG_END && exec) ||
+			       (!failed && spawn_died(c, e));
+		if (kind == -1 || kind == MSG_ERR) {
+			if (kind == MSG_ERR)
+				*e = m.err;
+			else
+				sysfail(e, "receive from init");
+			if (want != MSG_HELLO && kind == MSG_ERR)
 				spawn_is_full(c, e);
-				return false;
-			}
-			failed = true;	/* init may be there all the same */
-			break;
-		case -1:
-			sysfail(e, "receive from init");
-			if (want != MSG_HELLO || failed)
+			if (want != MSG_HELLO || (kind == -1 && failed))
 				return false;
 			failed = true;
-			break;
-		case 0:
-			return (want == MSG_END && exec) || (!failed &&
-							     spawn_died(c, e));
-		case MSG_HELLO:
-			if (want != MSG_HELLO)
-				break;		/* no J of ours says that now */
+			continue;
+		}
+		if (!spawn_serve(c, &m, &fd, &served, e))
+			return false;
+		exec |= kind == MSG_EXEC;
+		if (served || kind != (int)want)
+			continue;
+		if (kind == MSG_HELLO) {
 			io_reap(c->pid);		/* J */
 			c->pid = (int)m.index;
-			return !failed;
-		default:
-			exec |= kind == MSG_EXEC;
-			if (kind == (int)want)
-				return true;
 		}
+		return !failed;
 	}
+	return false;
 }
 
 /* Limits above P's own: init lacks the privilege in a user namespace. */
@@ -16592,6 +16701,14 @@ static bool verb_abandon(struct ctr *c)
 	return false;
 }
 
+/* A startContainer hook that fails ends it, too; a program that cannot be
+ * executed leaves it stopped. The text is hook_run()'s. */
+static bool verb_start_failed(struct ctr *c, const struct err *e)
+{
+	return str_after(e->text, "hooks.startContainer") ? verb_abandon(c) :
+	       false;
+}
+
 static bool verb_start(struct ctr *c, struct err *e)
 {
 	const char *status;
@@ -16612,7 +16729,7 @@ static bool verb_start(struct ctr *c, struct err *e)
 	       (fstatat(c->state_dir, "notify", &st, 0) < 0 ||
 		notify_open(c, e)) &&
 	       state_save(c->state_dir, &c->state, e) &&
-	       spawn_start(c, e) &&
+	       (spawn_start(c, e) || verb_start_failed(c, e)) &&
 	       (verb_poststart(c, e) || verb_abandon(c));
 }
 
@@ -18733,13 +18850,62 @@ static void cli_own_process(void)
 	sys_default_signal(SIGCHLD);
 }
 
+/* --cgroup-manager and --systemd-cgroup. */
+static bool cli_check_manager(struct cli *c)
+{
+	const char *m = c->manager ? c->manager : "cgroupfs";
+
+	if (!str_among("cgroupfs\0disabled\0systemd\0", m)) {
+		cli_failf(c, "--cgroup-manager is cgroupfs or disabled, not %s",
+			  m);
+		return false;
+	}
+	if (c->systemd || str_eq(m, "systemd")) {
+		cli_failf(c, "systemd cgroup flag passed, but systemd support "
+			  "for managing cgroups is not available");
+		return false;
+	}
+	if (str_eq(m, "disabled"))
+		c->o.flags |= NSRUN_NO_CGROUPS;
+	return true;
+}
+
+/* As many arguments as the command takes; the first is the ID. */
+static bool cli_check_arguments(struct cli *c)
+{
+	const struct command *cmd = c->cmd;
+	const char *more = cmd->most >= 0 && c->nargs > cmd->most ?
+			   c->args[cmd->most] : NULL;
+
+	if (c->nargs < cmd->least || more) {
+		cli_failf(c, "%s takes %s%s%s, see nsrun %s --help", cmd->name,
+			  *cmd->args ? cmd->args : "no argument",
+			  more ? ", not " : "", more ? more : "", cmd->name);
+		return false;
+	}
+	if (cmd->least)
+		c->o.id = c->args[0];
+	return true;
+}
+
+static int cli_run(struct cli *c)
+{
+	int status = c->cmd->run(c);
+
+	if (status < 0)
+		status = cli_fail(c, c->e.text);
+	cli_release(c);
+	mem_free(&c->mem);
+	return status;
+}
+
 int nsrun_main(int argc, char **argv)
 {
 	struct cli c = { .log_fd = -1, .argv = argv,
 			 .out = { c.buf, 0, sizeof c.buf, 1, false },
 			 .held = { c.held_buf, 0, sizeof c.held_buf, 2,
 				   false } };
-	const char *word, *more;
+	const char *word;
 	int at = 1, status;
 	size_t i;
 
@@ -18753,10 +18919,10 @@ int nsrun_main(int argc, char **argv)
 	at += at < argc && str_eq(argv[at], "--");
 	if (c.help || at >= argc || str_eq(argv[at], "help"))
 		return cli_usage(&c, NULL);
-	for (i = 0; i < COUNT(commands); i++)
-		if (str_eq(commands[i].name, argv[at]))
-			c.cmd = &commands[i];
 	word = argv[at++];
+	for (i = 0; i < COUNT(commands); i++)
+		if (str_eq(commands[i].name, word))
+			c.cmd = &commands[i];
 	if (c.cmd && !cli_arguments(&c, argc, argv, at))
 		return 1;
 	/* it executes us anew, where the log is opened: a FIFO's reader would
@@ -18766,38 +18932,14 @@ int nsrun_main(int argc, char **argv)
 		return cli_cannot(&c, "protect the program file: ", c.e.text);
 	/* the log last: it must not take the number of a preserved fd */
 	status = cli_preserve(&c);
-	if (status || !cli_open_log(&c))
+	if (status || !cli_open_log(&c) || !cli_check_manager(&c))
 		return status ? status : 1;
-	if (c.manager && !str_eq(c.manager, "cgroupfs") &&
-	    !str_eq(c.manager, "disabled") && !str_eq(c.manager, "systemd"))
-		return cli_failf(&c, "--cgroup-manager is cgroupfs or "
-				 "disabled, not %s", c.manager);
-	if (c.systemd || (c.manager && str_eq(c.manager, "systemd")))
-		return cli_failf(&c, "systemd cgroup flag passed, but systemd "
-				 "support for managing cgroups is not "
-				 "available");
 	if (!c.cmd)
 		return cli_failf(&c, "unknown command %s, see nsrun --help",
 				 word);
 	if (c.help)
 		return cli_usage(&c, c.cmd);
-	if (c.manager && str_eq(c.manager, "disabled"))
-		c.o.flags |= NSRUN_NO_CGROUPS;
-	more = c.cmd->most >= 0 && c.nargs > c.cmd->most ?
-	       c.args[c.cmd->most] : NULL;
-	if (c.nargs < c.cmd->least || more)
-		return cli_failf(&c, "%s takes %s%s%s, see nsrun %s --help",
-				 c.cmd->name, *c.cmd->args ? c.cmd->args :
-				 "no argument", more ? ", not " : "",
-				 more ? more : "", c.cmd->name);
-	if (c.cmd->least)
-		c.o.id = c.args[0];
-	status = c.cmd->run(&c);
-	if (status < 0)
-		status = cli_fail(&c, c.e.text);
-	cli_release(&c);
-	mem_free(&c.mem);
-	return status;
+	return cli_check_arguments(&c) ? cli_run(&c) : 1;
 }
 
 #ifndef NSRUN_NO_MAIN

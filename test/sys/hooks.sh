@@ -397,7 +397,7 @@ for kind in startContainer poststart; do
 	declined "start: a failure of $kind is one, with hook and cause" \
 		"hooks\\.$kind: hook #0: .*status 3.*the cause" 1 \
 		"cannot start '$ID'"
-	if [ $kind = startContainer ] || [ -n "$peer" ]; then
+	if [ -n "$peer" ]; then
 		check "the container is stopped" wait_for in_state stopped
 		verb delete "$ID"
 		check_is "delete runs poststop, once" "$status $err$(order)" \
