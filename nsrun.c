@@ -7683,17 +7683,26 @@ enum { NET_GROUP = 0x6e73726e };
  * root it is of, so that the same id in another is somebody else. -1: in none. */
 enum { NET_KEY_MAX = 145 };		/* an alias is 255 at most */
 
-static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
+static bool net_hash_root(int root, unsigned *hash)
 {
-	const size_t most = NET_KEY_MAX - 10, n = strlen(id);
 	struct stat st = { 0 };
 
 	if (root >= 0 && fstat(root, &st) < 0)
+		return false;
+	*hash = str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
+		str_hash((const char *)&st.st_dev, sizeof st.st_dev);
+	return true;
+}
+
+static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
+{
+	const size_t most = NET_KEY_MAX - 10, n = strlen(id);
+	unsigned hash;
+
+	if (!net_hash_root(root, &hash))
 		return NULL;
 	text_to(key, NET_KEY_MAX, "%.*s-%x", (int)most, id,
-		str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
-		str_hash((const char *)&st.st_dev, sizeof st.st_dev) ^
-		(n > most ? str_hash(id + most, n - most) : 0));
+		hash ^ (n > most ? str_hash(id + most, n - most) : 0));
 	return key;
 }
 
@@ -8030,6 +8039,7 @@ struct net_plan {
 	bool		forwards[2];	/* and this call switched it on */
 	const char	*files[3];	/* texts by net_files, or NULL */
 	const char	*tmpfs;		/* options of the one that holds them */
+	unsigned	mark;		/* of the places that are made for them */
 };
 
 static const char *const net_files[] = { "/etc/resolv.conf", "/etc/hosts",
@@ -8043,6 +8053,19 @@ static bool net_is_file(const char *path)
 		if (str_eq(net_files[i], path))
 			return true;
 	return false;
+}
+
+/*
+ * An empty file that was made in the root, for one of them to be bound over,
+ * goes with the last container of the root. While another one has its bind
+ * there, to unlink the file would silently undo that bind (since 3.18). So the
+ * file is marked: by the sticky bit, and with the state root whose containers
+ * are to be looked at as its mtime. A container of another state root takes the
+ * mark away, and then the file stays.
+ */
+static bool net_is_marked(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_mode & S_ISVTX && !st->st_size;
 }
 
 static size_t net_size(const struct net_addr *a)
@@ -10292,6 +10315,18 @@ static int net_lock(int proc)
 	return fd;
 }
 
+/* Who makes or uses marked files in a root, and who removes them, waits for the
+ * other: not for ever, as a process of a container can hold this lock, too. */
+static bool net_lock_root(int root)
+{
+	unsigned tries = 0;
+
+	while (flock(root, LOCK_EX | LOCK_NB) < 0)
+		if (errno != EWOULDBLOCK || !net_wait(&tries))
+			return false;
+	return true;
+}
+
 /* P: the links, into the namespace of the process pid, and the rules. */
 static bool net_make(struct net_plan *p, const char *id, int pid,
 		     int proc, int root, const struct nsrun_options *o,
@@ -12179,17 +12214,39 @@ static bool dev_is_on_root(struct inside *in, int fd)
 	       dev_mount_id(in, fd, own) && str_eq(root, own);
 }
 
+/* See net_is_marked(). What lies in a mount of the container is not found in
+ * the root afterwards. mark 0: nothing is ours. */
+static void dev_file_mark(struct inside *in, int fd, const struct stat *st,
+			  bool made, unsigned mark)
+{
+	const struct timespec t[2] = { { .tv_nsec = UTIME_OMIT },
+				       { .tv_sec = mark } };
+	bool ours = mark && in->covered < 0 && dev_is_on_root(in, fd);
+	mode_t mode = st->st_mode & 0777;
+	char path[32];
+
+	text_to(path, sizeof path, "self/fd/%d", fd);
+	if (made && ours && utimensat(in->proc, path, t, 0) == 0)
+		sys_fchmodat(in->proc, path, S_ISVTX | mode);
+	else if (!made && !(ours && st->st_mtime == (time_t)mark))
+		sys_fchmodat(in->proc, path, mode);
+}
+
 /*
  * Where a file of dns is bound: its path, made if it is missing. The image's
  * links could lead into what is mounted in the root, a volume or procfs. So one
  * is followed on the root's own mount only, where nothing is made through it:
  * one that leads nowhere is covered itself.
  */
-static int dev_file_place(struct inside *in, const char *path, struct err *e)
+static int dev_file_place(struct inside *in, const char *path, unsigned mark,
+			  struct err *e)
 {
-	autofd fd = root_make(in->root, path, WALK_NOLINK | WALK_FILE, 0755);
+	autofd fd = root_open(in->root, path, WALK_NOLINK);
+	bool made = fd < 0 && errno == ENOENT;
 	struct stat st;
 
+	if (made)
+		fd = root_make(in->root, path, WALK_NOLINK | WALK_FILE, 0755);
 	if (fd < 0 && errno == ELOOP) {
 		fd = root_open(in->root, path, 0);
 		if (fd >= 0 && !dev_is_on_root(in, fd))
@@ -12206,6 +12263,8 @@ static int dev_file_place(struct inside *in, const char *path, struct err *e)
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return fail(e, "dns: %s is no regular file", path), -1;
+	if (made || net_is_marked(&st))
+		dev_file_mark(in, fd, &st, made, mark);
 	return fd_take(&fd);
 }
 
@@ -12281,14 +12340,18 @@ static bool dev_files(struct inside *in, const struct net_plan *p, bool ro,
 		      struct err *e)
 {
 	int place[COUNT(net_files)];
+	autofd lock = -1;
+	unsigned mark;
 	bool ok = true;
 	size_t i;
 
 	if (!p->tmpfs)
 		return true;
+	lock = openat(in->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mark = net_lock_root(lock) ? p->mark : 0;
 	for (i = 0; i < COUNT(net_files); i++) {
 		place[i] = p->files[i] && ok ?
-			   dev_file_place(in, net_files[i], e) : -1;
+			   dev_file_place(in, net_files[i], mark, e) : -1;
 		ok = ok && (place[i] >= 0 || !p->files[i]);
 	}
 	ok = ok && dev_files_make(in, p, ro, place, e);
@@ -15939,6 +16002,89 @@ static void verb_undo_net(struct ctr *c)
 	log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
 }
 
+/* The mark of what is made in the root for dns; 0: there is none. Without a
+ * state nobody could find our container there: the mark is ours alone. */
+static unsigned verb_mark(const struct ctr *c)
+{
+	const long long us[2] = { c->state.runner.v, c->state.runner_start.v };
+	unsigned hash = str_hash((const char *)us, sizeof us);
+
+	if (c->state_dir >= 0 && !net_hash_root(c->state_root, &hash))
+		return 0;
+	return hash >> 1 | 1;
+}
+
+/* Does the container id have this root? If it cannot be told it does. */
+static bool verb_has_root(struct ctr *c, const char *id,
+			  const struct stat *root)
+{
+	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
+			    O_NOFOLLOW | O_CLOEXEC);
+	struct arena mark = c->mem;
+	struct err e = { 0, "" };
+	struct state *s;
+	struct stat st;
+	bool has;
+
+	if (dir < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	s = state_load(dir, "state.json", &c->mem, c->o, &e);
+	if (s && s->rootfs)
+		has = stat(s->rootfs, &st) < 0 ? errno != ENOENT :
+		      st.st_ino == root->st_ino && st.st_dev == root->st_dev;
+	else	/* one without a state has not begun yet */
+		has = s || *e.text;
+	if (c->mem.chunks == mark.chunks)	/* for the next one */
+		c->mem = mark;
+	return has;
+}
+
+static bool verb_is_last(struct ctr *c, int root)
+{
+	autofd dir = openat(c->state_root, ".", O_RDONLY | O_DIRECTORY |
+			    O_CLOEXEC);
+	struct k_dirent *d;
+	struct entries l;
+	struct stat st;
+
+	if (c->state_dir < 0)
+		return true;
+	if (fstat(root, &st) < 0)
+		return false;
+	io_list(&l, dir);
+	while ((d = io_entry(&l)))
+		if (verb_has_root(c, d->name, &st))
+			return false;
+	return l.len == 0;
+}
+
+/* What was made in the root for dns, see net_is_marked(). Our own state is gone
+ * before: of two that end at once the later one sees that it is the last. */
+static void verb_undo_places(struct ctr *c)
+{
+	const char *path = c->spec && c->spec->dns ? c->state.rootfs : NULL;
+	unsigned mark = path ? verb_mark(c) : 0;
+	autofd root = -1, etc = -1;
+	struct stat st;
+	size_t i;
+
+	if (mark)
+		root = io_open(path, O_RDONLY | O_DIRECTORY);
+	if (root < 0 || !net_lock_root(root))
+		return;
+	etc = root_open(root, "/etc", WALK_NOLINK);
+	for (i = 0; etc >= 0 && i < COUNT(net_files); i++) {
+		const char *name = strrchr(net_files[i], '/') + 1;
+
+		if (fstatat(etc, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !net_is_marked(&st) || st.st_mtime != (time_t)mark)
+			continue;
+		if (!verb_is_last(c, root))
+			return;
+		unlinkat(etc, name, 0);
+	}
+}
+
 /* In reverse, whatever of it was made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
@@ -15979,6 +16125,8 @@ static void verb_undo(struct ctr *c)
 	if (c->made & MADE_STATE &&
 	    !state_drop(c->state_root, c->o->id, c->state_dir))
 		c->left = errno;
+	if (c->made & MADE_NET)
+		verb_undo_places(c);
 	c->pid = 0;
 	if (c->made & MADE_POSTSTOP && c->plan.hooks) {
 		struct hook_how how = spawn_hooks(c, "stopped");
@@ -16220,6 +16368,8 @@ static bool verb_describe_host(struct ctr *c, struct err *e)
 	struct state *s = &c->state;
 	size_t i;
 
+	if (c->plan.net.tmpfs)
+		c->plan.net.mark = verb_mark(c);
 	if (!net_note_devices(&c->plan.net, ns_makes(&c->plan.ns,
 						     CLONE_NEWNET),
 			      &c->mem, s->devices.v, &s->devices.n, e))

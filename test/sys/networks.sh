@@ -1121,7 +1121,6 @@ fi
 etc=$B/rootfs/etc
 dns='"hostname":"web","dns":{"nameservers":["10.201.0.1","fd01::1"],
 	"search":["lan","example.org"],"options":["ndots:2","rotate"]}'
-made etc/resolv.conf etc/hosts etc/hostname
 resolv="nameserver 10.201.0.1
 nameserver fd01::1
 search lan example.org
@@ -1143,7 +1142,8 @@ web"
 seen_dns
 check_is "dns writes resolv.conf, hosts and hostname" "$status $out$err" \
 	"$all_dns"
-check_is "it makes empty files for that" "$(wc -c <"$etc/resolv.conf")" 0
+check_is "what it makes in the root for that is gone afterwards" \
+	"$(ls "$etc")" ""
 printf '%0200d\n' 0 >"$etc/resolv.conf"
 seen_dns root='"readonly":true'
 check_is "over what was there, and with a root that is read-only" \
@@ -1161,6 +1161,7 @@ to_dns '"readonly":true'
 check "but not with root.readonly" [ "$out" != mine ]
 
 # Its own file system is read-only.
+touch "$etc/hosts" "$etc/hostname"
 mount --bind "$B/rootfs" "$B/rootfs"
 mount -o remount,bind,ro "$B/rootfs"
 seen_dns
@@ -1174,21 +1175,125 @@ seen_dns
 refused "which needs a file in each place" \
 	"dns: .*/etc/resolv.conf: read-only .*empty file"
 umount "$B/rootfs"
+rm -f "$etc"/*
 seen_dns mounts='{"destination":"/etc","type":"tmpfs","source":"tmpfs"}'
 check_is "dns in a tmpfs on /etc" "$status $out$err" "$all_dns"
 
+# NUMBER [STATE]: starts a container of the one root
+dns_up()
+{
+	config top="\"dns\":{\"nameservers\":[\"10.0.0.$1\"]}" \
+		args='"signal-wait","15"'
+	$limit "$NSRUN" --root "${2:-$STATE}" run -d -b "$B" \
+		--pid-file "$T/pid.$1" "$TAG-$1" >"$T/out" 2>&1
+}
 # Two containers of one root.
-for what in 1 2; do
-	config top="\"dns\":{\"nameservers\":[\"10.0.0.$what\"]}" args='"signal-wait","15"'
-	$limit "$NSRUN" --root "$STATE" run -d -b "$B" "$TAG-$what" \
-		>"$T/out" 2>&1
-done
+dns_up 1
+dns_up 2
 for what in 1 2; do
 	within $what /bin/probe read /etc/resolv.conf
 	check_is "of two containers of one root each has its own ($what)" \
 		"$out$err" "nameserver 10.0.0.$what"
 done
-down 1 2
+down 1
+within 2 /bin/probe read /etc/resolv.conf
+check_is "also when the one that made the mount points is deleted" \
+	"$out$err" "nameserver 10.0.0.2"
+down 2
+check_is "and the last takes those along" "$(ls "$etc")" ""
+
+# What is left of a root without files for dns.
+stat_etc()
+{
+	(cd "$etc" && stat -c '%n %a %s %Y' ./*) 2>&1
+}
+: >"$etc/hosts"
+touch -d '2001-02-03 04:05:06' "$etc/hosts"
+before=$(stat_etc)
+dns_up 1
+down 1
+check_is "an empty file of the root's own stays as it was" "$(stat_etc)" \
+	"$before"
+rm -f "$etc/hosts"
+dns_up 1
+echo mine >"$etc/hosts"
+down 1
+check_is "so does what is no longer empty" "$(stat_etc)" "$(cd "$etc" &&
+	stat -c '%n %a %s %Y' ./hosts)"
+rm -f "$etc/hosts"
+mkdir "$T/other"
+dns_up 1
+dns_up 2 "$T/other"
+down 1
+"$NSRUN" --root "$T/other" exec "$TAG-2" /bin/probe read /etc/resolv.conf \
+	>"$T/out" 2>&1
+check_is "a container of another state root keeps its own, too" \
+	"$(cat "$T/out")" "nameserver 10.0.0.2"
+"$NSRUN" --root "$T/other" delete --force "$TAG-2"
+rm -rf "$T/other"
+check_is "and then empty files stay" "$(wc -c "$etc"/* | tail -n 1 |
+	tr -d ' ') $(find "$etc" -type f -perm 644 | wc -l)" "0total 2"
+rm -f "$etc"/*
+dns_up 1
+echo 10.0.0.7 >"$T/victim/file"
+config args='"signal-wait","15"' mounts="{\"destination\":\"/etc/resolv.conf\",
+	\"type\":\"bind\",\"source\":\"$T/victim/file\",\"options\":[\"bind\"]}"
+$limit "$NSRUN" --root "$STATE" run -d -b "$B" "$TAG-2" >"$T/out" 2>&1
+down 1
+within 2 /bin/probe read /etc/resolv.conf
+check_is "one that mounts its own file there keeps that" "$out$err" 10.0.0.7
+down 2
+dns_up 1
+kill -KILL "$(pid_of 1)"
+down 1
+check_is "delete removes what one that was killed left, and what stayed before" \
+	"$(ls "$etc")" ""
+config top="$dns" args='"signal-wait","15"'
+start_nowait
+wait_for test -e "$etc/hostname"
+kill -KILL "$runner"
+wait "$runner" 2>/dev/null
+check "of one whose nsrun was killed there are mount points" \
+	[ -e "$etc/hostname" ]
+seen_dns
+check_is "that the next of its id removes" "$(ls "$etc")" ""
+mkdir "$T/ro"
+mount -t tmpfs -o ro none "$T/ro"
+config top="$dns" args='"read","/etc/hostname"'
+check_is "a run without a state removes its own" "$("$NSRUN" --root "$T/ro" \
+	--log /dev/null run -b "$B" "$ID") $(ls "$etc")" "web "
+umount "$T/ro"
+rmdir "$T/ro"
+able "dns in a user namespace" userns && {
+	config top="$dns" args='"read","/etc/hostname"' \
+		ns="user pid mount ipc uts network" linux='"uidMappings":[
+		{"containerID":0,"hostID":0,"size":65536}],"gidMappings":[
+		{"containerID":0,"hostID":0,"size":65536}]'
+	run
+	check_is "so does one with a user namespace" "$status $out$err $(ls \
+		"$etc")" "0 web "
+}
+config top="$dns" args='"exit","0"' mounts="{\"destination\":\"/etc\",
+	\"type\":\"bind\",\"source\":\"$T/victim\",\"options\":[\"bind\"]}"
+run
+check_is "a mark is not left in a volume" "$status$err $(find "$T/victim" \
+	-perm -1000)" "0 "
+rm -f "$T/victim"/*
+if command -v flock >/dev/null; then
+	(exec 9<"$B/rootfs" && flock 9 && exec sleep 1000) &
+	locker=$!
+	not_ours() { ! flock -n "$B/rootfs" true; }
+	wait_for not_ours
+	config top="$dns" args='"read","/etc/hostname"'
+	run
+	check_is "who locks the root holds nobody up" "$status $out$err $(find \
+		"$etc" -type f -perm 644 | wc -l)" "0 web 3"
+	kill "$locker"
+	wait "$locker" 2>/dev/null
+	rm -f "$etc"/*
+else
+	skip "who locks the root holds nobody up" "there is no flock(1)"
+fi
 
 # resolv.conf is a link to
 link_dns()
