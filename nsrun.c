@@ -8061,7 +8061,8 @@ static bool net_is_file(const char *path)
  * there, to unlink the file would silently undo that bind (since 3.18). So the
  * file is marked: by the sticky bit, and with the state root whose containers
  * are to be looked at as its mtime. A container of another state root takes the
- * mark away, and then the file stays.
+ * mark away, and then the file stays. An /etc that was made for the files has
+ * the sticky bit, too, and goes with them if nothing else is in it.
  */
 static bool net_is_marked(const struct stat *st)
 {
@@ -12246,7 +12247,8 @@ static int dev_file_place(struct inside *in, const char *path, unsigned mark,
 	struct stat st;
 
 	if (made)
-		fd = root_make(in->root, path, WALK_NOLINK | WALK_FILE, 0755);
+		fd = root_make(in->root, path, WALK_NOLINK | WALK_FILE,
+			       mark && in->covered < 0 ? S_ISVTX | 0755 : 0755);
 	if (fd < 0 && errno == ELOOP) {
 		fd = root_open(in->root, path, 0);
 		if (fd >= 0 && !dev_is_on_root(in, fd))
@@ -16081,7 +16083,9 @@ static void verb_undo_places(struct ctr *c)
 			continue;
 		if (!verb_is_last(c, root))
 			return;
-		unlinkat(etc, name, 0);
+		if (unlinkat(etc, name, 0) == 0 && fstat(etc, &st) == 0 &&
+		    st.st_mode & S_ISVTX)
+			unlinkat(root, "etc", AT_REMOVEDIR);
 	}
 }
 

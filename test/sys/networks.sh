@@ -1257,6 +1257,16 @@ check "of one whose nsrun was killed there are mount points" \
 	[ -e "$etc/hostname" ]
 seen_dns
 check_is "that the next of its id removes" "$(ls "$etc")" ""
+rmdir "$etc"
+seen_dns
+check_is "an /etc that is made for it goes along" \
+	"$status $out$err $(ls -d "$etc" 2>/dev/null)" "$all_dns "
+config top="$dns" cmd='"/bin/busybox","touch","/etc/mine"'
+run
+check_is "but not with what is in there" "$status $out$err $(ls "$etc")" \
+	"0  mine"
+rm -f "$etc/mine"
+chmod 755 "$etc"
 mkdir "$T/ro"
 mount -t tmpfs -o ro none "$T/ro"
 config top="$dns" args='"read","/etc/hostname"'
