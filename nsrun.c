@@ -11710,14 +11710,16 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
  * cgroup namespace it is all of v2, so that the path in /proc/self/cgroup is
  * below it; and on v1, where the host gave no group, the one that we are in. */
 static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
-			    char from[PATH_MAX])
+			    char from[PATH_MAX], struct err *e)
 {
 	const struct cg_hier *h = d->h;
-	bool own = access(d->path, F_OK) == 0 || errno != ENOENT;
+	bool own = h->v2 ? in->cgroup_view : access(d->path, F_OK) == 0;
 
-	if (h->v2 ? in->cgroup_view : own)
-		return text_to(from, PATH_MAX, "%s", d->path);
-	return text_to(from, PATH_MAX, "%s%s", h->mount, h->v2 ? "" : h->own);
+	if (!own && !h->v2 && errno != ENOENT)
+		return sysfail(e, "look for %s", d->path);
+	return text_to(from, PATH_MAX, "%s%s", own ? d->path : h->mount,
+		       own || h->v2 ? "" : h->own) ||
+	       fail(e, "the path is too long");
 }
 
 /* One hierarchy of the cgroup mount: mounted from inside the container's cgroup
@@ -11740,8 +11742,8 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	if (in->cgroup_view && mnt_fs(in, &h, &f, target, e)) {
 		fd = f.top;
 	} else {
-		if (!mnt_cgroup_from(in, d, from))
-			return fail(e, "the path is too long"), -1;
+		if (!mnt_cgroup_from(in, d, from, e))
+			return -1;
 		src = io_open(from, O_PATH | O_DIRECTORY);
 		if (src < 0)
 			return errno == ENOENT ? 0 :
