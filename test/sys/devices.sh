@@ -350,7 +350,7 @@ fi
 # Where there is no cgroup at all, nodev does it for who can make no node. It
 # holds for what comes later and for what the config lists.
 if able "a policy that nodev keeps" unshare && ours "a policy by nodev"; then
-	odd "for at in $(echo $hierarchies); do umount -l \$at; done"
+	odd "for at in $(printf "%s " $hierarchies); do umount -l \$at; done"
 	log='"devices":[{"path":"/dev/log","type":"c","major":1,"minor":11}],'
 	config caps=CAP_SYSLOG linux="$log\"resources\":{\"devices\":[
 		$(rules -,,,rwm +c,1,11,r)]}"

@@ -597,6 +597,7 @@ if ours "an id with a damaged state can be used again"; then
 		check "and goes on" alive "$pid"
 		verb delete --force "$ID"
 		check_is "delete --force ends it" "$status $err" "0 "
+		# shellcheck disable=SC2016 # for eval
 		check "all of it" \
 			eval 'wait_for not alive "$pid" && no_state'
 		config args="$waits" linux="\"cgroupsPath\":\"/$ID-other\""

@@ -651,7 +651,7 @@ for kind in macvlan ipvlan; do
 	config args='"exit","0"' top="\"networks\":[$(on_link $kind 3)]"
 	run
 	refused "a kernel without $kind is told by the name of its option" \
-		"no $kind: CONFIG_$(echo $kind | tr a-z A-Z)"
+		"no $kind: CONFIG_$(echo $kind | tr '[:lower:]' '[:upper:]')"
 done
 # SENTENCE: p0 is in the host as it was before
 back()

@@ -308,6 +308,7 @@ if able "a terminal inside and outside" script stty; then
 	runner=$(sed -n 's/^PPid:[[:space:]]*//p' \
 		"/proc/$(cat "$T/pid")/status")
 	kill -KILL "$(cat "$T/pid")"
+	# shellcheck disable=SC2016 # for eval
 	check "nor does a terminal outside that nobody reads stop it" \
 		eval 'LIMIT=4 wait_for not alive "$runner"'
 	kill -KILL "$job" ${runner:+"$runner"} 2>/dev/null

@@ -145,8 +145,8 @@ for map in 0:100000:65536 0:0:4294967295 1000:100000:100; do
 	able "a time namespace with the map $map" timens || break
 	ours "a time namespace" || break
 	first=${map%%:*}
-	config ns="$all time" user='"uid":'$first',"gid":'$first \
-		linux="$(maps $map)"',"timeOffsets":{"boottime":
+	config ns="$all time" user='"uid":'"$first"',"gid":'"$first" \
+		linux="$(maps "$map")"',"timeOffsets":{"boottime":
 		{"secs":1000000,"nanosecs":0}}' args='"show","boottime","uid"'
 	run
 	check_is "a time namespace with the map $map" "$(seen uid)$err" \
@@ -365,14 +365,15 @@ NSRUN=$T/limited-${real##*/}
 export kind around
 for kind in user pid mnt ipc uts net cgroup time; do
 	file=/proc/sys/user/max_${kind}_namespaces around=
-	[ -e "$file" ] && "$real" --version | grep -q nsrun || continue
+	[ -e "$file" ] || continue
+	"$real" --version | grep -q nsrun || continue
 	for more in '' ' time'; do
 		[ "$kind$more" != time ] || continue
 		[ -z "$more" ] || has timens || continue
 		config ns="$all cgroup$more" linux="$(maps 0:0:1)"
 		run
 		check_err "no more $kind namespaces$more is told" \
-			"^nsrun: cannot run .*no space left .*$kind[^ ]*_namesp"
+			"^nsrun: cannot run .*no space left .*${kind}[^ ]*_namesp"
 		check_is "and nothing else is" \
 			"$(echo "$err" | grep -o 'user\.max_[a-z*]*')" \
 			"user.max_$kind"
@@ -417,9 +418,10 @@ check_err "groups are refused there" 'additionalGids: .*allows no setgroups'
 if able "in a user namespace of another" nsenter cgroup && ours "nested"; then
 	unshare -U "$PROBE" sleep 1000 &
 	outer=$!
+	# shellcheck disable=SC2317 # called by wait_for
 	unshared()
 	{
-		[ "$(readlink /proc/$outer/ns/user)" != \
+		[ "$(readlink "/proc/$outer/ns/user")" != \
 			"$(readlink /proc/self/ns/user)" ]
 	}
 	wait_for unshared
