@@ -1093,8 +1093,13 @@ if [ -r /proc/net/nf_conntrack ]; then
 		grep -c "udp .*dport=8080 " /proc/net/nf_conntrack
 	}
 	up b "$(on_bridge 3 '"masquerade":true')"
-	nsenter -t $outside -n "$PROBE" flood 10.203.0.1 8080 20000 >"$T/out"
-	check "there are thousands of flows" [ "$(of_port)" -gt 15000 ]
+	# A host with little memory lists few: 4096 with 512 MB.
+	read -r flows </proc/sys/net/netfilter/nf_conntrack_max
+	flows=$((flows / 4 * 3))
+	[ "$flows" -lt 20000 ] || flows=20000
+	nsenter -t $outside -n "$PROBE" flood 10.203.0.1 8080 $flows >"$T/out"
+	check "there are thousands of flows" \
+		[ "$(of_port)" -gt $((flows / 4 * 3)) ]
 	up a "$(on_bridge 2 '"publish":["8080:80/udp"]')"
 	check_is "a port that is published has none of them" "$(of_port)" 0
 	down a b
