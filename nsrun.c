@@ -80,10 +80,26 @@
  *
  * The map
  * =======
- * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES SPEC STATE CGROUP RDT NS NET MOUNT
- * DEV ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH VERBS CLI.
+ * CONFIG ABI BASE ERR MEM LOG IO JSON NAMES
+ * SPEC		structs; tables; walker; rules between members
+ * STATE DEVICE_BPF
+ * CGROUP	hierarchies; knobs; plan; directories; limits; processes and
+ *		removal; make, limit, join; statistics
+ * RDT NS NETLINK NFT
+ * NET		whose things are; plan; links, addresses and routes; what is
+ *		there already; veth, macvlan, ipvlan; devices of the host;
+ *		rules; flows; ports that are taken; make and drop; statistics
+ * MOUNT	options and plan; attributes and clones; file systems;
+ *		tmpcopyup; targets; binds and new mounts; cgroup; in order, and
+ *		what covers paths
+ * DEV ROOT TTY CRED SECCOMP PROC HOOK PLAN SYNC INIT SPAWN WATCH NOTIFY
+ * VERBS	begin, load, end; processes and freezer; undo; claim; create and
+ *		run; find; start, kill, pause, ps; delete, state, list, plan
+ * EXEC UPDATE EVENTS TEMPLATE PROTECT CLI
+ *
  * Each section uses only what is above it; the one forward declaration is that
- * of spec_object(), which is recursive.
+ * of spec_object(), which is recursive. A part of a section begins with a banner
+ * such as "----- NET: plan".
  */
 
 /* ===== CONFIG ============================================================ */
@@ -2838,6 +2854,8 @@ static const struct name machine_names[] = {
  * between two members, stands in spec_check().
  */
 
+/* ----- SPEC: structs ----------------------------------------------------- */
+
 struct opt {			/* an integer that may be absent */
 	long long	v;
 	bool		set;
@@ -3058,6 +3076,8 @@ struct spec {
 	LIST_OF(struct spec_route) routes;
 	struct spec_dns	*dns;
 };
+
+/* ----- SPEC: tables ------------------------------------------------------ */
 
 enum field_kind {
 	T_BOOL,		/* bool */
@@ -3511,6 +3531,8 @@ static const struct field spec_fields[] = {
 	F_END
 };
 
+/* ----- SPEC: walker ------------------------------------------------------ */
+
 /* Where the walker is, for its messages. */
 struct where {
 	const struct where *up;
@@ -3914,6 +3936,28 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 		}
 	}
 }
+
+/* More strings at the end of a list. */
+static bool strs_add(struct arena *mem, struct strs *l, char **more)
+{
+	size_t n = 0;
+	char **v;
+
+	while (more && more[n])
+		n++;
+	v = mem_new(mem, (l->n + n + 2) * sizeof *v);
+	if (!v)
+		return false;
+	if (l->n)
+		memcpy(v, l->v, l->n * sizeof *v);
+	if (n)
+		memcpy(v + l->n, more, n * sizeof *v);
+	l->v = v;
+	l->n += n;
+	return true;
+}
+
+/* ----- SPEC: rules between members --------------------------------------- */
 
 static const struct spec_ns *spec_find_ns(const struct spec *s, int type)
 {
@@ -4651,6 +4695,254 @@ static const char *state_status(const struct state *s, int proc)
 	return state_is_paused(s) ? "paused" : s->status;
 }
 
+/* ===== DEVICE_BPF ========================================================
+ *
+ * A device policy of v2 is a program that the kernel asks at each open and
+ * mknod: r2 holds the bits of access that are asked for, r3 the type, r4 and r5
+ * the numbers. The last rule that speaks of a bit decides, so rules are taken
+ * from the last to the first: one that allows takes its bits out of r2, and
+ * when none is left the answer is yes; one that denies a bit that is left
+ * says no. What no rule speaks of is allowed, as in v1.
+ */
+
+/* What is written to a file of a group. Of a device policy each rule is one, in
+ * the words of v1: "c 1:3 rwm" into devices.allow. */
+struct cg_write {
+	unsigned	dir;		/* index */
+	const char	*file, *value, *key;	/* key: of config.json */
+	bool		optional;	/* the file may be missing */
+	bool		instead;	/* only if that of the last one was */
+	bool		missing, again;
+};
+
+static const char *const cg_default_devices[] = {
+	"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",
+	"c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
+	"c 10:200 rwm",
+};
+
+/* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
+struct dev_rule {
+	int		type;		/* as the kernel's programs see it */
+	long long	major, minor;
+	int		access;		/* 1: mknod, 2: read, 4: write */
+};
+
+static int dev_bits(const char *access)
+{
+	return (strchr(access, 'm') ? 1 : 0) | (strchr(access, 'r') ? 2 : 0) |
+	       (strchr(access, 'w') ? 4 : 0);
+}
+
+static struct dev_rule dev_rule(const char *line)
+{
+	struct dev_rule r = { 0, -1, -1, 7 };
+	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
+
+	if (*line == 'a')
+		return r;
+	r.type = *line == 'b' ? 1 : 2;
+	num_signed(line + 2, num_len(line + 2), &r.major);
+	num_signed(minor + 1, num_len(minor + 1), &r.minor);
+	r.access = dev_bits(word);
+	return r;
+}
+
+/* A list of v1 holds exceptions from "all" or from "nothing", and forgets one
+ * only if it is told the same numbers again. Is a, which is to be taken out,
+ * a part of what the exception b holds? */
+static bool dev_is_hole(const struct dev_rule *a, const struct dev_rule *b)
+{
+	return a->type == b->type && a->access & b->access &&
+	       (a->major < 0 || b->major < 0 || a->major == b->major) &&
+	       (a->minor < 0 || b->minor < 0 || a->minor == b->minor) &&
+	       (a->major != b->major || a->minor != b->minor);
+}
+
+static bool dev_is_of(const struct dev_rule *a, const struct spec_device *d)
+{
+	return (!a->type || (a->type == 2) == (d->type.v == S_IFCHR)) &&
+	       (a->major < 0 || a->major == d->major.v) &&
+	       (a->minor < 0 || a->minor == d->minor.v);
+}
+
+/* May the device be read and written? The last rule that speaks of it decides,
+ * and what every container may use comes last. */
+static bool dev_opens(const struct spec_resources *r,
+		      const struct spec_device *d)
+{
+	int may = 7;
+	size_t i;
+
+	for (i = 0; i < r->devices.n; i++) {
+		const struct spec_device_rule *rule = &r->devices.v[i];
+		struct dev_rule a = { !rule->type.v ? 0 :
+				      rule->type.v == S_IFBLK ? 1 : 2,
+			rule->major.set ? rule->major.v : -1,
+			rule->minor.set ? rule->minor.v : -1,
+			rule->access ? dev_bits(rule->access) : 7 };
+
+		if (dev_is_of(&a, d))
+			may = rule->allow ? may | a.access : may & ~a.access;
+	}
+	for (i = 0; i < COUNT(cg_default_devices); i++) {
+		struct dev_rule a = dev_rule(cg_default_devices[i]);
+
+		if (dev_is_of(&a, d))
+			may |= a.access;
+	}
+	return (may | 1) == 7;
+}
+
+enum { BPF_R0, BPF_R1, BPF_R2, BPF_R3, BPF_R4, BPF_R5 };
+
+struct bpf_program {
+	struct k_bpf	v[4096];	/* the kernel's own limit before 5.2 */
+	size_t		n;		/* past the end: it did not fit */
+};
+
+static void bpf_add(struct bpf_program *b, int code, int dst, int src, int off,
+		    int imm)
+{
+	if (b->n < COUNT(b->v))
+		b->v[b->n] = (struct k_bpf){ (uint8_t)code, (uint8_t)dst & 15,
+			(uint8_t)src & 15, (int16_t)off, imm };
+	b->n++;
+}
+
+static void bpf_return(struct bpf_program *b, bool yes)
+{
+	bpf_add(b, K_BPF_MOV, BPF_R0, 0, 0, yes);
+	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
+}
+
+/* One line of a devices file. False: nothing ahead of it counts. */
+static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
+{
+	struct dev_rule r = dev_rule(line);
+	int access = r.access, body = access == 7 ? 2 : 4, k;
+	long long want[3] = { r.type ? r.type : -1, r.major, r.minor };
+
+	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
+		if (want[k] >= 0)
+			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
+				(k < 1 && want[1] >= 0) +
+				(k < 2 && want[2] >= 0), (int)want[k]);
+	if (access != 7 && allow) {
+		bpf_add(b, K_BPF_AND, BPF_R2, 0, 0, 7 & ~access);
+		bpf_add(b, K_BPF_JNE, BPF_R2, 0, 2, 0);
+	} else if (access != 7) {
+		bpf_add(b, K_BPF_JSET, BPF_R2, 0, 1, access);
+		bpf_add(b, K_BPF_JA, 0, 0, 2, 0);
+	}
+	bpf_return(b, allow);
+	return r.type;
+}
+
+/* The rules are writes[0..n). */
+static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
+		     size_t n)
+{
+	b->n = 0;
+	bpf_add(b, K_BPF_LOAD, BPF_R2, BPF_R1, 0, 0);
+	bpf_add(b, K_BPF_COPY, BPF_R3, BPF_R2, 0, 0);
+	bpf_add(b, K_BPF_AND, BPF_R3, 0, 0, 0xffff);
+	bpf_add(b, K_BPF_SHIFT, BPF_R2, 0, 0, 16);
+	bpf_add(b, K_BPF_LOAD, BPF_R4, BPF_R1, 4, 0);
+	bpf_add(b, K_BPF_LOAD, BPF_R5, BPF_R1, 8, 0);
+	while (n--)
+		if (!bpf_rule(b, writes[n].value,
+			      str_eq(writes[n].file, "devices.allow")))
+			return;
+	bpf_return(b, true);
+}
+
+static const char bpf_name[16] = "nsrun_devices";
+
+/* The program that an earlier container of ours left at the group; -1: none.
+ * Those of others stay: all that are attached have to agree. */
+static int bpf_find(int group)
+{
+	uint32_t ids[64];
+	struct k_bpf_query q = { .target = (uint32_t)group,
+		.type = K_BPF_DEVICE, .ids = (uintptr_t)ids,
+		.count = COUNT(ids) };
+	size_t i;
+
+	if (sys_bpf(K_BPF_QUERY, &q, sizeof q) < 0)
+		return -1;
+	for (i = 0; i < q.count; i++) {
+		struct k_bpf_info info = { .name = "" };
+		struct k_bpf_get get = { ids[i], 0, 0 };
+		autofd fd = sys_bpf(K_BPF_GET, &get, sizeof get);
+		struct k_bpf_about about = { (uint32_t)fd, sizeof info,
+					     (uintptr_t)&info };
+
+		if (fd >= 0 && sys_bpf(K_BPF_INFO, &about, sizeof about) == 0 &&
+		    memcmp(info.name, bpf_name, sizeof info.name) == 0)
+			return fd_take(&fd);
+	}
+	return -1;
+}
+
+/* Loads it and puts it at the group, in the place of the old one. */
+static bool bpf_attach(const struct bpf_program *b, int group)
+{
+	struct k_bpf_load load = { .type = K_BPF_CGROUP_DEVICE,
+		.count = (uint32_t)b->n, .insns = (uintptr_t)b->v,
+		.license = (uintptr_t)"MIT" };
+	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE,
+				   K_BPF_MULTI, 0 };
+	autofd old = bpf_find(group), fd = -1;
+
+	memcpy(load.name, bpf_name, sizeof load.name);
+	fd = sys_bpf(K_BPF_LOAD_PROGRAM, &load, sizeof load);
+	if (fd < 0)
+		return false;
+	at.program = (uint32_t)fd;
+	if (old >= 0) {			/* 5.6 */
+		at.replace = (uint32_t)old;
+		at.flags |= K_BPF_REPLACE;
+		if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) == 0)
+			return true;
+		at.replace = 0;
+		at.flags = K_BPF_MULTI;
+	}
+	if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) < 0)
+		return false;
+	at.program = (uint32_t)old;
+	at.flags = 0;
+	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
+}
+
+/* Before 5.11 programs count as locked memory: a child raises the limit. */
+static bool bpf_attach_child(const struct bpf_program *b, int group)
+{
+	const struct k_rlimit all = { ~0ULL, ~0ULL };
+	int pid = io_clone(0, -1, NULL), status;
+
+	if (pid == 0) {
+		sys_prlimit(0, RLIMIT_MEMLOCK, &all, NULL);
+		_exit(bpf_attach(b, group) ? 0 : errno);
+	}
+	status = pid < 0 ? 0 : io_reap(pid);
+	errno = pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+	return pid > 0 && errno == 0;
+}
+
+/* The policy of a container that had this group before. */
+static void bpf_drop(const char *path)
+{
+	autofd group = io_open(path, O_RDONLY | O_DIRECTORY), old = -1;
+	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE, 0, 0 };
+
+	if (group >= 0)
+		old = bpf_find(group);
+	at.program = (uint32_t)old;
+	if (old >= 0)
+		sys_bpf(K_BPF_DETACH, &at, sizeof at);
+}
+
 /* ===== CGROUP ============================================================
  *
  * A hierarchy is a cgroup file system that is mounted: on v2 hosts one, on v1
@@ -4689,14 +4981,6 @@ struct cg_dir {
 	bool		ours;		/* to be joined, and removed */
 };
 
-struct cg_write {
-	unsigned	dir;		/* index */
-	const char	*file, *value, *key;	/* key: of config.json */
-	bool		optional;	/* the file may be missing */
-	bool		instead;	/* only if that of the last one was */
-	bool		missing, again;
-};
-
 struct cg_plan {
 	struct cg_dir	d[CG_HIER_MAX];
 	size_t		n;
@@ -4709,6 +4993,8 @@ struct cg_plan {
 	bool		limits;
 	bool		check_memory;	/* not below what is used */
 };
+
+/* ----- CGROUP: hierarchies ----------------------------------------------- */
 
 /* Is the controller in a list, v1's with commas or v2's with blanks? */
 static bool cg_has(const char *ctrls, const char *name)
@@ -4872,6 +5158,8 @@ static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 	mem->p = p + ((strlen(p) + 16) & ~(size_t)15);
 	return p;
 }
+
+/* ----- CGROUP: knobs ----------------------------------------------------- */
 
 /* The upper half of a product. */
 static uint64_t cg_times(uint64_t a, uint64_t b)
@@ -5239,6 +5527,8 @@ static const struct cg_knob knobs2[] = {
 #undef BLKIO
 };
 
+/* ----- CGROUP: plan ------------------------------------------------------ */
+
 /* The hierarchy with a controller, or with that of a file, whose name begins
  * with it: v1, else the v2 one; -1: none. */
 static int cg_find(const struct cg_host *host, const char *file)
@@ -5407,50 +5697,6 @@ static void cg_try(struct cg_host *c)
 		   !io_may(path, W_OK);
 }
 
-static const char *const cg_default_devices[] = {
-	"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",
-	"c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
-	"c 10:200 rwm",
-};
-
-/* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
-struct dev_rule {
-	int		type;		/* as the kernel's programs see it */
-	long long	major, minor;
-	int		access;		/* 1: mknod, 2: read, 4: write */
-};
-
-static int dev_bits(const char *access)
-{
-	return (strchr(access, 'm') ? 1 : 0) | (strchr(access, 'r') ? 2 : 0) |
-	       (strchr(access, 'w') ? 4 : 0);
-}
-
-static struct dev_rule dev_rule(const char *line)
-{
-	struct dev_rule r = { 0, -1, -1, 7 };
-	const char *minor = strchr(line, ':'), *word = strrchr(line, ' ');
-
-	if (*line == 'a')
-		return r;
-	r.type = *line == 'b' ? 1 : 2;
-	num_signed(line + 2, num_len(line + 2), &r.major);
-	num_signed(minor + 1, num_len(minor + 1), &r.minor);
-	r.access = dev_bits(word);
-	return r;
-}
-
-/* A list of v1 holds exceptions from "all" or from "nothing", and forgets one
- * only if it is told the same numbers again. Is a, which is to be taken out,
- * a part of what the exception b holds? */
-static bool dev_is_hole(const struct dev_rule *a, const struct dev_rule *b)
-{
-	return a->type == b->type && a->access & b->access &&
-	       (a->major < 0 || b->major < 0 || a->major == b->major) &&
-	       (a->minor < 0 || b->minor < 0 || a->minor == b->minor) &&
-	       (a->major != b->major || a->minor != b->minor);
-}
-
 /* Can v1 express the rules, which are writes from first on? */
 static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 {
@@ -5478,41 +5724,6 @@ static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 		}
 	}
 	return true;
-}
-
-static bool dev_is_of(const struct dev_rule *a, const struct spec_device *d)
-{
-	return (!a->type || (a->type == 2) == (d->type.v == S_IFCHR)) &&
-	       (a->major < 0 || a->major == d->major.v) &&
-	       (a->minor < 0 || a->minor == d->minor.v);
-}
-
-/* May the device be read and written? The last rule that speaks of it decides,
- * and what every container may use comes last. */
-static bool dev_opens(const struct spec_resources *r,
-		      const struct spec_device *d)
-{
-	int may = 7;
-	size_t i;
-
-	for (i = 0; i < r->devices.n; i++) {
-		const struct spec_device_rule *rule = &r->devices.v[i];
-		struct dev_rule a = { !rule->type.v ? 0 :
-				      rule->type.v == S_IFBLK ? 1 : 2,
-			rule->major.set ? rule->major.v : -1,
-			rule->minor.set ? rule->minor.v : -1,
-			rule->access ? dev_bits(rule->access) : 7 };
-
-		if (dev_is_of(&a, d))
-			may = rule->allow ? may | a.access : may & ~a.access;
-	}
-	for (i = 0; i < COUNT(cg_default_devices); i++) {
-		struct dev_rule a = dev_rule(cg_default_devices[i]);
-
-		if (dev_is_of(&a, d))
-			may |= a.access;
-	}
-	return (may | 1) == 7;
 }
 
 /* The rules in order, as v1 writes them, then what every container may use;
@@ -5666,6 +5877,8 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 			p->d[p->w[i].dir].late = true;
 	return true;
 }
+
+/* ----- CGROUP: directories ----------------------------------------------- */
 
 /* The end of the component behind the one that ends at n. */
 static size_t cg_next(const char *path, size_t n)
@@ -5884,6 +6097,8 @@ static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 		    "above it that is", d->path);
 }
 
+/* ----- CGROUP: limits ---------------------------------------------------- */
+
 /* Why a v2 group lacks the files of a controller: where on the way down to it
  * was it not passed on? */
 static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
@@ -6023,163 +6238,6 @@ static bool cg_put_limit(const struct cg_dir *d, struct cg_write *w,
 	return true;
 }
 
-/*
- * A device policy of v2 is a program that the kernel asks at each open and
- * mknod: r2 holds the bits of access that are asked for, r3 the type, r4 and r5
- * the numbers. The last rule that speaks of a bit decides, so rules are taken
- * from the last to the first: one that allows takes its bits out of r2, and
- * when none is left the answer is yes; one that denies a bit that is left
- * says no. What no rule speaks of is allowed, as in v1.
- */
-enum { BPF_R0, BPF_R1, BPF_R2, BPF_R3, BPF_R4, BPF_R5 };
-
-struct bpf_program {
-	struct k_bpf	v[4096];	/* the kernel's own limit before 5.2 */
-	size_t		n;		/* past the end: it did not fit */
-};
-
-static void bpf_add(struct bpf_program *b, int code, int dst, int src, int off,
-		    int imm)
-{
-	if (b->n < COUNT(b->v))
-		b->v[b->n] = (struct k_bpf){ (uint8_t)code, (uint8_t)dst & 15,
-			(uint8_t)src & 15, (int16_t)off, imm };
-	b->n++;
-}
-
-static void bpf_return(struct bpf_program *b, bool yes)
-{
-	bpf_add(b, K_BPF_MOV, BPF_R0, 0, 0, yes);
-	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
-}
-
-/* One line of a devices file. False: nothing ahead of it counts. */
-static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
-{
-	struct dev_rule r = dev_rule(line);
-	int access = r.access, body = access == 7 ? 2 : 4, k;
-	long long want[3] = { r.type ? r.type : -1, r.major, r.minor };
-
-	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
-		if (want[k] >= 0)
-			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
-				(k < 1 && want[1] >= 0) +
-				(k < 2 && want[2] >= 0), (int)want[k]);
-	if (access != 7 && allow) {
-		bpf_add(b, K_BPF_AND, BPF_R2, 0, 0, 7 & ~access);
-		bpf_add(b, K_BPF_JNE, BPF_R2, 0, 2, 0);
-	} else if (access != 7) {
-		bpf_add(b, K_BPF_JSET, BPF_R2, 0, 1, access);
-		bpf_add(b, K_BPF_JA, 0, 0, 2, 0);
-	}
-	bpf_return(b, allow);
-	return r.type;
-}
-
-/* The rules are writes[0..n). */
-static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
-		     size_t n)
-{
-	b->n = 0;
-	bpf_add(b, K_BPF_LOAD, BPF_R2, BPF_R1, 0, 0);
-	bpf_add(b, K_BPF_COPY, BPF_R3, BPF_R2, 0, 0);
-	bpf_add(b, K_BPF_AND, BPF_R3, 0, 0, 0xffff);
-	bpf_add(b, K_BPF_SHIFT, BPF_R2, 0, 0, 16);
-	bpf_add(b, K_BPF_LOAD, BPF_R4, BPF_R1, 4, 0);
-	bpf_add(b, K_BPF_LOAD, BPF_R5, BPF_R1, 8, 0);
-	while (n--)
-		if (!bpf_rule(b, writes[n].value,
-			      str_eq(writes[n].file, "devices.allow")))
-			return;
-	bpf_return(b, true);
-}
-
-static const char bpf_name[16] = "nsrun_devices";
-
-/* The program that an earlier container of ours left at the group; -1: none.
- * Those of others stay: all that are attached have to agree. */
-static int bpf_find(int group)
-{
-	uint32_t ids[64];
-	struct k_bpf_query q = { .target = (uint32_t)group,
-		.type = K_BPF_DEVICE, .ids = (uintptr_t)ids,
-		.count = COUNT(ids) };
-	size_t i;
-
-	if (sys_bpf(K_BPF_QUERY, &q, sizeof q) < 0)
-		return -1;
-	for (i = 0; i < q.count; i++) {
-		struct k_bpf_info info = { .name = "" };
-		struct k_bpf_get get = { ids[i], 0, 0 };
-		autofd fd = sys_bpf(K_BPF_GET, &get, sizeof get);
-		struct k_bpf_about about = { (uint32_t)fd, sizeof info,
-					     (uintptr_t)&info };
-
-		if (fd >= 0 && sys_bpf(K_BPF_INFO, &about, sizeof about) == 0 &&
-		    memcmp(info.name, bpf_name, sizeof info.name) == 0)
-			return fd_take(&fd);
-	}
-	return -1;
-}
-
-/* Loads it and puts it at the group, in the place of the old one. */
-static bool bpf_attach(const struct bpf_program *b, int group)
-{
-	struct k_bpf_load load = { .type = K_BPF_CGROUP_DEVICE,
-		.count = (uint32_t)b->n, .insns = (uintptr_t)b->v,
-		.license = (uintptr_t)"MIT" };
-	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE,
-				   K_BPF_MULTI, 0 };
-	autofd old = bpf_find(group), fd = -1;
-
-	memcpy(load.name, bpf_name, sizeof load.name);
-	fd = sys_bpf(K_BPF_LOAD_PROGRAM, &load, sizeof load);
-	if (fd < 0)
-		return false;
-	at.program = (uint32_t)fd;
-	if (old >= 0) {			/* 5.6 */
-		at.replace = (uint32_t)old;
-		at.flags |= K_BPF_REPLACE;
-		if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) == 0)
-			return true;
-		at.replace = 0;
-		at.flags = K_BPF_MULTI;
-	}
-	if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) < 0)
-		return false;
-	at.program = (uint32_t)old;
-	at.flags = 0;
-	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
-}
-
-/* Before 5.11 programs count as locked memory: a child raises the limit. */
-static bool bpf_attach_child(const struct bpf_program *b, int group)
-{
-	const struct k_rlimit all = { ~0ULL, ~0ULL };
-	int pid = io_clone(0, -1, NULL), status;
-
-	if (pid == 0) {
-		sys_prlimit(0, RLIMIT_MEMLOCK, &all, NULL);
-		_exit(bpf_attach(b, group) ? 0 : errno);
-	}
-	status = pid < 0 ? 0 : io_reap(pid);
-	errno = pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-	return pid > 0 && errno == 0;
-}
-
-/* The policy of a container that had this group before. */
-static void bpf_drop(const char *path)
-{
-	autofd group = io_open(path, O_RDONLY | O_DIRECTORY), old = -1;
-	struct k_bpf_attach at = { (uint32_t)group, 0, K_BPF_DEVICE, 0, 0 };
-
-	if (group >= 0)
-		old = bpf_find(group);
-	at.program = (uint32_t)old;
-	if (old >= 0)
-		sys_bpf(K_BPF_DETACH, &at, sizeof at);
-}
-
 static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
 			   size_t n, struct err *e)
 {
@@ -6195,6 +6253,8 @@ static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
 	       sysfail(e, "linux.resources.devices: attach a program to %s",
 		       d->path);
 }
+
+/* ----- CGROUP: processes and removal ------------------------------------- */
 
 /* The processes of the group open at dir. Returns 0 or an errno; a group that
  * was removed has none, and a threaded one lists threads only. */
@@ -6383,6 +6443,8 @@ static bool cg_drop_path(const char *full, size_t keep, int sig, int *tries)
 	}
 	return true;
 }
+
+/* ----- CGROUP: make, limit, join ----------------------------------------- */
 
 static bool cg_is_device(const struct cg_write *w)
 {
@@ -6645,6 +6707,8 @@ static void cg_recorded(struct cg_plan *p, const struct cg_host *host,
 		}
 	}
 }
+
+/* ----- CGROUP: statistics ------------------------------------------------ */
 
 /*
  * Statistics, in the shape of runc's: what is read from which file, in the
@@ -7655,108 +7719,12 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 	return false;
 }
 
-/* ===== NET ===============================================================
+/* ===== NETLINK ===========================================================
  *
- * networks, routes and dns: keys of nsrun's own beside those of the
- * specification, which other runtimes ignore. P makes the links, because they
- * begin in the host's namespace: a veth pair by one message, its far end born
- * in the container's namespace under its final name. I gives them addresses
- * and routes from inside, and brings up lo, index 1 of a new namespace. All of
- * it goes over rtnetlink, which is there even where the kernel has no IPv4.
- *
- * What stays on the host is found again without any record: a link's alias
- * says which container it belongs to and what its init is, and before it has
- * one its group does, which it is born with; a bridge that we made has a group
- * and no alias; and the rules for masquerade and publish are tables of nf_tables
- * called after the container, which say what they publish in their comments. A
- * table belongs to the init that the links of the same container name. What
- * has an init that lives is never touched: who wants its name or its port is
- * refused. What has a dead one is replaced. A lock that all of the host share
- * keeps the last who leaves a bridge from removing it under one who comes.
+ * netlink(7): messages to the kernel and its answers. A message is built in a
+ * buffer: a nest is an offset that is filled in when it is closed, and a message
+ * that does not fit is remembered and refused when it is sent.
  */
-
-/* "nsrn", of what the host has of ours: bridges and ends of pairs, which have
- * an alias. A firewall can name it. Even, unlike those of net_group(). */
-enum { NET_GROUP = 0x6e73726e };
-
-/* Whose things are: the id, what is too long of it as a hash, and which state
- * root it is of, so that the same id in another is somebody else. -1: in none. */
-enum { NET_KEY_MAX = 145 };		/* an alias is 255 at most */
-
-static bool net_hash_root(int root, unsigned *hash)
-{
-	struct stat st = { 0 };
-
-	if (root >= 0 && fstat(root, &st) < 0)
-		return false;
-	*hash = str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
-		str_hash((const char *)&st.st_dev, sizeof st.st_dev);
-	return true;
-}
-
-static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
-{
-	const size_t most = NET_KEY_MAX - 10, n = strlen(id);
-	unsigned hash;
-
-	if (!net_hash_root(root, &hash))
-		return NULL;
-	text_to(key, NET_KEY_MAX, "%.*s-%x", (int)most, id,
-		hash ^ (n > most ? str_hash(id + most, n - most) : 0));
-	return key;
-}
-
-static int net_group(const char *id)
-{
-	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
-}
-
-#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns,
-					   and what addresses it has */
-enum { NET_ALIAS_MAX = 256 };		/* IFALIASZ */
-
-/* Pids of another pid namespace say nothing here. */
-static unsigned long long net_pid_ns(int proc)
-{
-	struct stat st = { 0 };
-
-	fstatat(proc, "self/ns/pid", &st, 0);
-	return st.st_ino;
-}
-
-static void net_alias(char buf[NET_ALIAS_MAX], const char *key, int pid,
-		      int proc)
-{
-	text_to(buf, NET_ALIAS_MAX, NET_ALIAS "%s %d %lld %llu", key, pid,
-		state_pid_start(proc, pid), net_pid_ns(proc));
-}
-
-/* Does the init live that this alias speaks of? If it cannot be told it does,
- * and nothing is taken from it. */
-static bool net_lives(const char *alias, int proc)
-{
-	const char *s = strchr(alias + strlen(NET_ALIAS), ' ');
-	long long v[3];
-	size_t i, len;
-
-	for (i = 0; i < COUNT(v); i++, s += 1 + len) {
-		len = s && *s ? num_len(s + 1) : 0;
-		if (!len || !num_signed(s + 1, len, &v[i]))
-			return true;
-	}
-	return (unsigned long long)v[2] != net_pid_ns(proc) ||
-	       state_alive(proc, (struct opt){ v[0], true },
-			   (struct opt){ v[1], true });
-}
-
-/* An empty key is that of all containers. */
-static bool net_is_of(const char *alias, const char *key)
-{
-	const char *s = str_after(alias, NET_ALIAS);
-
-	s = s ? str_after(s, key) : NULL;
-	return s && (!*key || !*s || *s == ' ');
-}
 
 struct nl_msg {			/* one or more, as they are sent */
 	_Alignas(8) char buf[8192];
@@ -7983,17 +7951,316 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 	return *said ? sysfail(e, "%s", said) : sysfail(e, "the kernel");
 }
 
-static bool net_lo_up(struct err *e)
+/* ===== NFT ===============================================================
+ *
+ * nf_tables by nfnetlink: an expression of a rule is a function. A message of
+ * the batch is one rule, or a table and its chains. Numbers are big-endian.
+ */
+
+static void nft_u32(struct nl_msg *m, unsigned type, uint32_t v)
 {
-	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	nl_u32(m, type, htonl(v));
+}
+
+static void nft_begin(struct nl_msg *m)
+{
+	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
+
+	nl_begin(m);
+	nl_add(m, K_NFNL_BATCH_BEGIN, 0, &h, sizeof h);
+}
+
+static uint8_t nft_family(int family)
+{
+	return family == AF_INET ? K_NFPROTO_IPV4 : K_NFPROTO_IPV6;
+}
+
+static void nft_add(struct nl_msg *m, unsigned what, unsigned flags, int family)
+{
+	const struct k_nfgen h = { nft_family(family), 0, 0 };
+
+	nl_end(m);
+	nl_add(m, K_NFNL_NFTABLES << 8 | what, flags | K_NLM_ACK, &h,
+	       sizeof h);
+}
+
+static bool nft_commit(int s, struct nl_msg *m, struct err *e)
+{
+	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
+
+	nl_end(m);
+	m->seq--;		/* answered is the one before, not the end */
+	nl_add(m, K_NFNL_BATCH_END, 0, &h, sizeof h);
+	return nl_call(s, m, NULL, NULL, e);
+}
+
+#define NFT_TABLE "nsrun-"		/* and the id */
+enum { NFT_COMMENT_MAX = 100 };
+
+/* An expression is two nests. */
+static void nft_open(struct nl_msg *m, const char *name)
+{
+	nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
+	nl_str(m, K_NFTA_EXPR_NAME, name);
+	nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
+}
+
+static void nft_close(struct nl_msg *m)
+{
+	nl_close(m);
+	nl_close(m);
+}
+
+static void nft_value(struct nl_msg *m, unsigned type, const void *data,
+		      size_t n)
+{
+	nl_open(m, type | K_NLA_NESTED);
+	nl_put(m, K_NFTA_DATA_VALUE, data, n);
+	nl_close(m);
+}
+
+static void nft_cmp(struct nl_msg *m, uint32_t op, const void *data, size_t n)
+{
+	nft_open(m, "cmp");
+	nft_u32(m, K_NFTA_CMP_SREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_CMP_OP, op);
+	nft_value(m, K_NFTA_CMP_DATA, data, n);
+	nft_close(m);
+}
+
+static void nft_compare(struct nl_msg *m, bool equal, const void *data,
+			size_t n)
+{
+	nft_cmp(m, equal ? K_NFT_CMP_EQ : K_NFT_CMP_NEQ, data, n);
+}
+
+/* n bytes of the packet, from there on in the header of that layer. */
+static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
+			size_t n)
+{
+	nft_open(m, "payload");
+	nft_u32(m, K_NFTA_PAYLOAD_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_PAYLOAD_BASE, layer);
+	nft_u32(m, K_NFTA_PAYLOAD_OFFSET, (uint32_t)offset);
+	nft_u32(m, K_NFTA_PAYLOAD_LEN, (uint32_t)n);
+	nft_close(m);
+}
+
+static void nft_mask(struct nl_msg *m, const void *mask, size_t n)
+{
+	static const unsigned char zero[16];
+
+	nft_open(m, "bitwise");
+	nft_u32(m, K_NFTA_BITWISE_SREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_BITWISE_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_BITWISE_LEN, (uint32_t)n);
+	nft_value(m, K_NFTA_BITWISE_MASK, mask, n);
+	nft_value(m, K_NFTA_BITWISE_XOR, zero, n);
+	nft_close(m);
+}
+
+static void nft_meta(struct nl_msg *m, unsigned key)
+{
+	nft_open(m, "meta");
+	nft_u32(m, K_NFTA_META_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_META_KEY, key);
+	nft_close(m);
+}
+
+/* It came by a published port. */
+static void nft_translated(struct nl_msg *m)
+{
+	const uint32_t bit = K_IPS_DST_NAT;
+
+	nft_open(m, "ct");
+	nft_u32(m, K_NFTA_CT_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_CT_KEY, K_NFT_CT_STATUS);
+	nft_close(m);
+	nft_mask(m, &bit, sizeof bit);
+	nft_compare(m, false, (const char[4]){ 0 }, sizeof bit);
+}
+
+/* The destination is an address of the host's. */
+static void nft_local(struct nl_msg *m)
+{
+	const uint32_t local = K_RTN_LOCAL;
+
+	nft_open(m, "fib");
+	nft_u32(m, K_NFTA_FIB_DREG, K_NFT_REG_1);
+	nft_u32(m, K_NFTA_FIB_RESULT, K_NFT_FIB_ADDRTYPE);
+	nft_u32(m, K_NFTA_FIB_FLAGS, K_NFTA_FIB_F_DADDR);
+	nft_close(m);
+	nft_compare(m, true, &local, sizeof local);
+}
+
+static void nft_immediate(struct nl_msg *m, unsigned reg, const void *data,
+			  size_t n)
+{
+	nft_open(m, "immediate");
+	nft_u32(m, K_NFTA_IMMEDIATE_DREG, reg);
+	nft_value(m, K_NFTA_IMMEDIATE_DATA, data, n);
+	nft_close(m);
+}
+
+static void nft_rule(struct nl_msg *m, int family, const char *table,
+		     const char *chain)
+{
+	nft_begin(m);
+	nft_add(m, K_NFT_NEWRULE, K_NLM_CREATE | K_NLM_APPEND, family);
+	nl_str(m, K_NFTA_RULE_TABLE, table);
+	nl_str(m, K_NFTA_RULE_CHAIN, chain);
+	nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
+}
+
+static const struct nft_chain {
+	const char	*name;
+	uint32_t	hook;
+	int32_t		priority;
+} nft_chains[] = {
+	{ "prerouting", 0, -100 },	/* from outside and from containers */
+	{ "output", 3, -100 },		/* from the host itself */
+	{ "postrouting", 4, 100 },
+};
+
+static bool nft_table(int s, int family, const char *table, struct err *e)
+{
+	struct nl_msg m;
+	size_t i;
+
+	nft_begin(&m);
+	nft_add(&m, K_NFT_NEWTABLE, K_NLM_CREATE | K_NLM_EXCL, family);
+	nl_str(&m, K_NFTA_TABLE_NAME, table);
+	for (i = 0; i < COUNT(nft_chains); i++) {
+		nft_add(&m, K_NFT_NEWCHAIN, K_NLM_CREATE, family);
+		nl_str(&m, K_NFTA_CHAIN_TABLE, table);
+		nl_str(&m, K_NFTA_CHAIN_NAME, nft_chains[i].name);
+		nl_str(&m, K_NFTA_CHAIN_TYPE, "nat");
+		nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
+		    nft_u32(&m, K_NFTA_HOOK_HOOKNUM, nft_chains[i].hook);
+		    nft_u32(&m, K_NFTA_HOOK_PRIORITY,
+			    (uint32_t)nft_chains[i].priority);
+		nl_close(&m);
+	}
+	return nft_commit(s, &m, e);
+}
+
+static bool nft_drop_table(int s, int family, const char *table,
+			   struct err *e)
+{
 	struct nl_msg m;
 
-	if (s < 0)
-		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
-	nl_link(&m, K_RTM_NEWLINK, 0, 1, IFF_UP);
-	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
-	       wrap(e, "bring up lo");
+	nft_begin(&m);
+	nft_add(&m, K_NFT_DELTABLE, 0, family);
+	nl_str(&m, K_NFTA_TABLE_NAME, table);
+	return nft_commit(s, &m, e) || wrap(e, "remove the table %s", table);
 }
+
+/* ===== NET ===============================================================
+ *
+ * networks, routes and dns: keys of nsrun's own beside those of the
+ * specification, which other runtimes ignore. P makes the links, because they
+ * begin in the host's namespace: a veth pair by one message, its far end born
+ * in the container's namespace under its final name. I gives them addresses
+ * and routes from inside, and brings up lo, index 1 of a new namespace. All of
+ * it goes over rtnetlink, which is there even where the kernel has no IPv4.
+ *
+ * What stays on the host is found again without any record: a link's alias
+ * says which container it belongs to and what its init is, and before it has
+ * one its group does, which it is born with; a bridge that we made has a group
+ * and no alias; and the rules for masquerade and publish are tables of nf_tables
+ * called after the container, which say what they publish in their comments. A
+ * table belongs to the init that the links of the same container name. What
+ * has an init that lives is never touched: who wants its name or its port is
+ * refused. What has a dead one is replaced. A lock that all of the host share
+ * keeps the last who leaves a bridge from removing it under one who comes.
+ */
+
+/* ----- NET: whose things are --------------------------------------------- */
+
+/* "nsrn", of what the host has of ours: bridges and ends of pairs, which have
+ * an alias. A firewall can name it. Even, unlike those of net_group(). */
+enum { NET_GROUP = 0x6e73726e };
+
+/* Whose things are: the id, what is too long of it as a hash, and which state
+ * root it is of, so that the same id in another is somebody else. -1: in none. */
+enum { NET_KEY_MAX = 145 };		/* an alias is 255 at most */
+
+static bool net_hash_root(int root, unsigned *hash)
+{
+	struct stat st = { 0 };
+
+	if (root >= 0 && fstat(root, &st) < 0)
+		return false;
+	*hash = str_hash((const char *)&st.st_ino, sizeof st.st_ino) ^
+		str_hash((const char *)&st.st_dev, sizeof st.st_dev);
+	return true;
+}
+
+static const char *net_key(char key[NET_KEY_MAX], const char *id, int root)
+{
+	const size_t most = NET_KEY_MAX - 10, n = strlen(id);
+	unsigned hash;
+
+	if (!net_hash_root(root, &hash))
+		return NULL;
+	text_to(key, NET_KEY_MAX, "%.*s-%x", (int)most, id,
+		hash ^ (n > most ? str_hash(id + most, n - most) : 0));
+	return key;
+}
+
+static int net_group(const char *id)
+{
+	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
+}
+
+#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns,
+					   and what addresses it has */
+enum { NET_ALIAS_MAX = 256 };		/* IFALIASZ */
+
+/* Pids of another pid namespace say nothing here. */
+static unsigned long long net_pid_ns(int proc)
+{
+	struct stat st = { 0 };
+
+	fstatat(proc, "self/ns/pid", &st, 0);
+	return st.st_ino;
+}
+
+static void net_alias(char buf[NET_ALIAS_MAX], const char *key, int pid,
+		      int proc)
+{
+	text_to(buf, NET_ALIAS_MAX, NET_ALIAS "%s %d %lld %llu", key, pid,
+		state_pid_start(proc, pid), net_pid_ns(proc));
+}
+
+/* Does the init live that this alias speaks of? If it cannot be told it does,
+ * and nothing is taken from it. */
+static bool net_lives(const char *alias, int proc)
+{
+	const char *s = strchr(alias + strlen(NET_ALIAS), ' ');
+	long long v[3];
+	size_t i, len;
+
+	for (i = 0; i < COUNT(v); i++, s += 1 + len) {
+		len = s && *s ? num_len(s + 1) : 0;
+		if (!len || !num_signed(s + 1, len, &v[i]))
+			return true;
+	}
+	return (unsigned long long)v[2] != net_pid_ns(proc) ||
+	       state_alive(proc, (struct opt){ v[0], true },
+			   (struct opt){ v[1], true });
+}
+
+/* An empty key is that of all containers. */
+static bool net_is_of(const char *alias, const char *key)
+{
+	const char *s = str_after(alias, NET_ALIAS);
+
+	s = s ? str_after(s, key) : NULL;
+	return s && (!*key || !*s || *s == ' ');
+}
+
+/* ----- NET: plan --------------------------------------------------------- */
 
 struct net_addr {
 	unsigned char	family;		/* 0: none */
@@ -8587,6 +8854,20 @@ static bool net_plan(struct net_plan *p, const struct spec *s, const char *id,
 				       s->linux.mount_label, mem, e);
 }
 
+/* ----- NET: links, addresses and routes ---------------------------------- */
+
+static bool net_lo_up(struct err *e)
+{
+	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	struct nl_msg m;
+
+	if (s < 0)
+		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
+	nl_link(&m, K_RTM_NEWLINK, 0, 1, IFF_UP);
+	return nl_call(s, &m, NULL, NULL, e) || e->num == ENODEV ||
+	       wrap(e, "bring up lo");
+}
+
 /* What a reply tells of a link. */
 struct net_link {
 	int		index, master, group, mtu;
@@ -8912,6 +9193,8 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 	return true;
 }
 
+/* ----- NET: what is there already ---------------------------------------- */
+
 /* Looks for the links of a container, and counts the ports of a bridge. */
 struct net_search {
 	const char	*key, *own;	/* own: the alias of those not meant */
@@ -8996,6 +9279,8 @@ static bool net_replace(int s, const char *name, const char *id, int proc,
 	}
 	return net_remove(s, l.index, e);
 }
+
+/* ----- NET: veth, macvlan, ipvlan ---------------------------------------- */
 
 /* One that we made. */
 static bool net_is_bridge(const struct net_link *l)
@@ -9359,6 +9644,8 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 	return net_lacks(kind, macvlan ? "CONFIG_MACVLAN" : "CONFIG_IPVLAN", e);
 }
 
+/* ----- NET: devices of the host ------------------------------------------ */
+
 /* A radio and all its links, of which index is one, into the namespace of the
  * process pid. family: the number of nl80211. */
 static void net_put_radio(struct nl_msg *m, unsigned family, int index, int pid)
@@ -9521,112 +9808,10 @@ static void net_return(const struct state_device *v, size_t n, int ns,
 				 "back from the container", v->name);
 }
 
-/*
- * Network address translation: a table of nf_tables for each family and
- * container, so that one message removes what is the container's. Numbers are
- * big-endian there. A message of the batch is one rule, or table and chains.
- */
-static void nft_u32(struct nl_msg *m, unsigned type, uint32_t v)
-{
-	nl_u32(m, type, htonl(v));
-}
+/* ----- NET: rules -------------------------------------------------------- */
 
-static void nft_begin(struct nl_msg *m)
-{
-	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
-
-	nl_begin(m);
-	nl_add(m, K_NFNL_BATCH_BEGIN, 0, &h, sizeof h);
-}
-
-static uint8_t nft_family(int family)
-{
-	return family == AF_INET ? K_NFPROTO_IPV4 : K_NFPROTO_IPV6;
-}
-
-static void nft_add(struct nl_msg *m, unsigned what, unsigned flags, int family)
-{
-	const struct k_nfgen h = { nft_family(family), 0, 0 };
-
-	nl_end(m);
-	nl_add(m, K_NFNL_NFTABLES << 8 | what, flags | K_NLM_ACK, &h,
-	       sizeof h);
-}
-
-static bool nft_commit(int s, struct nl_msg *m, struct err *e)
-{
-	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
-
-	nl_end(m);
-	m->seq--;		/* answered is the one before, not the end */
-	nl_add(m, K_NFNL_BATCH_END, 0, &h, sizeof h);
-	return nl_call(s, m, NULL, NULL, e);
-}
-
-#define NFT_TABLE "nsrun-"		/* and the id */
-enum { NFT_COMMENT_MAX = 100 };
-
-/* An expression is two nests. */
-static void nft_open(struct nl_msg *m, const char *name)
-{
-	nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
-	nl_str(m, K_NFTA_EXPR_NAME, name);
-	nl_open(m, K_NFTA_EXPR_DATA | K_NLA_NESTED);
-}
-
-static void nft_close(struct nl_msg *m)
-{
-	nl_close(m);
-	nl_close(m);
-}
-
-static void nft_value(struct nl_msg *m, unsigned type, const void *data,
-		      size_t n)
-{
-	nl_open(m, type | K_NLA_NESTED);
-	nl_put(m, K_NFTA_DATA_VALUE, data, n);
-	nl_close(m);
-}
-
-static void nft_cmp(struct nl_msg *m, uint32_t op, const void *data, size_t n)
-{
-	nft_open(m, "cmp");
-	nft_u32(m, K_NFTA_CMP_SREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_CMP_OP, op);
-	nft_value(m, K_NFTA_CMP_DATA, data, n);
-	nft_close(m);
-}
-
-static void nft_compare(struct nl_msg *m, bool equal, const void *data,
-			size_t n)
-{
-	nft_cmp(m, equal ? K_NFT_CMP_EQ : K_NFT_CMP_NEQ, data, n);
-}
-
-/* n bytes of the packet, from there on in the header of that layer. */
-static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
-			size_t n)
-{
-	nft_open(m, "payload");
-	nft_u32(m, K_NFTA_PAYLOAD_DREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_PAYLOAD_BASE, layer);
-	nft_u32(m, K_NFTA_PAYLOAD_OFFSET, (uint32_t)offset);
-	nft_u32(m, K_NFTA_PAYLOAD_LEN, (uint32_t)n);
-	nft_close(m);
-}
-
-static void nft_mask(struct nl_msg *m, const void *mask, size_t n)
-{
-	static const unsigned char zero[16];
-
-	nft_open(m, "bitwise");
-	nft_u32(m, K_NFTA_BITWISE_SREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_BITWISE_DREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_BITWISE_LEN, (uint32_t)n);
-	nft_value(m, K_NFTA_BITWISE_MASK, mask, n);
-	nft_value(m, K_NFTA_BITWISE_XOR, zero, n);
-	nft_close(m);
-}
+/* masquerade and publish: a table of nf_tables for each family and container, so
+ * that one message removes what is the container's. */
 
 /* The packet's source or destination is, or is not, in a's network of so many
  * bits. */
@@ -9647,102 +9832,6 @@ static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 	if (bits < 8 * n)
 		nft_mask(m, mask, n);
 	nft_compare(m, equal, net, n);
-}
-
-static void nft_meta(struct nl_msg *m, unsigned key)
-{
-	nft_open(m, "meta");
-	nft_u32(m, K_NFTA_META_DREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_META_KEY, key);
-	nft_close(m);
-}
-
-/* It came by a published port. */
-static void nft_translated(struct nl_msg *m)
-{
-	const uint32_t bit = K_IPS_DST_NAT;
-
-	nft_open(m, "ct");
-	nft_u32(m, K_NFTA_CT_DREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_CT_KEY, K_NFT_CT_STATUS);
-	nft_close(m);
-	nft_mask(m, &bit, sizeof bit);
-	nft_compare(m, false, (const char[4]){ 0 }, sizeof bit);
-}
-
-/* The destination is an address of the host's. */
-static void nft_local(struct nl_msg *m)
-{
-	const uint32_t local = K_RTN_LOCAL;
-
-	nft_open(m, "fib");
-	nft_u32(m, K_NFTA_FIB_DREG, K_NFT_REG_1);
-	nft_u32(m, K_NFTA_FIB_RESULT, K_NFT_FIB_ADDRTYPE);
-	nft_u32(m, K_NFTA_FIB_FLAGS, K_NFTA_FIB_F_DADDR);
-	nft_close(m);
-	nft_compare(m, true, &local, sizeof local);
-}
-
-static void nft_immediate(struct nl_msg *m, unsigned reg, const void *data,
-			  size_t n)
-{
-	nft_open(m, "immediate");
-	nft_u32(m, K_NFTA_IMMEDIATE_DREG, reg);
-	nft_value(m, K_NFTA_IMMEDIATE_DATA, data, n);
-	nft_close(m);
-}
-
-static void nft_rule(struct nl_msg *m, int family, const char *table,
-		     const char *chain)
-{
-	nft_begin(m);
-	nft_add(m, K_NFT_NEWRULE, K_NLM_CREATE | K_NLM_APPEND, family);
-	nl_str(m, K_NFTA_RULE_TABLE, table);
-	nl_str(m, K_NFTA_RULE_CHAIN, chain);
-	nl_open(m, K_NFTA_RULE_EXPRESSIONS | K_NLA_NESTED);
-}
-
-static const struct nft_chain {
-	const char	*name;
-	uint32_t	hook;
-	int32_t		priority;
-} nft_chains[] = {
-	{ "prerouting", 0, -100 },	/* from outside and from containers */
-	{ "output", 3, -100 },		/* from the host itself */
-	{ "postrouting", 4, 100 },
-};
-
-static bool nft_table(int s, int family, const char *table, struct err *e)
-{
-	struct nl_msg m;
-	size_t i;
-
-	nft_begin(&m);
-	nft_add(&m, K_NFT_NEWTABLE, K_NLM_CREATE | K_NLM_EXCL, family);
-	nl_str(&m, K_NFTA_TABLE_NAME, table);
-	for (i = 0; i < COUNT(nft_chains); i++) {
-		nft_add(&m, K_NFT_NEWCHAIN, K_NLM_CREATE, family);
-		nl_str(&m, K_NFTA_CHAIN_TABLE, table);
-		nl_str(&m, K_NFTA_CHAIN_NAME, nft_chains[i].name);
-		nl_str(&m, K_NFTA_CHAIN_TYPE, "nat");
-		nl_open(&m, K_NFTA_CHAIN_HOOK | K_NLA_NESTED);
-		    nft_u32(&m, K_NFTA_HOOK_HOOKNUM, nft_chains[i].hook);
-		    nft_u32(&m, K_NFTA_HOOK_PRIORITY,
-			    (uint32_t)nft_chains[i].priority);
-		nl_close(&m);
-	}
-	return nft_commit(s, &m, e);
-}
-
-static bool nft_drop_table(int s, int family, const char *table,
-			   struct err *e)
-{
-	struct nl_msg m;
-
-	nft_begin(&m);
-	nft_add(&m, K_NFT_DELTABLE, 0, family);
-	nl_str(&m, K_NFTA_TABLE_NAME, table);
-	return nft_commit(s, &m, e) || wrap(e, "remove the table %s", table);
 }
 
 /* What leaves by another link than the container's gets the host's address;
@@ -9897,6 +9986,8 @@ static bool net_forward(struct net_plan *p, bool v6, int proc,
 	return true;
 }
 
+/* ----- NET: flows -------------------------------------------------------- */
+
 /*
  * A flow of UDP goes where its first packet went for as long as packets come,
  * and those of a client that does not give up came while nobody or another had
@@ -9984,6 +10075,8 @@ static void ct_forget(int s, const struct spec_network_if *v, size_t n,
 	nl_call(s, &m, ct_see, &f, &ignored);
 	ct_flush(&f);
 }
+
+/* ----- NET: ports that are taken ----------------------------------------- */
 
 /* Looks for somebody else's rule that has a port of ours. */
 struct nft_search {
@@ -10303,6 +10396,8 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 	return true;
 }
 
+/* ----- NET: make and drop ------------------------------------------------ */
+
 /* Who makes links or rules, and who removes some, waits for the other. The file
  * is one that each network namespace has, that needs no place to write, and
  * that only its root may open, so that no user can make us wait. */
@@ -10539,6 +10634,8 @@ static void net_drop_lost(const char *id, int root, int proc)
 		net_drop_tables(&none, id, &ignored);
 }
 
+/* ----- NET: statistics --------------------------------------------------- */
+
 /* The interfaces of the namespace that the caller is in. */
 struct net_tell {
 	struct nsrun_link v[NSRUN_LINKS_MAX];
@@ -10677,6 +10774,8 @@ struct mnt {
 	const char	*uid_map, *gid_map;	/* idmap; "": the container's */
 	const char	*ids;		/* of an option idmap=IDS */
 };
+
+/* ----- MOUNT: options and plan ------------------------------------------- */
 
 enum word_act { W_ATTR, W_ATTR_OFF, W_ATIME, W_SB, W_SB_OFF, W_BIND, W_RBIND,
 		W_COPYUP, W_IDMAP, W_RIDMAP, W_REMOUNT, W_SRC, W_DEST, W_LINK,
@@ -11020,6 +11119,8 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 	return true;
 }
 
+/* ----- MOUNT: attributes and clones -------------------------------------- */
+
 /*
  * What init holds while it arranges the namespaces: the root as an fd of its
  * own mount namespace, the host's procfs until it leaves the host's root, and a
@@ -11160,6 +11261,8 @@ static int mnt_clone(struct inside *in, int src, int target, const char *path,
 }
 
 enum { MNT_OPTION_MAX = 4096 };	/* the options of a mount are a page at most */
+
+/* ----- MOUNT: file systems ----------------------------------------------- */
 
 /* The option of a file system at *p, outside quotes up to a comma, into buf;
  * *p moves behind it. */
@@ -11328,6 +11431,8 @@ static bool mnt_fs(struct inside *in, const struct mnt *m, struct mnt_fs *f,
 	return f->top >= 0 || !f->path;
 }
 
+/* ----- MOUNT: tmpcopyup -------------------------------------------------- */
+
 /* Copies one entry of a directory into a tmpfs: its kind, mode, owner, data. */
 static bool copy_entry(int from, int to, const char *name,
 		       const struct stat *st)
@@ -11434,6 +11539,8 @@ static bool mnt_copy_up(struct inside *in, int fs, int target, struct err *e)
 		sysfail(e, "tmpcopyup")) && in->charged(in, false, e);
 }
 
+/* ----- MOUNT: targets ---------------------------------------------------- */
+
 /* procfs is guarded: nothing but the list of A2 may be mounted in it, by
  * whatever name it was reached; and sysfs or proc not through a link. */
 static bool mnt_guard(const struct mnt *m, int target, struct err *e)
@@ -11507,6 +11614,8 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 	}
 	return true;
 }
+
+/* ----- MOUNT: binds and new mounts --------------------------------------- */
 
 /* A symlink as a source, kept as one. */
 static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
@@ -11706,6 +11815,8 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &fd, e);
 }
 
+/* ----- MOUNT: cgroup ----------------------------------------------------- */
+
 /* What a bind of one hierarchy shows: the container's own group. Without a
  * cgroup namespace it is all of v2, so that the path in /proc/self/cgroup is
  * below it; and on v1, where the host gave no group, the one that we are in. */
@@ -11831,6 +11942,8 @@ static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 	last.late_ro = m->set & K_ATTR_RDONLY || in->cg->n == 0 || only;
 	return mnt_finish(in, &last, &fd, e);
 }
+
+/* ----- MOUNT: in order, and what covers paths ---------------------------- */
 
 static bool mnt_all(struct inside *in, const struct mnt_list *l,
 		    struct err *e)
@@ -15595,117 +15708,14 @@ static void watch_restore(struct watch *w)
 		tcsetattr(w->tty, TCSANOW, &w->saved);
 }
 
-/* ===== VERBS =============================================================
+/* ===== NOTIFY ============================================================
  *
- * The public interface. Each verb loads, plans and acts, and leaves through
- * verb_end(), which undoes what was made if it failed.
- */
-
-static void verb_begin(struct ctr *c, const struct nsrun_options *o,
-		       struct nsrun_error *out)
-{
-	memset(c, 0, sizeof *c);
-	memset(c->fds, -1, sizeof c->fds);
-	c->host.proc = -1;
-	c->o = o;
-	c->out = out;
-	out->errnum = 0;
-	out->text[0] = 0;
-}
-
-static void verb_close(struct ctr *c)
-{
-	size_t i;
-
-	fd_close(&c->host.proc);
-	for (i = 0; i < COUNT(c->fds); i++)
-		fd_close(&c->fds[i]);
-}
-
-static int verb_end(struct ctr *c, bool ok, const char *what)
-{
-	struct err *e = &c->err;
-
-	verb_close(c);
-	mem_free(&c->mem);
-	if (ok)
-		return 0;
-	if (c->o->id)
-		wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
-	else
-		wrap(e, "cannot %s", what);
-	c->out->errnum = e->num;
-	text_to(c->out->text, sizeof c->out->text, "%s", e->text);
-	return -1;
-}
-
-/* The host's procfs, proved to be one; or our own, seen by nobody else. */
-static int host_proc(void)
-{
-	autofd fd = io_open("/proc", O_PATH | O_DIRECTORY), fs = -1;
-	struct statfs s;
-	struct stat st;
-
-	if (fd >= 0 && fstatfs(fd, &s) == 0 && fstat(fd, &st) == 0 &&
-	    (unsigned)s.f_type == K_MAGIC_PROC && st.st_ino == 1)
-		return fd_take(&fd);
-	fs = sys_fsopen("proc");
-	if (fs < 0 || sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) < 0)
-		return -1;
-	return sys_fsmount(fs, 0);
-}
-
-static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
-			struct err *e)
-{
-	struct k_capset set[2];
-	struct stat st;
-
-	h->euid = geteuid();
-	h->egid = getegid();
-	h->cap_last = 36;
-	while (sys_prctl(PR_CAPBSET_READ, h->cap_last + 1, 0) >= 0)
-		h->cap_last++;
-	if (sys_capget(set) < 0)
-		return sysfail(e, "capget");
-	h->caps = set[0].permitted | (uint64_t)set[1].permitted << 32;
-	if (h->proc < 0)
-		h->proc = host_proc();
-	if (h->proc < 0)
-		return fail(e, "there is no proc file system on /proc: mount "
-			    "one");
-	h->user_ns = fstatat(h->proc, "self/ns/user", &st, 0) == 0 &&
-		     (int)st.st_ino != K_USER_NS_FIRST;
-	return !cgroups || cg_discover(&h->cg, h->proc, mem) ||
-	       sysfail(e, "find the cgroups of this machine");
-}
-
-/* More strings at the end of a list. */
-static bool strs_add(struct arena *mem, struct strs *l, char **more)
-{
-	size_t n = 0;
-	char **v;
-
-	while (more && more[n])
-		n++;
-	v = mem_new(mem, (l->n + n + 2) * sizeof *v);
-	if (!v)
-		return false;
-	if (l->n)
-		memcpy(v, l->v, l->n * sizeof *v);
-	if (n)
-		memcpy(v + l->n, more, n * sizeof *v);
-	l->v = v;
-	l->n += n;
-	return true;
-}
-
-/*
  * sd_notify(3): with o->notify_socket the container has a socket of its own at
  * /run/notify, because systemd would not take the word of a process that it
  * does not know. What comes there is awaited when the process runs: its READY
  * is passed on with its pid as the host knows it.
  */
+
 static bool notify_add(struct ctr *c, struct err *e)
 {
 	/* to send to what lies there, ro does not matter */
@@ -15799,6 +15809,93 @@ static bool notify_serve(struct ctr *c, struct err *e)
 	_exit(0);
 }
 
+/* ===== VERBS =============================================================
+ *
+ * The public interface. Each verb loads, plans and acts, and leaves through
+ * verb_end(), which undoes what was made if it failed.
+ */
+
+/* ----- VERBS: begin, load, end ------------------------------------------- */
+
+static void verb_begin(struct ctr *c, const struct nsrun_options *o,
+		       struct nsrun_error *out)
+{
+	memset(c, 0, sizeof *c);
+	memset(c->fds, -1, sizeof c->fds);
+	c->host.proc = -1;
+	c->o = o;
+	c->out = out;
+	out->errnum = 0;
+	out->text[0] = 0;
+}
+
+static void verb_close(struct ctr *c)
+{
+	size_t i;
+
+	fd_close(&c->host.proc);
+	for (i = 0; i < COUNT(c->fds); i++)
+		fd_close(&c->fds[i]);
+}
+
+static int verb_end(struct ctr *c, bool ok, const char *what)
+{
+	struct err *e = &c->err;
+
+	verb_close(c);
+	mem_free(&c->mem);
+	if (ok)
+		return 0;
+	if (c->o->id)
+		wrap(e, "cannot %s '%.*s'", what, ID_MAX, c->o->id);
+	else
+		wrap(e, "cannot %s", what);
+	c->out->errnum = e->num;
+	text_to(c->out->text, sizeof c->out->text, "%s", e->text);
+	return -1;
+}
+
+/* The host's procfs, proved to be one; or our own, seen by nobody else. */
+static int host_proc(void)
+{
+	autofd fd = io_open("/proc", O_PATH | O_DIRECTORY), fs = -1;
+	struct statfs s;
+	struct stat st;
+
+	if (fd >= 0 && fstatfs(fd, &s) == 0 && fstat(fd, &st) == 0 &&
+	    (unsigned)s.f_type == K_MAGIC_PROC && st.st_ino == 1)
+		return fd_take(&fd);
+	fs = sys_fsopen("proc");
+	if (fs < 0 || sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) < 0)
+		return -1;
+	return sys_fsmount(fs, 0);
+}
+
+static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
+			struct err *e)
+{
+	struct k_capset set[2];
+	struct stat st;
+
+	h->euid = geteuid();
+	h->egid = getegid();
+	h->cap_last = 36;
+	while (sys_prctl(PR_CAPBSET_READ, h->cap_last + 1, 0) >= 0)
+		h->cap_last++;
+	if (sys_capget(set) < 0)
+		return sysfail(e, "capget");
+	h->caps = set[0].permitted | (uint64_t)set[1].permitted << 32;
+	if (h->proc < 0)
+		h->proc = host_proc();
+	if (h->proc < 0)
+		return fail(e, "there is no proc file system on /proc: mount "
+			    "one");
+	h->user_ns = fstatat(h->proc, "self/ns/user", &st, 0) == 0 &&
+		     (int)st.st_ino != K_USER_NS_FIRST;
+	return !cgroups || cg_discover(&h->cg, h->proc, mem) ||
+	       sysfail(e, "find the cgroups of this machine");
+}
+
 /* A file of the caller's. One that is a pipe may have no writer yet: then the
  * reading waits, where it can be told to give up, and not the opening. */
 static char *verb_load_file(struct ctr *c, int dir, const char *path,
@@ -15864,6 +15961,8 @@ static bool verb_load_kept(struct ctr *c, struct err *e)
 	c->plan.bundle = c->state.bundle;
 	return true;
 }
+
+/* ----- VERBS: processes and freezer -------------------------------------- */
 
 /* v1 has words for it, v2 digits. */
 static bool verb_put_freezer(const struct ctr *c, bool stop)
@@ -15952,6 +16051,8 @@ static bool verb_leaves_some(const struct ctr *c)
 
 	return c->spec && (!ns || (ns->path && *ns->path));
 }
+
+/* ----- VERBS: undo ------------------------------------------------------- */
 
 static bool verb_drop_groups(struct ctr *c, struct err *e)
 {
@@ -16143,6 +16244,8 @@ static void verb_undo(struct ctr *c)
 	}
 	c->made = 0;
 }
+
+/* ----- VERBS: claim ------------------------------------------------------ */
 
 /* Nothing of the container that the state speaks of lives any more. */
 static bool verb_is_stale(const struct ctr *c, const struct state *s)
@@ -16422,6 +16525,8 @@ static bool verb_claim(struct ctr *c, struct err *e)
 	       (c->mode != MODE_CREATE ? notify_open(c, e) :
 		verb_start_socket(c, e));
 }
+
+/* ----- VERBS: create and run --------------------------------------------- */
 
 /* What is there and is no regular file stays what it is: a rename would put a
  * file in the place of a device, or of the link /dev/stdout. */
@@ -16705,6 +16810,8 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 	return verb_end(&c, ok, "run");
 }
 
+/* ----- VERBS: find ------------------------------------------------------- */
+
 static bool verb_is_not(struct err *e)
 {
 	fail(e, "container does not exist");
@@ -16766,6 +16873,8 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 		return verb_is_not(e);
 	return verb_read_state(c, e);
 }
+
+/* ----- VERBS: start, kill, pause, ps ------------------------------------- */
 
 /* A hold on init that no reuse of its pid can deceive. */
 static bool verb_hold_init(struct ctr *c, struct err *e)
@@ -17013,6 +17122,457 @@ int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 		each(data, c.pid);
 	return verb_end(&c, ok, "list the processes of");
 }
+
+/* ----- VERBS: delete, state, list, plan ---------------------------------- */
+
+static bool verb_delete(struct ctr *c, bool force, struct err *e)
+{
+	const char *status;
+
+	/* it may be held by a start that waits for what is to be ended */
+	if (force && ((!verb_find(c, e) && !c->damaged) ||
+		      !verb_end_init(c, e)))
+		return false;
+	verb_close(c);
+	if (!verb_find_locked(c, e) &&
+	    !(force && c->damaged && verb_guess(c, true, e)))
+		return false;
+	status = state_status(&c->state, c->host.proc);
+	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
+		return fail(e, "cannot delete container %s that is not "
+			    "stopped: %s", c->o->id, status);
+	return verb_destroy(c, e);
+}
+
+int nsrun_delete(const struct nsrun_options *o, int force,
+		 struct nsrun_error *out)
+{
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_delete(&c, force, &c.err);
+	if (!ok && force && c.err.num == ENOENT) {
+		net_drop_lost(o->id, -1, c.host.proc);
+		net_drop_lost(o->id, c.state_root, c.host.proc);
+		ok = true;
+	}
+	return verb_end(&c, ok, "delete");
+}
+
+static void verb_tell(const struct ctr *c, const struct state *s,
+		      const struct nsrun_link *links, size_t link_count,
+		      nsrun_each *each, void *data)
+{
+	const char *status = state_status(s, c->host.proc);
+	struct stat st = { .st_uid = 0 };
+	struct nsrun_state n = state_tell(s, status, str_eq(status, "stopped") ?
+					  0 : (int)s->pid.v);
+
+	n.links = links;
+	n.link_count = link_count;
+	fstatat(c->state_root, s->id, &st, AT_SYMLINK_NOFOLLOW);
+	n.owner = st.st_uid;
+	each(data, &n);
+}
+
+int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
+		struct nsrun_error *out)
+{
+	struct nsrun_link links[NSRUN_LINKS_MAX];
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	/* an id is there as soon as its first state is saved */
+	ok = verb_find(&c, &c.err) &&
+	     (c.state.status || verb_is_not(&c.err));
+	if (ok)
+		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,
+			  data);
+	return verb_end(&c, ok, "show the state of");
+}
+
+/* One entry of the state root; one that is being deleted is none. */
+static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
+			  void *data)
+{
+	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
+			    O_NOFOLLOW | O_CLOEXEC);
+	struct arena mark = c->mem;
+	struct err e = { 0, "" };
+	struct state *s = NULL;
+
+	if (dir < 0 && errno != ENOENT && errno != ENOTDIR)
+		sysfail(&e, "open its directory");
+	else if (dir >= 0 && state_trust(dir, "its directory", &e))
+		s = state_load(dir, "state.json", &c->mem, c->o, &e);
+	if (s) {
+		s->id = id;
+		verb_tell(c, s, NULL, 0, each, data);
+	} else if (*e.text) {
+		log_note(c->o, NSRUN_WARNING, "%s is skipped: %s", id, e.text);
+	}
+	if (c->mem.chunks == mark.chunks)	/* for the next one */
+		c->mem = mark;
+}
+
+/* One more id; there is room for twice as many at each power of two. */
+static bool verb_list_add(struct arena *mem, struct strs *ids, const char *id)
+{
+	char **v = ids->v;
+
+	if (!(ids->n & (ids->n - 1))) {
+		v = mem_new(mem, (ids->n ? 2 * ids->n : 1) * sizeof *v);
+		if (v && ids->n)
+			memcpy(v, ids->v, ids->n * sizeof *v);
+	}
+	if (!v || !(v[ids->n] = mem_text(mem, "%s", id)))
+		return false;
+	ids->v = v;
+	ids->n++;
+	return true;
+}
+
+static int verb_list_order(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
+	       struct nsrun_error *out)
+{
+	struct k_dirent *d;
+	struct entries l;
+	struct strs ids = { NULL, 0 };
+	char path[PATH_MAX];
+	struct err ignored;
+	struct ctr c;
+	autofd dir = -1;
+	size_t i;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	c.host.proc = host_proc();
+	ok = state_root(o, path, &c.err) && (mem_reserve(&c.mem, 1) ||
+					 no_memory(&c.err));
+	dir = ok ? io_open(path, O_RDONLY | O_DIRECTORY) : -1;
+	c.state_root = dir;
+	if (ok && dir < 0 && errno != ENOENT)
+		ok = sysfail(&c.err, "open %s", path);
+	if (dir >= 0 && !state_trust(dir, path, &c.err)) {
+		fd_close(&dir);
+		ok = false;
+	}
+	io_list(&l, dir);
+	while (ok && dir >= 0 && (d = io_entry(&l)))
+		if (state_check_id(d->name, &ignored))
+			ok = verb_list_add(&c.mem, &ids, d->name) ||
+			     no_memory(&c.err);
+	if (l.len < 0)
+		ok = sysfail(&c.err, "read %s", path);
+	if (ids.n)
+		qsort(ids.v, ids.n, sizeof *ids.v, verb_list_order);
+	for (i = 0; ok && i < ids.n; i++)
+		verb_list_one(&c, ids.v[i], each, data);
+	c.state_root = -1;
+	return verb_end(&c, ok, "list containers");
+}
+
+int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
+{
+	struct nsrun_options with_id = *o;
+	char buf[4096];
+	struct text t = { buf, 0, sizeof buf, fd, false };
+	struct ctr c;
+	bool ok;
+
+	if (!o->id)
+		with_id.id = "ID";
+	verb_begin(&c, &with_id, out);
+	ok = verb_load(&c, false, &c.err);
+	if (ok) {
+		plan_print(&t, &c.plan);
+		text_flush(&t);
+		ok = !t.bad || sysfail(&c.err, "write the plan");
+	}
+	with_id.id = NULL;	/* the bundle is meant */
+	return verb_end(&c, ok, "plan");
+}
+
+/* ===== EXEC ==============================================================
+ *
+ * One more process in a container: the process of the config with what the
+ * options change, or another one. It joins the namespaces that are not ours and
+ * the cgroups that the state names.
+ */
+
+/* UID[:GID], and nothing else: a name or a sign must not become a 0. */
+static bool exec_user(struct spec_user *u, const char *s, struct err *e)
+{
+	size_t n = strcspn(s, ":");
+	unsigned long long uid, gid = 0;
+
+	if (!num_unsigned(s, n, &uid) || uid > 4294967294U ||
+	    (s[n] && (!num_unsigned(s + n + 1, strlen(s + n + 1), &gid) ||
+		      gid > 4294967294U)))
+		return fail(e, "--user wants UID or UID:GID in digits, not %s",
+			    s);
+	u->uid = (struct opt){ (long long)uid, true };
+	if (s[n])		/* else that of the config stays, as in runc */
+		u->gid = (struct opt){ (long long)gid, true };
+	return true;
+}
+
+/* Capabilities into those sets that can harm nobody else: an inheritable one
+ * would reach programs that were not asked for (CVE-2022-29162). So what is not
+ * in the config's inheritable set cannot be ambient, and a user does not get
+ * it. */
+static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
+		      struct err *e)
+{
+	int n;
+
+	if (!names || !*names)
+		return true;
+	if (!p->caps)
+		p->caps = mem_new(&c->mem, sizeof *p->caps);
+	if (!p->caps)
+		return no_memory(e);
+	for (; *names; names++) {
+		n = cap_find(*names);
+		if (n < 0)
+			return fail(e, "--cap: there is no capability %s",
+				    *names);
+		p->caps->set[CAP_BOUNDING] |= 1ULL << n;
+		p->caps->set[CAP_EFFECTIVE] |= 1ULL << n;
+		p->caps->set[CAP_PERMITTED] |= 1ULL << n;
+		p->caps->set[CAP_AMBIENT] |= 1ULL << n &
+					     p->caps->set[CAP_INHERITABLE];
+	}
+	return true;
+}
+
+/* More groups, behind those of the config. */
+static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
+			struct err *e)
+{
+	struct opt *old = u->groups.v;
+	unsigned long long id;
+	size_t n = 0;
+
+	while (ids && ids[n])
+		n++;
+	if (!n)
+		return true;
+	u->groups.v = mem_new(&c->mem, (u->groups.n + n) * sizeof *old);
+	if (!u->groups.v)
+		return no_memory(e);
+	if (old)
+		memcpy(u->groups.v, old, u->groups.n * sizeof *old);
+	for (; *ids; u->groups.n++) {
+		const char *s = *ids++;
+
+		if (!num_unsigned(s, strlen(s), &id) || id > 4294967294U)
+			return fail(e, "--additional-gids wants an id in "
+				    "digits, not %s", s);
+		u->groups.v[u->groups.n] = (struct opt){ (long long)id, true };
+	}
+	return true;
+}
+
+/* The process of --process, or the container's with what the flags change. */
+static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
+			 struct err *e)
+{
+	struct spec_process *p = c->spec->process;
+	size_t len;
+	char *text;
+
+	if (x->process) {
+		p = mem_new(&c->mem, sizeof *p);
+		if (!p)
+			return no_memory(e);
+		text = verb_load_file(c, AT_FDCWD, x->process, &len, e);
+		if (!text || !spec_read(&c->mem, c->o, x->process, text, len,
+					process_fields, p, e))
+			return false;
+		c->spec->process = p;
+	} else {
+		p->terminal = false;
+		p->size = NULL;
+		p->args = (struct strs){ NULL, 0 };
+	}
+	p->terminal |= (x->flags & NSRUN_EXEC_TTY) != 0;
+	p->no_new_privs |= (x->flags & NSRUN_EXEC_NO_NEW_PRIVS) != 0;
+	p->cwd = x->cwd ? x->cwd : p->cwd;
+	p->apparmor = x->apparmor ? x->apparmor : p->apparmor;
+	p->selinux = x->selinux ? x->selinux : p->selinux;
+	if (x->argv && *x->argv && p->args.n)
+		return fail(e, "a command is given, and --process too");
+	if (!strs_add(&c->mem, &p->args, x->argv) ||
+	    !strs_add(&c->mem, &p->env, x->env))
+		return no_memory(e);
+	return (!x->user || exec_user(&p->user, x->user, e)) &&
+	       exec_groups(c, &p->user, x->groups, e) &&
+	       exec_caps(c, p, x->caps, e) &&
+	       spec_check_process(p, e);
+}
+
+/* Is one of the controllers, n bytes with commas, in the hierarchy where the
+ * group at path is? */
+static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
+		     const char *path)
+{
+	char *list = mem_text(&c->mem, "%.*s", (int)n, ctrls), *one, *save;
+	size_t k;
+
+	one = list ? strtok_r(list, ",", &save) : NULL;
+	for (; one; one = strtok_r(NULL, ",", &save))
+		for (k = 0; k < c->host.cg.n; k++) {
+			const struct cg_hier *h = &c->host.cg.h[k];
+			const char *rest = str_after(path, h->mount);
+
+			if (rest && *rest == '/' && cg_has(h->ctrls, one))
+				return true;
+		}
+	return false;
+}
+
+/* --cgroup: a group below the container's, for all controllers if it is the
+ * only one, or for those that it names. */
+static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
+			struct err *e)
+{
+	const char *colon = strchr(asked, ':');
+	const char *sub = colon ? colon + 1 : asked, *s;
+	char *clean = mem_text(&c->mem, "/%s", sub);
+	bool found = false;
+	size_t i;
+
+	if (!clean)
+		return no_memory(e);
+	if (!colon && !only)
+		return fail(e, "--cgroup: %s is one of several, and names no "
+			    "controller (CONTROLLER:PATH)", asked);
+	for (s = clean; *s; s += strcspn(s, "/"), s += *s == '/')
+		if (str_after(s, "..") && (!s[2] || s[2] == '/'))
+			return fail(e, "--cgroup: %s leads out of the "
+				    "container's cgroup", sub);
+	path_clean(clean);
+	for (i = 0; i < c->plan.cg.n; i++) {
+		const char *path = c->state.cgroups.v[i].path;
+		struct cg_dir *d = &c->plan.cg.d[i];
+
+		if (colon && !exec_has(c, asked, (size_t)(colon - asked), path))
+			continue;
+		found = true;
+		d->path = mem_text(&c->mem, "%s%s", path, clean);
+		if (!d->path)
+			return no_memory(e);
+	}
+	return found || !colon ||
+	       fail(e, "--cgroup: %.*s is no controller of the container",
+		    (int)(colon - asked), asked);
+}
+
+/* The groups of the container, all to be entered last, or some below them. */
+static bool exec_cgroups(struct ctr *c, char **asked, struct err *e)
+{
+	struct cg_plan *p = &c->plan.cg;
+	size_t i;
+
+	for (i = 0; i < c->state.cgroups.n && i < CG_HIER_MAX; i++)
+		p->d[p->n++] = (struct cg_dir){
+			.path = c->state.cgroups.v[i].path, .late = true,
+			.ours = true };
+	for (i = 0; asked && asked[i]; i++)
+		if (!exec_cgroup(c, asked[i], !asked[1], e))
+			return false;
+	return true;
+}
+
+static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
+		      struct err *e)
+{
+	struct plan *p = &c->plan;
+	uint64_t grant;
+	struct stat st;
+
+	if (!host_gather(&c->host, x->cgroups && *x->cgroups, &c->mem, e) ||
+	    !verb_load_kept(c, e) || !exec_process(c, x, e))
+		return false;
+	c->spec->linux.sysctl.n = 0;	/* they are set */
+	grant = c->host.cap_last >= 63 ? ~0ULL :
+		(2ULL << c->host.cap_last) - 1;
+	p->id = c->o->id;
+	p->rootless = c->host.euid != 0;
+	p->devs.skip = true;		/* no console of its own */
+	if (!ns_plan_enter(&p->ns, c->pid, &c->mem, e) ||
+	    !ns_open(&p->ns, c->host.proc, e))
+		return false;
+	/* still the one whose namespaces we wanted? */
+	if (!state_has_init(&c->state, c->host.proc))
+		return fail(e, "cannot exec in a %s container", "stopped");
+	if (!ns_joins(&p->ns, CLONE_NEWUSER))
+		grant &= c->host.caps;
+	p->root = ns_joins(&p->ns, CLONE_NEWNS) ? "/" : c->state.rootfs;
+	c->root = io_open(p->root, O_PATH | O_DIRECTORY);
+	if (c->root < 0 || fstat(c->root, &st) < 0)
+		return sysfail(e, "open the root %s", p->root);
+	return rdt_plan(&p->rdt, c->spec->linux.rdt, p->id, &c->mem, e) &&
+	       cred_plan(&p->cred, c->o, c->spec->process, grant, &c->mem,
+			 e) &&
+	       (!c->state.nodev || plan_is_held(&p->cred, e)) &&
+	       proc_plan(&p->proc, c->o, c->spec, &c->mem, e) &&
+	       exec_cgroups(c, x->cgroups, e);
+}
+
+static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
+		      struct err *e)
+{
+	const char *status;
+
+	if (!verb_find(c, e))
+		return false;
+	status = state_status(&c->state, c->host.proc);
+	if (str_eq(status, "stopped") || str_eq(status, "creating"))
+		return fail(e, "cannot exec in a %s container", status);
+	if (str_eq(status, "paused") &&
+	    !(x->flags & NSRUN_EXEC_IGNORE_PAUSED))
+		return fail(e, "cannot exec in a paused container (use "
+			    "--ignore-paused to override)");
+	c->exec = true;
+	c->mode = c->o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
+	return exec_plan(c, x, e) && verb_console(c, e) &&
+	       (spawn_init(c, e) || spawn_blame(c, e)) &&
+	       spawn_ready(c, e) && verb_pid_file(c, e) &&
+	       verb_pidfd_socket(c, e) && spawn_start(c, e);
+}
+
+int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
+	       int *status, struct nsrun_error *out)
+{
+	struct ctr c;
+	bool ok;
+
+	verb_begin(&c, o, out);
+	ok = verb_check_fds(o, &c.err) && verb_exec(&c, x, &c.err);
+	verb_close_joined(&c);
+	if (ok && c.mode == MODE_RUN)
+		*status = verb_attend(&c);
+	if (ok)
+		c.made = 0;
+	verb_undo(&c);
+	return verb_end(&c, ok, "exec in");
+}
+
+/* ===== UPDATE ============================================================
+ *
+ * Other limits for a container that is there. They are merged into those of its
+ * config and of the updates before, planned and applied anew; if one cannot be
+ * applied what the files held before is put back.
+ */
 
 /* What `update` may change of linux. Device rules are never touched. */
 static const struct field update_fields[] = {
@@ -17280,6 +17840,11 @@ int nsrun_update(const struct nsrun_options *o, const struct nsrun_update *u,
 	return verb_end(&c, ok, "update");
 }
 
+/* ===== EVENTS ============================================================
+ *
+ * Statistics, and the out-of-memory kills of a container, as lines of JSON.
+ */
+
 /* Finds a container that is not stopped, its groups and its resctrl group. */
 static bool verb_find_groups(struct ctr *c, struct err *e)
 {
@@ -17384,440 +17949,10 @@ int nsrun_events(const struct nsrun_options *o, int fd, int interval,
 	return verb_end(&c, ok, "tell the events of");
 }
 
-static bool verb_delete(struct ctr *c, bool force, struct err *e)
-{
-	const char *status;
-
-	/* it may be held by a start that waits for what is to be ended */
-	if (force && ((!verb_find(c, e) && !c->damaged) ||
-		      !verb_end_init(c, e)))
-		return false;
-	verb_close(c);
-	if (!verb_find_locked(c, e) &&
-	    !(force && c->damaged && verb_guess(c, true, e)))
-		return false;
-	status = state_status(&c->state, c->host.proc);
-	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
-		return fail(e, "cannot delete container %s that is not "
-			    "stopped: %s", c->o->id, status);
-	return verb_destroy(c, e);
-}
-
-int nsrun_delete(const struct nsrun_options *o, int force,
-		 struct nsrun_error *out)
-{
-	struct ctr c;
-	bool ok;
-
-	verb_begin(&c, o, out);
-	ok = verb_delete(&c, force, &c.err);
-	if (!ok && force && c.err.num == ENOENT) {
-		net_drop_lost(o->id, -1, c.host.proc);
-		net_drop_lost(o->id, c.state_root, c.host.proc);
-		ok = true;
-	}
-	return verb_end(&c, ok, "delete");
-}
-
-static void verb_tell(const struct ctr *c, const struct state *s,
-		      const struct nsrun_link *links, size_t link_count,
-		      nsrun_each *each, void *data)
-{
-	const char *status = state_status(s, c->host.proc);
-	struct stat st = { .st_uid = 0 };
-	struct nsrun_state n = state_tell(s, status, str_eq(status, "stopped") ?
-					  0 : (int)s->pid.v);
-
-	n.links = links;
-	n.link_count = link_count;
-	fstatat(c->state_root, s->id, &st, AT_SYMLINK_NOFOLLOW);
-	n.owner = st.st_uid;
-	each(data, &n);
-}
-
-int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
-		struct nsrun_error *out)
-{
-	struct nsrun_link links[NSRUN_LINKS_MAX];
-	struct ctr c;
-	bool ok;
-
-	verb_begin(&c, o, out);
-	/* an id is there as soon as its first state is saved */
-	ok = verb_find(&c, &c.err) &&
-	     (c.state.status || verb_is_not(&c.err));
-	if (ok)
-		verb_tell(&c, &c.state, links, spawn_links(&c, links), each,
-			  data);
-	return verb_end(&c, ok, "show the state of");
-}
-
-/* One entry of the state root; one that is being deleted is none. */
-static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
-			  void *data)
-{
-	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
-			    O_NOFOLLOW | O_CLOEXEC);
-	struct arena mark = c->mem;
-	struct err e = { 0, "" };
-	struct state *s = NULL;
-
-	if (dir < 0 && errno != ENOENT && errno != ENOTDIR)
-		sysfail(&e, "open its directory");
-	else if (dir >= 0 && state_trust(dir, "its directory", &e))
-		s = state_load(dir, "state.json", &c->mem, c->o, &e);
-	if (s) {
-		s->id = id;
-		verb_tell(c, s, NULL, 0, each, data);
-	} else if (*e.text) {
-		log_note(c->o, NSRUN_WARNING, "%s is skipped: %s", id, e.text);
-	}
-	if (c->mem.chunks == mark.chunks)	/* for the next one */
-		c->mem = mark;
-}
-
-/* One more id; there is room for twice as many at each power of two. */
-static bool verb_list_add(struct arena *mem, struct strs *ids, const char *id)
-{
-	char **v = ids->v;
-
-	if (!(ids->n & (ids->n - 1))) {
-		v = mem_new(mem, (ids->n ? 2 * ids->n : 1) * sizeof *v);
-		if (v && ids->n)
-			memcpy(v, ids->v, ids->n * sizeof *v);
-	}
-	if (!v || !(v[ids->n] = mem_text(mem, "%s", id)))
-		return false;
-	ids->v = v;
-	ids->n++;
-	return true;
-}
-
-static int verb_list_order(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int nsrun_list(const struct nsrun_options *o, nsrun_each *each, void *data,
-	       struct nsrun_error *out)
-{
-	struct k_dirent *d;
-	struct entries l;
-	struct strs ids = { NULL, 0 };
-	char path[PATH_MAX];
-	struct err ignored;
-	struct ctr c;
-	autofd dir = -1;
-	size_t i;
-	bool ok;
-
-	verb_begin(&c, o, out);
-	c.host.proc = host_proc();
-	ok = state_root(o, path, &c.err) && (mem_reserve(&c.mem, 1) ||
-					 no_memory(&c.err));
-	dir = ok ? io_open(path, O_RDONLY | O_DIRECTORY) : -1;
-	c.state_root = dir;
-	if (ok && dir < 0 && errno != ENOENT)
-		ok = sysfail(&c.err, "open %s", path);
-	if (dir >= 0 && !state_trust(dir, path, &c.err)) {
-		fd_close(&dir);
-		ok = false;
-	}
-	io_list(&l, dir);
-	while (ok && dir >= 0 && (d = io_entry(&l)))
-		if (state_check_id(d->name, &ignored))
-			ok = verb_list_add(&c.mem, &ids, d->name) ||
-			     no_memory(&c.err);
-	if (l.len < 0)
-		ok = sysfail(&c.err, "read %s", path);
-	if (ids.n)
-		qsort(ids.v, ids.n, sizeof *ids.v, verb_list_order);
-	for (i = 0; ok && i < ids.n; i++)
-		verb_list_one(&c, ids.v[i], each, data);
-	c.state_root = -1;
-	return verb_end(&c, ok, "list containers");
-}
-
-/* UID[:GID], and nothing else: a name or a sign must not become a 0. */
-static bool exec_user(struct spec_user *u, const char *s, struct err *e)
-{
-	size_t n = strcspn(s, ":");
-	unsigned long long uid, gid = 0;
-
-	if (!num_unsigned(s, n, &uid) || uid > 4294967294U ||
-	    (s[n] && (!num_unsigned(s + n + 1, strlen(s + n + 1), &gid) ||
-		      gid > 4294967294U)))
-		return fail(e, "--user wants UID or UID:GID in digits, not %s",
-			    s);
-	u->uid = (struct opt){ (long long)uid, true };
-	if (s[n])		/* else that of the config stays, as in runc */
-		u->gid = (struct opt){ (long long)gid, true };
-	return true;
-}
-
-/* Capabilities into those sets that can harm nobody else: an inheritable one
- * would reach programs that were not asked for (CVE-2022-29162). So what is not
- * in the config's inheritable set cannot be ambient, and a user does not get
- * it. */
-static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
-		      struct err *e)
-{
-	int n;
-
-	if (!names || !*names)
-		return true;
-	if (!p->caps)
-		p->caps = mem_new(&c->mem, sizeof *p->caps);
-	if (!p->caps)
-		return no_memory(e);
-	for (; *names; names++) {
-		n = cap_find(*names);
-		if (n < 0)
-			return fail(e, "--cap: there is no capability %s",
-				    *names);
-		p->caps->set[CAP_BOUNDING] |= 1ULL << n;
-		p->caps->set[CAP_EFFECTIVE] |= 1ULL << n;
-		p->caps->set[CAP_PERMITTED] |= 1ULL << n;
-		p->caps->set[CAP_AMBIENT] |= 1ULL << n &
-					     p->caps->set[CAP_INHERITABLE];
-	}
-	return true;
-}
-
-/* More groups, behind those of the config. */
-static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
-			struct err *e)
-{
-	struct opt *old = u->groups.v;
-	unsigned long long id;
-	size_t n = 0;
-
-	while (ids && ids[n])
-		n++;
-	if (!n)
-		return true;
-	u->groups.v = mem_new(&c->mem, (u->groups.n + n) * sizeof *old);
-	if (!u->groups.v)
-		return no_memory(e);
-	if (old)
-		memcpy(u->groups.v, old, u->groups.n * sizeof *old);
-	for (; *ids; u->groups.n++) {
-		const char *s = *ids++;
-
-		if (!num_unsigned(s, strlen(s), &id) || id > 4294967294U)
-			return fail(e, "--additional-gids wants an id in "
-				    "digits, not %s", s);
-		u->groups.v[u->groups.n] = (struct opt){ (long long)id, true };
-	}
-	return true;
-}
-
-/* The process of --process, or the container's with what the flags change. */
-static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
-			 struct err *e)
-{
-	struct spec_process *p = c->spec->process;
-	size_t len;
-	char *text;
-
-	if (x->process) {
-		p = mem_new(&c->mem, sizeof *p);
-		if (!p)
-			return no_memory(e);
-		text = verb_load_file(c, AT_FDCWD, x->process, &len, e);
-		if (!text || !spec_read(&c->mem, c->o, x->process, text, len,
-					process_fields, p, e))
-			return false;
-		c->spec->process = p;
-	} else {
-		p->terminal = false;
-		p->size = NULL;
-		p->args = (struct strs){ NULL, 0 };
-	}
-	p->terminal |= (x->flags & NSRUN_EXEC_TTY) != 0;
-	p->no_new_privs |= (x->flags & NSRUN_EXEC_NO_NEW_PRIVS) != 0;
-	p->cwd = x->cwd ? x->cwd : p->cwd;
-	p->apparmor = x->apparmor ? x->apparmor : p->apparmor;
-	p->selinux = x->selinux ? x->selinux : p->selinux;
-	if (x->argv && *x->argv && p->args.n)
-		return fail(e, "a command is given, and --process too");
-	if (!strs_add(&c->mem, &p->args, x->argv) ||
-	    !strs_add(&c->mem, &p->env, x->env))
-		return no_memory(e);
-	return (!x->user || exec_user(&p->user, x->user, e)) &&
-	       exec_groups(c, &p->user, x->groups, e) &&
-	       exec_caps(c, p, x->caps, e) &&
-	       spec_check_process(p, e);
-}
-
-/* Is one of the controllers, n bytes with commas, in the hierarchy where the
- * group at path is? */
-static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
-		     const char *path)
-{
-	char *list = mem_text(&c->mem, "%.*s", (int)n, ctrls), *one, *save;
-	size_t k;
-
-	one = list ? strtok_r(list, ",", &save) : NULL;
-	for (; one; one = strtok_r(NULL, ",", &save))
-		for (k = 0; k < c->host.cg.n; k++) {
-			const struct cg_hier *h = &c->host.cg.h[k];
-			const char *rest = str_after(path, h->mount);
-
-			if (rest && *rest == '/' && cg_has(h->ctrls, one))
-				return true;
-		}
-	return false;
-}
-
-/* --cgroup: a group below the container's, for all controllers if it is the
- * only one, or for those that it names. */
-static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
-			struct err *e)
-{
-	const char *colon = strchr(asked, ':');
-	const char *sub = colon ? colon + 1 : asked, *s;
-	char *clean = mem_text(&c->mem, "/%s", sub);
-	bool found = false;
-	size_t i;
-
-	if (!clean)
-		return no_memory(e);
-	if (!colon && !only)
-		return fail(e, "--cgroup: %s is one of several, and names no "
-			    "controller (CONTROLLER:PATH)", asked);
-	for (s = clean; *s; s += strcspn(s, "/"), s += *s == '/')
-		if (str_after(s, "..") && (!s[2] || s[2] == '/'))
-			return fail(e, "--cgroup: %s leads out of the "
-				    "container's cgroup", sub);
-	path_clean(clean);
-	for (i = 0; i < c->plan.cg.n; i++) {
-		const char *path = c->state.cgroups.v[i].path;
-		struct cg_dir *d = &c->plan.cg.d[i];
-
-		if (colon && !exec_has(c, asked, (size_t)(colon - asked), path))
-			continue;
-		found = true;
-		d->path = mem_text(&c->mem, "%s%s", path, clean);
-		if (!d->path)
-			return no_memory(e);
-	}
-	return found || !colon ||
-	       fail(e, "--cgroup: %.*s is no controller of the container",
-		    (int)(colon - asked), asked);
-}
-
-/* The groups of the container, all to be entered last, or some below them. */
-static bool exec_cgroups(struct ctr *c, char **asked, struct err *e)
-{
-	struct cg_plan *p = &c->plan.cg;
-	size_t i;
-
-	for (i = 0; i < c->state.cgroups.n && i < CG_HIER_MAX; i++)
-		p->d[p->n++] = (struct cg_dir){
-			.path = c->state.cgroups.v[i].path, .late = true,
-			.ours = true };
-	for (i = 0; asked && asked[i]; i++)
-		if (!exec_cgroup(c, asked[i], !asked[1], e))
-			return false;
-	return true;
-}
-
-static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
-		      struct err *e)
-{
-	struct plan *p = &c->plan;
-	uint64_t grant;
-	struct stat st;
-
-	if (!host_gather(&c->host, x->cgroups && *x->cgroups, &c->mem, e) ||
-	    !verb_load_kept(c, e) || !exec_process(c, x, e))
-		return false;
-	c->spec->linux.sysctl.n = 0;	/* they are set */
-	grant = c->host.cap_last >= 63 ? ~0ULL :
-		(2ULL << c->host.cap_last) - 1;
-	p->id = c->o->id;
-	p->rootless = c->host.euid != 0;
-	p->devs.skip = true;		/* no console of its own */
-	if (!ns_plan_enter(&p->ns, c->pid, &c->mem, e) ||
-	    !ns_open(&p->ns, c->host.proc, e))
-		return false;
-	/* still the one whose namespaces we wanted? */
-	if (!state_has_init(&c->state, c->host.proc))
-		return fail(e, "cannot exec in a %s container", "stopped");
-	if (!ns_joins(&p->ns, CLONE_NEWUSER))
-		grant &= c->host.caps;
-	p->root = ns_joins(&p->ns, CLONE_NEWNS) ? "/" : c->state.rootfs;
-	c->root = io_open(p->root, O_PATH | O_DIRECTORY);
-	if (c->root < 0 || fstat(c->root, &st) < 0)
-		return sysfail(e, "open the root %s", p->root);
-	return rdt_plan(&p->rdt, c->spec->linux.rdt, p->id, &c->mem, e) &&
-	       cred_plan(&p->cred, c->o, c->spec->process, grant, &c->mem,
-			 e) &&
-	       (!c->state.nodev || plan_is_held(&p->cred, e)) &&
-	       proc_plan(&p->proc, c->o, c->spec, &c->mem, e) &&
-	       exec_cgroups(c, x->cgroups, e);
-}
-
-static bool verb_exec(struct ctr *c, const struct nsrun_exec *x,
-		      struct err *e)
-{
-	const char *status;
-
-	if (!verb_find(c, e))
-		return false;
-	status = state_status(&c->state, c->host.proc);
-	if (str_eq(status, "stopped") || str_eq(status, "creating"))
-		return fail(e, "cannot exec in a %s container", status);
-	if (str_eq(status, "paused") &&
-	    !(x->flags & NSRUN_EXEC_IGNORE_PAUSED))
-		return fail(e, "cannot exec in a paused container (use "
-			    "--ignore-paused to override)");
-	c->exec = true;
-	c->mode = c->o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
-	return exec_plan(c, x, e) && verb_console(c, e) &&
-	       (spawn_init(c, e) || spawn_blame(c, e)) &&
-	       spawn_ready(c, e) && verb_pid_file(c, e) &&
-	       verb_pidfd_socket(c, e) && spawn_start(c, e);
-}
-
-int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
-	       int *status, struct nsrun_error *out)
-{
-	struct ctr c;
-	bool ok;
-
-	verb_begin(&c, o, out);
-	ok = verb_check_fds(o, &c.err) && verb_exec(&c, x, &c.err);
-	verb_close_joined(&c);
-	if (ok && c.mode == MODE_RUN)
-		*status = verb_attend(&c);
-	if (ok)
-		c.made = 0;
-	verb_undo(&c);
-	return verb_end(&c, ok, "exec in");
-}
-
-int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
-{
-	struct nsrun_options with_id = *o;
-	char buf[4096];
-	struct text t = { buf, 0, sizeof buf, fd, false };
-	struct ctr c;
-	bool ok;
-
-	if (!o->id)
-		with_id.id = "ID";
-	verb_begin(&c, &with_id, out);
-	ok = verb_load(&c, false, &c.err);
-	if (ok) {
-		plan_print(&t, &c.plan);
-		text_flush(&t);
-		ok = !t.bad || sysfail(&c.err, "write the plan");
-	}
-	with_id.id = NULL;	/* the bundle is meant */
-	return verb_end(&c, ok, "plan");
-}
+/* ===== TEMPLATE ==========================================================
+ *
+ * `nsrun spec`: the config.json to begin with.
+ */
 
 enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };
 
@@ -17946,6 +18081,13 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 	fd_close(&t.fd);
 	return verb_end(&c, ok, "write a config.json");
 }
+
+/* ===== PROTECT ===========================================================
+ *
+ * The program is executed anew from a copy or a clone of its file that nobody
+ * can ever write to, so that no container can overwrite it by /proc/PID/exe
+ * (CVE-2019-5736).
+ */
 
 /* A read-only clone of the mount of our program; needs 5.12 and root. */
 static int protect_clone(int proc)
