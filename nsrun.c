@@ -37,15 +37,16 @@
  *								pivot, ro, cwd,
  *	<------------------------------------------------ READY look up argv[0]
  *	memory cgroup, resctrl	(if there is something of them)
- *	GO ---------------------------------------------------> rlimits, ids,
- *								caps
+ *	GO ---------------------------------------------------> ids, caps,
+ *								rlimits
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
  * With hooks I says MOUNTED before the pivot, P runs those of its side and
  * answers HOOKED, and I runs createContainer. `create` ends after READY: the
  * state "created" is saved, and with the last GO I waits at <root>/<id>/start.
- * `start` connects there and takes P's place for the rest. Only from READY on
+ * `start` connects there and takes P's place for the rest: no privilege is left
+ * in I by then. Only from READY on
  * does I outlive the P that made it, and it still ends by itself if that P dies
  * before the GO. `exec` is the same with another recipe, init_enter(): J joins
  * the container's namespaces, P moves I into its cgroups. `kill`, `delete` and
@@ -7571,10 +7572,13 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 		j->fd = openat(proc, j->path, O_RDONLY | O_CLOEXEC);
 		if (j->fd < 0 && p->enter && errno == ENOENT)
 			continue;	/* the kernel has none of this type */
-		if (j->fd < 0 || fstat(j->fd, &a) < 0)
-			return sysfail(e, "linux.namespaces: open the %s "
-				       "namespace %s", ns_name(j->type),
-				       j->path);
+		if (j->fd < 0 || fstat(j->fd, &a) < 0) {
+			sysfail(e, "linux.namespaces: open the %s namespace %s",
+				ns_name(j->type), j->path);
+			return p->enter && e->num == EACCES ?
+			       hint(e, "a user's container can be entered when "
+				    "it is started") : false;
+		}
 		ns_file(own, 0, j->type);
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
@@ -14569,20 +14573,33 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	       init_look_up(p, in, path, e);
 }
 
-/* From GO to execve: what cannot be taken back. */
-static bool init_start(struct ctr *c, struct inside *in, char *path,
-		       char *home, size_t home_size, struct err *e)
+/* The last that needs privileges, and then there are none. */
+static bool init_yield(struct ctr *c, struct inside *in, char *home,
+		       size_t home_size, struct err *e)
+{
+	struct plan *p = &c->plan;
+
+	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
+		return false;
+	proc_own_stdio(p->cred.uid, p->proc.terminal);
+	/* one that waits for a start has a connection to accept */
+	if (!proc_schedule(&p->proc, c->exec, e) ||
+	    (c->mode != MODE_CREATE && !proc_limits(&p->proc, e)) ||
+	    !cred_apply(&p->cred, in, e) ||
+	    (in->cwd_due && !proc_cwd(&p->proc, in->root, false, e)))
+		return false;
+	fd_close(&in->root);
+	return true;
+}
+
+/* To execve: what cannot be taken back. */
+static bool init_start(struct ctr *c, char *path, struct err *e)
 {
 	struct plan *p = &c->plan;
 	struct pollfd gone = { c->peer, 0, 0 };
 	int num;
 
-	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
-		return false;
-	proc_own_stdio(p->cred.uid, p->proc.terminal);
-	if (!proc_schedule(&p->proc, c->exec, e) ||
-	    !proc_limits(&p->proc, e) || !cred_apply(&p->cred, in, e) ||
-	    (in->cwd_due && !proc_cwd(&p->proc, in->root, false, e)) ||
+	if ((c->mode == MODE_CREATE && !proc_limits(&p->proc, e)) ||
 	    (!c->exec && !hook_all(&(struct hook_how){ p->hooks, &c->state,
 		"created", getpid(), p->proc.env, NULL, -1, -1 },
 				   HOOK_START_CONTAINER, e)) ||
@@ -14639,7 +14656,8 @@ static bool init_is_fatal(unsigned sig)
 extern char __executable_start[], __init_array_start[];
 
 /* A created container waits for `start`, whose connection takes P's place.
- * Pid 1 ignores what it has no handler for, so signals are read instead. */
+ * Pid 1 ignores what it has no handler for, so signals are read instead. Who
+ * enters it now has the same ids, and shall not read P's environment here. */
 static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 {
 	struct pollfd p[2] = { { c->start, POLLIN, 0 }, { -1, POLLIN, 0 } };
@@ -14653,6 +14671,7 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 
 	memset(&all, 0xff, sizeof all);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	/* it may be long: the code that was needed so far comes back, if it is
 	 * needed again, from the file */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
@@ -14697,14 +14716,18 @@ static _Noreturn void init_main(struct ctr *c)
 {
 	char path[PATH_MAX], home[512];
 	struct inside in;
-	struct err e = { 0, "" };
+	struct err e = { 0, "" }, late = e;
+	bool ok;
 
 	if ((c->exec ? init_enter(c, &in, path, &e) :
 		       init_arrange(c, &in, path, &e)) &&
 	    init_ready(c, &e) && init_wait_go(&in, 2, &e)) {
-		if (c->mode == MODE_CREATE && !init_await(c, &in, &e))
-			init_die(c->peer, &e);
-		init_start(c, &in, path, home, sizeof home, &e);
+		ok = init_yield(c, &in, home, sizeof home, &e);
+		/* P is gone: it is the start that is told what failed */
+		if (c->mode == MODE_CREATE && !init_await(c, &in, &late))
+			init_die(c->peer, ok ? &late : &e);
+		if (ok)
+			init_start(c, path, &e);
 	}
 	init_die(c->peer, &e);
 }

@@ -105,6 +105,19 @@ create
 eval "x $(echo "$looks" | tr , ' ')"
 check_is "of an init that waits CAP_SYS_PTRACE reaches nothing of the host" \
 	"$status $(echo "$out" | grep -v ^error)" "0 looked"
+check_is "which is left with what the process will have" \
+	"$(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):.0*//p' "/proc/$pid/status" |
+		tr '\n' ' ')" "80006 80006 80006 "
+down
+config caps=CAP_KILL user='"uid":7,"gid":8,"additionalGids":[9]' args="$waits"
+create
+check_is "also the ids, and no way to others" \
+	"$(sed -n 's/^\(Uid\|Gid\|Groups\|CapPrm\|CapEff\|CapBnd\):.0*//p' \
+		"/proc/$pid/status" | tr '\t\n' '  ')" \
+	"7 7 7 7 8 8 8 8 9  20 20 20 "
+verb start "$ID"
+wait_for said ready
+check_is "and is started with them" "$status" 0
 down
 config caps="$powers" args="$waits" top="\"hooks\":{\"startContainer\":[{
 	\"path\":\"/bin/probe\",\"args\":[\"probe\",$writes]}]}"
