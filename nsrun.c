@@ -14088,8 +14088,6 @@ static void plan_print(struct text *t, const struct plan *p)
 			 d->mode & 07777, d->uid, d->gid);
 	}
 	plan_put_hooks(t, p, HOOK_PRESTART, HOOK_CREATE_CONTAINER);
-	text_add(t, "%s\n", ns_makes(&p->ns, CLONE_NEWNS) ||
-		 ns_joins(&p->ns, CLONE_NEWNS) ? "pivot_root" : "chroot");
 	if (p->propagation)
 		text_add(t, "propagation %s\n",
 			 name_of(propagation_names, COUNT(propagation_names),
@@ -14101,6 +14099,8 @@ static void plan_print(struct text *t, const struct plan *p)
 			 p->proc.sysctls[i].value);
 	plan_put_list(t, "readonly    ", &p->readonly);
 	plan_put_list(t, "mask        ", &p->masked);
+	text_add(t, "%s\n", ns_makes(&p->ns, CLONE_NEWNS) ||
+		 ns_joins(&p->ns, CLONE_NEWNS) ? "pivot_root" : "chroot");
 	if (p->root_ro)
 		text_add(t, "root read-only\n");
 	plan_put_proc(t, p);
