@@ -14734,12 +14734,13 @@ static _Noreturn void init_main(struct ctr *c)
 
 /* ===== SPAWN =============================================================
  *
- * The parent's half: the clone, what needs the host's privileges while init
- * arranges itself, and the reading of its messages.
+ * P's half: it clones init, does what needs the host's privileges while init
+ * sets itself up, and reads init's messages.
  */
 
-/* The user namespace, ahead of a time namespace, which belongs to it. The ids
- * stay: those in there may not write J's timens_offsets, which is root's. */
+/* Makes the user namespace before a time namespace, which belongs to it. J
+ * keeps its ids: the ids in the new user namespace may not write J's
+ * timens_offsets, which belongs to root. */
 static bool stage_user(struct ctr *c, struct err *e)
 {
 	return (unshare(CLONE_NEWUSER) == 0 &&
@@ -14748,10 +14749,11 @@ static bool stage_user(struct ctr *c, struct err *e)
 	       (!*e->text && sysfail(e, "make the user namespace"));
 }
 
-/* Before J is among others: they shall have nothing of ours. Only who has maps
- * to be written by a user must be dumpable, and shares no user namespace with
- * whom it joins. What a user may not open of its own after that is opened now,
- * or said. */
+/* J becomes non-dumpable before it joins the container's processes: they must
+ * get nothing of P's. Only a J whose maps a user must write stays dumpable; it
+ * shares no user namespace with the processes that it joins. A user may not
+ * open J's files in /proc once J is non-dumpable, so timens_offsets is opened
+ * and oom_score_adj is written here, before that. */
 static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -14773,7 +14775,8 @@ static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
 	return true;
 }
 
-/* J: joins, makes the time namespace, clones init as P's child. */
+/* J joins namespaces, makes the time namespace, and clones init as P's
+ * child. */
 static bool stage_enter(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -14782,7 +14785,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 	size_t n;
 	int pid;
 
-	/* what is said of the next program holds for that of our child */
+	/* the label of J's next execve is inherited by its child, init */
 	if (!init_keep(c, true, e) || (c->exec && !proc_label(&c->plan.proc,
 						c->host.proc, e)))
 		return false;
@@ -14800,7 +14803,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 			return sysfail(e, "linux.timeOffsets");
 		fd_close(&offsets);
 	}
-	if (c->exec) {	/* init is born among the container's processes */
+	if (c->exec) {	/* init starts among the container's processes */
 		c->no_groups = (ns_joins(p, CLONE_NEWUSER) ||
 				c->host.user_ns) &&
 			       ns_has_no_groups(c->host.proc);
@@ -14811,7 +14814,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 		init_main(c);
 	if (pid < 0)
 		return sysfail(e, "make the namespaces");
-	/* J is still in P's pid namespace, so this is P's number for it */
+	/* J is still in P's pid namespace, so this is init's pid for P */
 	if (sync_send(c->peer, MSG_HELLO, (size_t)pid, -1))
 		return true;
 	sysfail(e, "tell the parent of init");
@@ -14828,7 +14831,7 @@ static _Noreturn void stage_main(struct ctr *c)
 	init_die(c->peer, &e);
 }
 
-/* newuidmap or newgidmap, which is set-user-id root. */
+/* Runs newuidmap or newgidmap, which is set-user-id root. */
 static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 {
 	static const char *const dirs[] = { "/usr/bin", "/usr/local/bin",
@@ -14853,7 +14856,8 @@ static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 		    "program %s (package uidmap or shadow)", argv[0]);
 }
 
-/* One of the two maps of pid. A user may map nothing but itself. */
+/* Writes one of the two id maps of pid. A user may map only its own id without
+ * newuidmap or newgidmap. */
 static bool spawn_map_one(struct ctr *c, int pid, bool gid, struct err *e)
 {
 	const struct ns_plan *p = &c->plan.ns;
@@ -14889,8 +14893,9 @@ static bool spawn_map(struct ctr *c, int pid, struct err *e)
 							       e);
 }
 
-/* In a helper of P's: a process in a user namespace with the maps, held until
- * its namespace is open. An empty map stands for the container's own. */
+/* Runs in a helper of P's. Opens a user namespace with the maps of m: a
+ * process is cloned into that namespace and kept until it is open. An empty
+ * map means the container's own user namespace. */
 static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 {
 	char path[32];
@@ -14932,7 +14937,8 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	return fd;
 }
 
-/* In a helper: the host's mounts, cut off from them as init's are. */
+/* Runs in a helper: makes a copy of the host's mounts, cut off from the host
+ * as init's mounts are. */
 static bool spawn_cut_mounts(struct err *e)
 {
 	return (unshare(CLONE_NEWNS) == 0 &&
@@ -14940,10 +14946,11 @@ static bool spawn_cut_mounts(struct err *e)
 	       sysfail(e, "make a mount namespace for the source");
 }
 
-/* Where the helper opens the source: in init's mounts, where what a user
- * namespace may not change is locked. Of a directory that is locked together
- * with all that is mounted below it; to have it alone (*apart) it is opened in
- * the host's mounts, cut off from them as init's are. */
+/* The helper enters the mounts in which it opens the source. These are init's:
+ * there the kernel locks what a user namespace may not change. A directory
+ * there is locked together with all mounts below it; to get the directory
+ * alone (*apart) the helper opens it in a copy of the host's mounts, cut off
+ * from the host as init's mounts are. */
 static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
 			       struct err *e)
 {
@@ -14961,9 +14968,11 @@ static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
 	       sysfail(e, "enter the mount namespace");
 }
 
-/* Locks the flags of what was opened apart, or the container could make
- * writable what the host has read-only: a copy of the mount namespace that
- * belongs to the user namespace does it. The cwd leads into that. */
+/* Locks the mount flags of a source that was opened apart; otherwise the
+ * container could make writable what is read-only on the host. The kernel
+ * locks them in a copy of the mount namespace that belongs to the container's
+ * user namespace. The working directory, set to the tree, leads into that
+ * copy. */
 static bool spawn_source_lock(struct ctr *c, const struct mnt *m, int *tree,
 			      struct err *e)
 {
@@ -14981,7 +14990,7 @@ static bool spawn_source_lock(struct ctr *c, const struct mnt *m, int *tree,
 	return (ok && *tree >= 0) || sysfail(e, "lock the source %s", m->src);
 }
 
-/* The helper: with the host's privileges. */
+/* The helper that opens a source, with the host's privileges. */
 static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 {
 	autofd user = -1, tree = -1;
@@ -15019,7 +15028,7 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	init_die(c->sock, &e);
 }
 
-/* The id of the host that is id in the container. */
+/* Translates an id of the container to the host's id. */
 static unsigned spawn_id(const spec_maps *maps, unsigned id)
 {
 	size_t i;
@@ -15033,8 +15042,9 @@ static unsigned spawn_id(const spec_maps *maps, unsigned id)
 	return id;
 }
 
-/* A helper like that one: a node that the host does not have, on a tmpfs of the
- * host's user namespace, where it is a device. */
+/* A helper like spawn_source_main(). It makes a device node that the host does
+ * not have, on a tmpfs that belongs to the host's user namespace: only there
+ * the node works as a device. */
 static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 {
 	const struct spec_linux *l = &c->spec->linux;
@@ -15049,7 +15059,7 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	fs = sys_fsopen("tmpfs");
 	if (fs >= 0 && sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) == 0)
 		top = sys_fsmount(fs, 0);
-	/* before 6.15 only what is mounted somewhere can be cloned */
+	/* before 6.15 open_tree() clones only what is mounted somewhere */
 	if (top >= 0 && spawn_cut_mounts(&e))
 		at = io_open("/", O_PATH | O_DIRECTORY);
 	if (at >= 0 && sys_move_mount(top, at) == 0 &&
@@ -15081,7 +15091,7 @@ static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
 	return true;
 }
 
-/* init is gone without a word: why? */
+/* init, or J, ended without a message: finds out why. */
 static bool spawn_died(struct ctr *c, struct err *e)
 {
 	int status;
@@ -15090,7 +15100,7 @@ static bool spawn_died(struct ctr *c, struct err *e)
 		return fail(e, "the first stage died");
 	if (!(c->made & MADE_INIT))	/* not our child */
 		return fail(e, "init ended before it executed the program");
-	kill(c->pid, SIGKILL);	/* it cannot be waited for in vain */
+	kill(c->pid, SIGKILL);	/* so that the wait ends */
 	status = io_reap(c->pid);
 	c->made &= ~(unsigned)MADE_INIT;
 	if (!WIFSIGNALED(status))
@@ -15102,7 +15112,8 @@ static bool spawn_died(struct ctr *c, struct err *e)
 	       hint(e, "is linux.resources.memory.limit too low?") : false;
 }
 
-/* The terminal goes to whoever asked for it. */
+/* Sends the master of the terminal to the console socket, or shows it to
+ * o->console(). */
 static bool spawn_give_tty(struct ctr *c, struct err *e)
 {
 	static const char name[] = "/dev/ptmx";	/* receivers want a name */
@@ -15119,8 +15130,8 @@ static bool spawn_give_tty(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* A process could not be cloned for want of room: in the container's groups, or
- * in those of P? */
+/* A clone failed. If a pids cgroup is full, explains which: the container's or
+ * P's. */
 static bool spawn_is_full(struct ctr *c, struct err *e)
 {
 	const struct cg_host *h = &c->host.cg;
@@ -15146,8 +15157,8 @@ static bool spawn_clone_failed(struct ctr *c, struct err *e)
 		    "kernel.threads-max and kernel.pid_max");
 }
 
-/* Does what init asks of P; *fd came along. A message that is no request is
- * left to the caller: *served is false. */
+/* Serves a request of init; *fd is the file descriptor that came with it. A
+ * message that is not a request is left to the caller: *served is false. */
 static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 			bool *served, struct err *e)
 {
@@ -15171,8 +15182,9 @@ static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 	return true;
 }
 
-/* The next message, or its kind as sync_recv() says it. Until the process may
- * run the caller can cancel; after that signals are for the process. */
+/* Receives the next message; *kind is what sync_recv() returns. The caller can
+ * cancel until EXEC has come (exec); after that, signals are for the
+ * process. */
 static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
 		       int *kind, struct err *e)
 {
@@ -15189,9 +15201,9 @@ static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
 	return true;
 }
 
-/* Reads messages and serves them until one of the kind comes. While J's HELLO
- * is awaited an error is not the end: init may be there all the same, and its
- * pid comes next. */
+/* Reads messages and serves them until one of the kind want comes. While P
+ * waits for J's HELLO, an ERR does not end the wait: init may exist
+ * nevertheless, and the HELLO with its pid comes next. */
 static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 {
 	bool exec = false, failed = false, served;
@@ -15229,7 +15241,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 	return false;
 }
 
-/* Limits above P's own: init lacks the privilege in a user namespace. */
+/* P raises init's hard limits to those of the config that are above P's own:
+ * in a user namespace init lacks the privilege to do so. */
 static void spawn_raise_limits(const struct ctr *c)
 {
 	const struct proc_plan *p = &c->plan.proc;
@@ -15256,7 +15269,8 @@ static bool spawn_oom_score(struct ctr *c, struct err *e)
 	if (io_put(c->host.proc, path, value))
 		return true;
 	if (errno == EACCES && c->plan.rootless) {
-		/* J is hidden from us, and has said it itself */
+		/* J was non-dumpable, so P may not write the file; J has set
+		 * the value itself, see stage_hide() */
 		io_get(c->host.proc, path, now, sizeof now);
 		str_line(now);
 		if (str_eq(now, value))
@@ -15268,9 +15282,9 @@ static bool spawn_oom_score(struct ctr *c, struct err *e)
 	return sysfail(e, "process.oomScoreAdj: set %s", value);
 }
 
-/* Can init be cloned into its cgroup? Only into a directory of v2 that we
- * make, because one that was once killed by cgroup.kill kills what is cloned
- * into it. */
+/* Can init be cloned into its cgroup? Only into a v2 directory that P makes:
+ * if a directory was ever killed by cgroup.kill, the kernel kills a process
+ * that is cloned into it. */
 static bool spawn_into(const struct plan *p)
 {
 	const struct cg_dir *d = &p->cg.d[0];
@@ -15279,8 +15293,8 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
-/* Makes the cgroups. Those that are there, as far as they are of our making,
- * are what the state speaks of from now on. */
+/* Makes the cgroups. From now on the state lists the cgroups that exist and
+ * that nsrun made, wholly or in part. */
 static bool spawn_cgroups(struct ctr *c, struct err *e)
 {
 	bool ok = cg_make(&c->plan.cg, c->o, e);
@@ -15305,8 +15319,8 @@ static bool spawn_cgroups(struct ctr *c, struct err *e)
 	return ok;
 }
 
-/* Limits the cgroups, then moves init there: not the other way, it must not see
- * a half-written device policy. */
+/* Writes the limits of the cgroups, then moves init into them. Not in the
+ * other order: init must not run under a half-written device policy. */
 static bool spawn_join(struct ctr *c, bool all, struct err *e)
 {
 	const struct cg_plan *p = &c->plan.cg;
@@ -15315,9 +15329,10 @@ static bool spawn_join(struct ctr *c, bool all, struct err *e)
 	       (!all || cg_join(p, c->pid, true, e));
 }
 
-/* Makes the cgroups while init mounts. A cgroup namespace begins where its
- * maker is, so with one init must be in all of them before the GO; otherwise it
- * only needs the directories to be there. */
+/* Makes the cgroups while init mounts. The root of a cgroup namespace is the
+ * cgroup of the process that makes the namespace. So if init makes one, it
+ * must be in all its cgroups before the GO; otherwise only the directories
+ * must exist before the GO. */
 static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 {
 	bool all = ns_makes(&c->plan.ns, K_NEWCGROUP);
@@ -15330,8 +15345,9 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
 }
 
-/* Keeps the network namespace, which would take the devices with it, until they
- * are back: for us by a file descriptor, for who comes after us by a mount. */
+/* Keeps the network namespace until the host's devices are back; otherwise it
+ * would end and take the devices with it. P keeps it by a file descriptor, and
+ * a later nsrun (delete, or a takeover) finds it by a mount. */
 static bool spawn_keep_net(struct ctr *c, struct err *e)
 {
 	char from[40], to[PATH_MAX];
@@ -15361,7 +15377,7 @@ static bool spawn_net(struct ctr *c, struct err *e)
 					"CAP_NET_ADMIN on the host, as root"));
 }
 
-/* From the clone to where init lacks nothing but a GO. */
+/* Clones init and does P's part up to the first GO. */
 static bool spawn_init(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -15391,7 +15407,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		group = io_open(c->plan.cg.d[0].path, O_PATH | O_DIRECTORY);
 	c->pid = io_clone(p->stage ? 0 : flags, group, &c->pidfd);
 	placed = group >= 0 && c->pid >= 0;
-	if (c->pid < 0 && into)		/* before 5.7, or a filter */
+	if (c->pid < 0 && into)		/* before 5.7, or seccomp */
 		c->pid = io_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
 		if (p->stage)
@@ -15420,7 +15436,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			  spawn_place(c, into, placed, e));
 }
 
-/* What we could not do to an init that had failed already is not the cause. */
+/* If init has failed already, its error is the cause, and replaces P's. */
 static bool spawn_blame(struct ctr *c, struct err *e)
 {
 	struct pollfd p = { c->sock, POLLIN, 0 };
@@ -15436,7 +15452,7 @@ static bool spawn_blame(struct ctr *c, struct err *e)
 	return false;
 }
 
-/* P's hooks. Those before the pivot may be cancelled. */
+/* How P runs hooks. Those before the pivot can be cancelled. */
 static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 {
 	bool before = str_eq(status, "creating");
@@ -15446,7 +15462,7 @@ static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 		c->host.proc };
 }
 
-/* From init's arranging to where it only waits for a GO. */
+/* From init's setup to the point where it waits only for its last GO. */
 static bool spawn_ready(struct ctr *c, struct err *e)
 {
 	struct hook_how how = spawn_hooks(c, "creating");
@@ -15471,7 +15487,7 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	       rdt_join(&c->plan.rdt, c->pid, e);
 }
 
-/* To its execve. */
+/* Gives init the last GO and waits for its execve. */
 static bool spawn_start(struct ctr *c, struct err *e)
 {
 	if (c->o->starting)
@@ -15479,7 +15495,8 @@ static bool spawn_start(struct ctr *c, struct err *e)
 	return sync_go(c->sock, e) && spawn_wait(c, MSG_END, e);
 }
 
-/* The interfaces of a container, asked by a child that enters its network. */
+/* A child enters the container's network namespace and sends the interfaces
+ * that it finds there. */
 static _Noreturn void spawn_links_main(struct ctr *c, int sock)
 {
 	int ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNET);
@@ -15495,8 +15512,8 @@ static _Noreturn void spawn_links_main(struct ctr *c, int sock)
 	_exit(0);
 }
 
-/* How many there are in v; none of a container that has no networks, or that
- * has ended. */
+/* Fills v with the container's interfaces and returns their number: 0 if the
+ * container has no networks, or has ended. */
 static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 {
 	int pair[2], pid, fd;
@@ -15522,10 +15539,11 @@ static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 /* ===== WATCH =============================================================
  *
  * The foreground: the command line's nsrun_options.attend. One poll loop
- * forwards signals to the process and bytes between the terminals. It never
- * writes more than a pipe takes at once, and only when there is room, so that
- * a reader who sleeps stops nothing else. A terminal has room for one byte when
- * poll says that it has some: no write to one waits for more.
+ * forwards signals to the process, and bytes between the terminals. It never
+ * writes more than a pipe takes at once (PIPE_BUF), and only when poll()
+ * reports room, so that a reader that does not read blocks nothing else. A
+ * terminal for which poll() reports room may have room for one byte only, so
+ * writes to terminals are non-blocking.
  */
 
 struct relay {			/* one direction */
@@ -15536,11 +15554,11 @@ struct relay {			/* one direction */
 
 struct watch {
 	int		signals;	/* signalfd */
-	int		tty;		/* fd of ours that is one, or -1 */
+	int		tty;		/* our fd that is a terminal, or -1 */
 	struct termios	saved;
 };
 
-/* SIGWINCH is for the terminal; the others are nobody's business inside. */
+/* SIGWINCH is for the terminal; the other three concern only nsrun. */
 static bool watch_forwards(int sig)
 {
 	return sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG &&
@@ -15551,7 +15569,7 @@ static void watch_kill(const struct nsrun_process *p, int sig)
 {
 	if (p->pidfd >= 0)
 		sys_pidfd_send_signal(p->pidfd, sig);
-	else if (p->pid > 0)	/* our child, not reaped: its pid is its own */
+	else if (p->pid > 0)	/* our child, not reaped: no reuse of pid */
 		kill(p->pid, sig);
 }
 
@@ -15580,7 +15598,7 @@ static void watch_raw(struct watch *w)
 	tcsetattr(w->tty, TCSANOW, &raw);
 }
 
-/* Reads or writes what poll said is possible. False at the end. */
+/* Reads or writes, as poll() reported. False at the end or on an error. */
 static bool relay_step(struct relay *r, bool can_read, bool can_write)
 {
 	ssize_t n;
@@ -15601,8 +15619,8 @@ static bool relay_step(struct relay *r, bool can_read, bool can_write)
 	return true;
 }
 
-/* The end of the input, as a terminal says it: ^D. After half a line it only
- * hands that over, and it takes another one. */
+/* Sends the end of the input as a terminal does: ^D. After an incomplete line
+ * the first ^D only delivers that line, so a second one follows. */
 static void relay_end(struct relay *r)
 {
 	r->len = r->at && r->buf[r->at - 1] != '\n' ? 2 : 1;
@@ -15610,7 +15628,8 @@ static void relay_end(struct relay *r)
 	r->buf[0] = r->buf[1] = 4;
 }
 
-/* All that the pty still holds; a reader who does not read gets a second. */
+/* Copies all that the pty still holds. Gives up if the reader takes nothing
+ * for one second. */
 static void relay_drain(struct relay *r)
 {
 	struct pollfd to = { r->to, POLLOUT, 0 };
@@ -15639,7 +15658,7 @@ static bool watch_ended(const struct nsrun_process *p)
 	       0 && i.si_pid == p->pid;
 }
 
-/* Closes the master, though its number stays in use. */
+/* Closes the master, but keeps its fd number in use, for /dev/null. */
 static void watch_hang_up(int master)
 {
 	autofd null = io_open("/dev/null", O_RDWR);
@@ -15648,8 +15667,9 @@ static void watch_hang_up(int master)
 		dup2(null, master);
 }
 
-/* Our stdout if it is a terminal, for writes that do not wait. It is opened
- * anew, because others share what is open already. -1: it stays as it is. */
+/* Opens our stdout again, for non-blocking writes, if it is a terminal. It is
+ * not made non-blocking itself, because other processes share that open file.
+ * -1: stdout is used as it is. */
 static int watch_stdout(void)
 {
 	return isatty(1) ? io_open("/proc/self/fd/1", O_WRONLY | O_NOCTTY |
@@ -15710,9 +15730,10 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 		relay_drain(&out);
 }
 
-/* Before the process sees its terminal: ours becomes a mere wire. It makes
- * \r\n of \n, so the pty must not do so too. One that goes to a console socket
- * keeps its modes, as with runc: its reader expects those of a new pty. */
+/* Called before the process sees its terminal. Our own terminal becomes raw,
+ * but still turns \n into \r\n, so the pty must not do so too. A pty that goes
+ * to a console socket keeps its modes, as with runc: its reader expects those
+ * of a new pty. */
 static void watch_console(struct watch *w, int master)
 {
 	struct termios t;
@@ -15733,15 +15754,15 @@ static void watch_restore(struct watch *w)
 
 /* ===== NOTIFY ============================================================
  *
- * sd_notify(3): with o->notify_socket the container has a socket of its own at
- * /run/notify, because systemd would not take the word of a process that it
- * does not know. What comes there is awaited when the process runs: its READY
- * is passed on with its pid as the host knows it.
+ * sd_notify(3): with o->notify_socket the container gets its own socket at
+ * /run/notify, because systemd ignores a message from a process that it does
+ * not know. When the process runs, nsrun waits for a message on that socket,
+ * and passes READY on to systemd with the pid of the process on the host.
  */
 
 static bool notify_add(struct ctr *c, struct err *e)
 {
-	/* to send to what lies there, ro does not matter */
+	/* a read-only mount does not prevent sending to a socket in it */
 	static const char *const options[] = { "bind", "ro", "nosuid", "nodev",
 					       "noexec" };
 	char *env[] = { (char *)"NOTIFY_SOCKET=/run/notify/notify.sock", NULL };
@@ -15766,7 +15787,8 @@ static bool notify_add(struct ctr *c, struct err *e)
 	       no_memory(e);
 }
 
-/* The socket, once it is known who will read from it. */
+/* Makes the socket in the call that will read from it: run or start, not
+ * create. */
 static bool notify_open(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -15783,7 +15805,8 @@ static bool notify_open(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Reads until the process is ready, or has ended. False: to give up. */
+/* Reads until the process is READY, or has ended. False: an error, or the
+ * caller cancelled. */
 static bool notify_relay(struct ctr *c, struct err *e)
 {
 	struct pollfd p[] = { { c->notify, POLLIN, 0 },
@@ -15817,7 +15840,7 @@ static bool notify_relay(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Awaits READY; in the foreground a child does, until we end. */
+/* Waits for READY; in the foreground a child waits, and dies with P. */
 static bool notify_serve(struct ctr *c, struct err *e)
 {
 	if (c->notify < 0)
@@ -15878,7 +15901,8 @@ static int verb_end(struct ctr *c, bool ok, const char *what)
 	return -1;
 }
 
-/* The host's procfs, proved to be one; or our own, seen by nobody else. */
+/* Opens /proc, if it is really a procfs; otherwise makes a procfs mount of our
+ * own that nobody else sees. */
 static int host_proc(void)
 {
 	autofd fd = io_open("/proc", O_PATH | O_DIRECTORY), fs = -1;
@@ -15919,8 +15943,8 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	       sysfail(e, "find the cgroups of this machine");
 }
 
-/* A file of the caller's. One that is a pipe may have no writer yet: then the
- * reading waits, where it can be told to give up, and not the opening. */
+/* Loads a file that the caller names. A FIFO may have no writer yet: then the
+ * read waits, which the caller can cancel, and not the open. */
 static char *verb_load_file(struct ctr *c, int dir, const char *path,
 			    size_t *len, struct err *e)
 {
@@ -15957,7 +15981,7 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 	       verb_load_file(c, dir, "config.json", &len, e);
 	if (!text)
 		return wrap(e, "bundle %s", bundle);
-	if (keep) {		/* parsing overwrites it */
+	if (keep) {		/* the parser overwrites text */
 		c->config = mem_new(&c->mem, len);
 		c->config_len = len;
 		if (!c->config)
@@ -15970,7 +15994,7 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 			 e);
 }
 
-/* The config that a container was made of. */
+/* Loads the config from which the container was made. */
 static bool verb_load_kept(struct ctr *c, struct err *e)
 {
 	size_t len;
@@ -15987,7 +16011,7 @@ static bool verb_load_kept(struct ctr *c, struct err *e)
 
 /* ----- VERBS: processes and freezer -------------------------------------- */
 
-/* v1 has words for it, v2 digits. */
+/* cgroup v1 takes the words FROZEN and THAWED, v2 the digits 1 and 0. */
 static bool verb_put_freezer(const struct ctr *c, bool stop)
 {
 	const char *file = c->state.freezer;
@@ -15996,8 +16020,8 @@ static bool verb_put_freezer(const struct ctr *c, bool stop)
 		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
 }
 
-/* Has the freezer come to what was asked? v1 has to be told again when a fork
- * was faster. */
+/* Has the freezer reached the wanted state? v1 must be written again if a
+ * process forked while the freezer was at work. */
 static bool verb_is_frozen(const struct ctr *c, bool want)
 {
 	const char *file = c->state.freezer;
@@ -16015,7 +16039,7 @@ static bool verb_is_frozen(const struct ctr *c, bool want)
 	       str_find(buf, want ? "frozen 1" : "frozen 0");
 }
 
-/* Waits for it, so many milliseconds at most. */
+/* Waits for the wanted state, at most ms milliseconds. */
 static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
 {
 	for (; !verb_is_frozen(c, want); ms -= 5) {
@@ -16026,8 +16050,8 @@ static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
 	return true;
 }
 
-/* All processes of the container, by the first of its cgroups that is there:
- * they are in all of them. */
+/* Calls each for all processes of the container. They are read from the first
+ * of its cgroups that exists: they are in all of them. */
 static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 		      void *data, struct err *e)
 {
@@ -16045,9 +16069,10 @@ static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 	return true;
 }
 
-/* Signals all of them. A fork is no way out of SIGKILL: the kernel kills a v2
- * group as a whole, and what is frozen does not fork. Another signal changes
- * nothing of whether they are frozen. */
+/* Signals all processes of the container. No process escapes SIGKILL by a
+ * fork: the kernel kills a v2 cgroup as a whole (cgroup.kill); elsewhere the
+ * cgroup is frozen first, and a frozen process does not fork. Other signals
+ * leave the freezer as it is. */
 static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 {
 	const char *freezer = sig == SIGKILL ? c->state.freezer : NULL;
@@ -16060,13 +16085,14 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 	if (freezer && verb_put_freezer(c, true))
 		verb_await_freezer(c, true, 1000);
 	ok = verb_each(c, cg_signal, &sig, e);
-	if (freezer && !verb_put_freezer(c, false))	/* or it gets none */
+	if (freezer && !verb_put_freezer(c, false))	/* else none arrives */
 		return sysfail(e, "write %s", freezer);
 	return ok;
 }
 
-/* Can a process of the container be there when init is not? Not with a pid
- * namespace of its own: what is found in its groups then is not its. */
+/* Can a process of the container exist when init does not? Not if the
+ * container has its own pid namespace: then the processes that are found in
+ * its cgroups are not the container's. */
 static bool verb_leaves_some(const struct ctr *c)
 {
 	const struct spec_ns *ns = c->spec ?
@@ -16100,7 +16126,8 @@ static bool verb_drop_groups(struct ctr *c, struct err *e)
 	return ok;
 }
 
-/* The devices of the host's leave the network namespace, which may end then. */
+/* Moves the host's devices out of the network namespace, which may end after
+ * that. */
 static void verb_return_devices(struct ctr *c)
 {
 	char path[PATH_MAX];
@@ -16130,8 +16157,10 @@ static void verb_undo_net(struct ctr *c)
 	log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
 }
 
-/* The mark of what is made in the root for dns; 0: there is none. Without a
- * state nobody could find our container there: the mark is ours alone. */
+/* The mark of files that are made in the root for dns; 0: there is none. It
+ * stands for the state root. Without a state directory no other nsrun could
+ * find this container in the state root, so the mark is made from this process
+ * alone. */
 static unsigned verb_mark(const struct ctr *c)
 {
 	const long long us[2] = { c->state.runner.v, c->state.runner_start.v };
@@ -16142,7 +16171,7 @@ static unsigned verb_mark(const struct ctr *c)
 	return hash >> 1 | 1;
 }
 
-/* Does the container id have this root? If it cannot be told it does. */
+/* Does the container id use this root? Yes, if that cannot be found out. */
 static bool verb_has_root(struct ctr *c, const char *id,
 			  const struct stat *root)
 {
@@ -16160,9 +16189,9 @@ static bool verb_has_root(struct ctr *c, const char *id,
 	if (s && s->rootfs)
 		has = stat(s->rootfs, &st) < 0 ? errno != ENOENT :
 		      st.st_ino == root->st_ino && st.st_dev == root->st_dev;
-	else	/* one without a state has not begun yet */
+	else	/* without a state it has not begun yet */
 		has = s || *e.text;
-	if (c->mem.chunks == mark.chunks)	/* for the next one */
+	if (c->mem.chunks == mark.chunks)	/* reuse its memory */
 		c->mem = mark;
 	return has;
 }
@@ -16186,8 +16215,9 @@ static bool verb_is_last(struct ctr *c, int root)
 	return l.len == 0;
 }
 
-/* What was made in the root for dns, see net_is_marked(). Our own state is gone
- * before: of two that end at once the later one sees that it is the last. */
+/* Removes what was made in the root for dns, see net_is_marked(). Call it
+ * after our own state is removed: if two containers end at once, the later one
+ * then sees that it is the last. */
 static void verb_undo_places(struct ctr *c)
 {
 	const char *path = c->spec && c->spec->dns ? c->state.rootfs : NULL;
@@ -16215,7 +16245,7 @@ static void verb_undo_places(struct ctr *c)
 	}
 }
 
-/* In reverse, whatever of it was made (rule 6). */
+/* Undoes what was made, in reverse order, by the bits of c->made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
 	struct err e = { 0, "" };
@@ -16225,10 +16255,10 @@ static void verb_undo(struct ctr *c)
 	fd_close(&c->peer);
 	fd_close(&c->tty);
 	if (c->made & MADE_INIT && c->pid > 0) {
-		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
+		kill(c->pid, SIGKILL);	/* our child: no reuse of the pid */
 		if (c->state.freezer && !c->exec)
-			verb_put_freezer(c, false);	/* or it stays, on v1 */
-		/* of a container that is paused it ends when that goes on */
+			verb_put_freezer(c, false);	/* v1: so it dies */
+		/* in a paused container it ends only after a resume */
 		if (!c->exec || !state_is_paused(&c->state))
 			io_reap(c->pid);
 	}
@@ -16237,7 +16267,7 @@ static void verb_undo(struct ctr *c)
 		io_reap(c->relay);
 	}
 	fd_close(&c->pidfd);
-	/* a delete may have been faster: then nothing is ours any more */
+	/* a delete may have been faster: then nothing is left to undo here */
 	if (c->made & MADE_STATE && flock(c->state_dir, LOCK_EX) == 0 &&
 	    state_is_gone(c->state_root, c->o->id, c->state_dir))
 		c->made = 0;
@@ -17236,7 +17266,7 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 	} else if (*e.text) {
 		log_note(c->o, NSRUN_WARNING, "%s is skipped: %s", id, e.text);
 	}
-	if (c->mem.chunks == mark.chunks)	/* for the next one */
+	if (c->mem.chunks == mark.chunks)	/* reuse its memory */
 		c->mem = mark;
 }
 
