@@ -14749,11 +14749,11 @@ static bool stage_user(struct ctr *c, struct err *e)
 	       (!*e->text && sysfail(e, "make the user namespace"));
 }
 
-/* J becomes non-dumpable before it joins the container's processes: they must
- * get nothing of P's. Only a J whose maps a user must write stays dumpable; it
- * shares no user namespace with the processes that it joins. A user may not
- * open J's files in /proc once J is non-dumpable, so timens_offsets is opened
- * and oom_score_adj is written here, before that. */
+/* J becomes non-dumpable before it joins namespaces: the processes there must
+ * not get at anything of P's. Only a J whose maps a user must write stays
+ * dumpable; it shares no user namespace with the processes that it joins. A
+ * user may not open J's files in /proc once J is non-dumpable, so
+ * timens_offsets is opened and oom_score_adj is written here, before that. */
 static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -15293,8 +15293,8 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
-/* Makes the cgroups. From now on the state lists the cgroups that exist and
- * that nsrun made, wholly or in part. */
+/* Makes the cgroups. From now on the state lists those that exist and that are
+ * to be joined and removed (ours). */
 static bool spawn_cgroups(struct ctr *c, struct err *e)
 {
 	bool ok = cg_make(&c->plan.cg, c->o, e);
@@ -16300,7 +16300,9 @@ static void verb_undo(struct ctr *c)
 
 /* ----- VERBS: claim ------------------------------------------------------ */
 
-/* Nothing of the container that the state speaks of lives any more. */
+/* Is s the state of a container that is left over from an nsrun that died?
+ * Then neither init nor that nsrun (the runner) lives, and the container was
+ * being created, or ran in the foreground. */
 static bool verb_is_stale(const struct ctr *c, const struct state *s)
 {
 	if (state_has_init(s, c->host.proc) ||
@@ -16316,9 +16318,10 @@ static void verb_count(void *n, int pid)
 }
 
 /*
- * Instead of a state.json that a power cut left empty or cut: what there may be
- * of the container by its name, its cgroups. What lives there is ended if that
- * is asked; in a group that has another name it could be somebody else's.
+ * Guesses a state when a power cut left state.json empty or truncated: the
+ * cgroups that the container may have, by its name. If end is set the
+ * processes in them are killed, but not in a cgroup that has another name than
+ * the id: they could be somebody else's.
  */
 static bool verb_guess(struct ctr *c, bool end, struct err *e)
 {
@@ -16342,7 +16345,7 @@ static bool verb_guess(struct ctr *c, bool end, struct err *e)
 		const char *path = cg_path(&c->mem, &h->h[i], asked, s->id);
 		size_t keep = path ? strlen(path) : 0;
 
-		if (path && str_eq(name, s->id))	/* the last part is ours */
+		if (path && str_eq(name, s->id))	/* not made by others */
 			keep -= strlen(name) + 1;
 		if (path)
 			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
@@ -16358,8 +16361,8 @@ static bool verb_guess(struct ctr *c, bool end, struct err *e)
 	return !n || verb_signal_all(c, SIGKILL, e);
 }
 
-/* Undoes what a dead nsrun left in the directory open at dir, by its state, or
- * without one. */
+/* Undoes what a dead nsrun left in the state directory open at dir: by its
+ * state s, or without one (s is NULL). */
 static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 			 bool damaged, struct err *e)
 {
@@ -16387,7 +16390,9 @@ static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 	return ok;
 }
 
-/* The directory of an id that exists: ours if its container is gone. */
+/* The state directory of the id exists already. If its container is gone,
+ * removes what is left of it and sets *again: the caller tries to make the
+ * directory again. Never returns true. */
 static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 {
 	const char *id = c->o->id;
@@ -16405,8 +16410,8 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		return sysfail(e, "open the state of %s", id);
 	if (!state_trust(dir, c->dir, e))
 		return false;
-	/* a stale one is locked while its init still dies; one that ran in the
-	 * foreground dies with its nsrun, but not at once */
+	/* a stale container stays locked until its init has died; an init that
+	 * ran in the foreground dies with its nsrun, but not at once */
 	s = state_load(dir, "state.json", &c->mem, c->o, e);
 	for (tries = 0; s && s->runner.v && tries < 100 &&
 	     !state_has_runner(s, c->host.proc) &&
@@ -16440,7 +16445,7 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	char path[PATH_MAX];
 	int tries;
 
-	if (!state_root(c->o, path, e))		/* a user without a place */
+	if (!state_root(c->o, path, e))		/* no place for the state */
 		return e->num = c->o->root ? EINVAL : EACCES, false;
 	c->state_root = state_open_root(path);
 	c->dir = mem_text(&c->mem, "%s/%s", path, c->o->id);
@@ -16477,8 +16482,10 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	return fail(e, "container with given ID already exists");
 }
 
-/* Where `start` will connect; init listens. To connect is to write: the mode
- * says who may, as in a user namespace init sees most users as 65534. */
+/* Makes the socket to which `start` will connect; init listens on it. To
+ * connect needs write permission, so the mode of the socket says who may: init
+ * cannot check the user id, for in a user namespace it sees most users as
+ * 65534. */
 static bool verb_start_socket(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -16492,7 +16499,7 @@ static bool verb_start_socket(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* What the state says of a container that will be made. */
+/* Fills in the state of a container that will be made. */
 static bool verb_describe(struct ctr *c, struct err *e)
 {
 	const struct rdt_plan *rdt = &c->plan.rdt;
@@ -16522,8 +16529,8 @@ static bool verb_describe(struct ctr *c, struct err *e)
 	return s->runner_start.v >= 0 || sysfail(e, "read our start time");
 }
 
-/* What exists of it on the host before it is made: after what a dead one left
- * was removed. */
+/* Fills in what depends on what exists on the host: the mark, the devices, the
+ * cgroups. Call it after the leftovers of a dead container were removed. */
 static bool verb_describe_host(struct ctr *c, struct err *e)
 {
 	struct cg_plan *cg = &c->plan.cg;
@@ -16545,8 +16552,8 @@ static bool verb_describe_host(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* A run in the foreground can do without a state, on a host that has no place
- * to write, or none that is safe from others. */
+/* A run in the foreground works without a state on a host that has no writable
+ * place for it, or no place that is safe from other users. */
 static bool verb_can_do_without(const struct ctr *c, const struct err *e)
 {
 	return c->mode == MODE_RUN && !(c->o->flags & NSRUN_KEEP_ON_EXIT) &&
@@ -16581,8 +16588,9 @@ static bool verb_claim(struct ctr *c, struct err *e)
 
 /* ----- VERBS: create and run --------------------------------------------- */
 
-/* What is there and is no regular file stays what it is: a rename would put a
- * file in the place of a device, or of the link /dev/stdout. */
+/* An existing path that is not a regular file (a FIFO, a device) is written
+ * to, not replaced: a rename would put a regular file in the place of the
+ * device, or of the link /dev/stdout. */
 static bool verb_pid_special(const struct ctr *c)
 {
 	const char *path = c->o->pid_file;
@@ -16627,8 +16635,8 @@ static bool verb_pid_file(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Before anything is opened, or a free number among them would become one of
- * ours, and be given away. */
+/* Call it before nsrun opens anything: otherwise an fd of nsrun could get a
+ * free number among the preserved fds, and be passed to the container. */
 static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 {
 	int i;
@@ -16642,8 +16650,9 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 	return true;
 }
 
-/* A caller's socket, for what is sent there as a file descriptor. Where others
- * wait to be accepted we do so too, ten seconds at most. */
+/* Connects to a socket of the caller's, to which a file descriptor will be
+ * sent. While the queue of the listener is full (EAGAIN) it tries again, for
+ * ten seconds at most. */
 static int verb_connect(const struct ctr *c, const char *path,
 			const char *option, struct err *e)
 {
@@ -16667,7 +16676,8 @@ static int verb_connect(const struct ctr *c, const char *path,
 	return -1;
 }
 
-/* Who is there to hold the terminal? */
+/* Checks that --console-socket is given if, and only if, nobody else will hold
+ * the terminal, and connects to it. */
 static bool verb_console(struct ctr *c, struct err *e)
 {
 	const char *path = c->o->console_socket;
@@ -16708,7 +16718,7 @@ static void verb_close_joined(struct ctr *c)
 		fd_close(&c->plan.ns.join[i].fd);
 }
 
-/* Everything up to where init waits for its last GO. */
+/* Does everything up to the point where init waits for its last GO. */
 static bool verb_create(struct ctr *c, struct err *e)
 {
 	const struct plan *p = &c->plan;
@@ -16735,7 +16745,7 @@ static bool verb_create(struct ctr *c, struct err *e)
 	       verb_pidfd_socket(c, e);
 }
 
-/* The state of a container whose init outlives us, or runs. */
+/* Saves the state of a container whose init outlives P, or runs. */
 static bool verb_save(struct ctr *c, const char *status, struct err *e)
 {
 	struct state *s = &c->state;
@@ -16759,7 +16769,8 @@ static bool verb_poststart(struct ctr *c, struct err *e)
 	return hook_all(&how, HOOK_POSTSTART, e);
 }
 
-/* SIGKILL has a sender who says nothing: the kernel, which is out of memory. */
+/* The process was ended by SIGKILL. If the kernel sent it, for want of memory,
+ * says so: the kernel itself does not tell the caller. */
 static void verb_tell_oom(const struct ctr *c)
 {
 	int h = c->exec ? -1 : cg_find(&c->host.cg, "memory");
@@ -16802,7 +16813,9 @@ static int verb_attend(struct ctr *c)
 	       WEXITSTATUS(status);
 }
 
-/* --keep: it is no nsrun's any more, or the next one of the id took it over. */
+/* The process was created with --keep and has ended. The state no longer names
+ * a runner; otherwise the next nsrun with this id would find it stale and take
+ * it over. */
 static void verb_keep(struct ctr *c)
 {
 	struct err e;
@@ -16840,8 +16853,8 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 
 	verb_begin(&c, o, out);
 	c.mode = o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
-	/* in the foreground init dies with us, so it need not be known before
-	 * it runs */
+	/* in the foreground init dies with P, so its pid need not be saved
+	 * before it runs */
 	ok = verb_check_fds(o, &c.err) && state_check_id(o->id, &c.err) &&
 	     verb_create(&c, &c.err) &&
 	     (c.mode == MODE_RUN || verb_save(&c, "running", &c.err)) &&
@@ -16871,7 +16884,7 @@ static bool verb_is_not(struct err *e)
 	return e->num = ENOENT, false;
 }
 
-/* What state.json says, if there is one yet. */
+/* Reads state.json. It is no error if there is none yet. */
 static bool verb_read_state(struct ctr *c, struct err *e)
 {
 	struct state *s = state_load(c->state_dir, "state.json", &c->mem, c->o,
@@ -16887,7 +16900,7 @@ static bool verb_read_state(struct ctr *c, struct err *e)
 	return s || !*e->text;
 }
 
-/* Opens the directory of an id that is there. */
+/* Opens the state directory of a container that exists. */
 static bool verb_open(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -16914,7 +16927,8 @@ static bool verb_find(struct ctr *c, struct err *e)
 	return verb_open(c, e) && verb_read_state(c, e);
 }
 
-/* The same, and nobody else changes it meanwhile. */
+/* Like verb_find(), and locks the container: no other nsrun changes it
+ * meanwhile. */
 static bool verb_find_locked(struct ctr *c, struct err *e)
 {
 	if (!verb_open(c, e))
@@ -16929,7 +16943,8 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 
 /* ----- VERBS: start, kill, pause, ps ------------------------------------- */
 
-/* A hold on init that no reuse of its pid can deceive. */
+/* Opens a pidfd of init. That init is checked before and after makes sure that
+ * the pidfd is not of another process with the same pid. */
 static bool verb_hold_init(struct ctr *c, struct err *e)
 {
 	if (!state_has_init(&c->state, c->host.proc))
@@ -16945,7 +16960,7 @@ static bool verb_signal(const struct ctr *c, int sig)
 		kill(c->pid, sig)) == 0;
 }
 
-/* Ends init, which is not our child, and waits for it. */
+/* Kills init, which is not our child, and waits until it has ended. */
 static bool verb_end_init(struct ctr *c, struct err *e)
 {
 	const struct state *s = &c->state;
@@ -16957,7 +16972,7 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 		return true;
 	if (!verb_signal(c, SIGKILL) && errno != ESRCH)
 		return sysfail(e, "kill process %d", c->pid);
-	if (s->freezer)		/* what is frozen does not die, on v1 */
+	if (s->freezer)		/* v1: a frozen process does not die */
 		verb_put_freezer(c, false);
 	p.fd = c->pidfd;
 	for (tries = 0; state_has_init(s, c->host.proc); tries++) {
@@ -16968,8 +16983,8 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* What is there of it, whatever its status. poststop runs if its hooks can be
- * read. */
+/* Removes what exists of the container, whatever its status. The poststop
+ * hooks run if the config can be read. */
 static bool verb_destroy(struct ctr *c, struct err *e)
 {
 	struct err ignored = { 0, "" };
@@ -16979,7 +16994,7 @@ static bool verb_destroy(struct ctr *c, struct err *e)
 	c->made = MADE_STATE | MADE_CGROUP | MADE_NET;
 	if (c->state.status && verb_load_kept(c, &ignored))
 		c->made |= MADE_POSTSTOP;
-	if (!verb_drop_groups(c, e))	/* then it can be repeated */
+	if (!verb_drop_groups(c, e))	/* the delete can be repeated */
 		return false;
 	verb_undo(c);
 	errno = c->left;
@@ -17019,8 +17034,9 @@ static bool verb_abandon(struct ctr *c)
 	return false;
 }
 
-/* A startContainer hook that fails ends it, too; a program that cannot be
- * executed leaves it stopped. The text is hook_run()'s. */
+/* A startContainer hook that fails ends the container, too; if the program
+ * cannot be executed the container stays, with status stopped. The start of
+ * the text is hook_run()'s. */
 static bool verb_start_failed(struct ctr *c, const struct err *e)
 {
 	return str_after(e->text, "hooks.startContainer") ? verb_abandon(c) :
@@ -17039,8 +17055,8 @@ static bool verb_start(struct ctr *c, struct err *e)
 		return fail(e, "cannot start a container that has stopped");
 	if (str_eq(status, "paused"))
 		return fail(e, "cannot start a container in the paused state");
-	/* saved first: if we die in between it is too much that is said, and
-	 * a delete without force keeps its hands off */
+	/* saved before the start: if nsrun dies in between, the state says
+	 * more than is true, and a delete without --force refuses */
 	c->state.status = "running";
 	return verb_hold_init(c, e) && verb_load_kept(c, e) &&
 	       verb_knock(c, e) &&
@@ -17062,7 +17078,8 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 	return verb_end(&c, ok, "start");
 }
 
-/* If init is not pid 1 of a pid namespace, the rest does not die with it. */
+/* If init is not pid 1 of a pid namespace, the other processes of the
+ * container do not die with it. */
 static bool verb_shares_pids(const struct ctr *c)
 {
 	char path[32], status[4096], *s = NULL;
@@ -17088,7 +17105,8 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	if (!verb_find(c, e))
 		return false;
 	alive = verb_hold_init(c, e);
-	/* what init left behind can be ended when it is gone, too */
+	/* processes that init left behind can be signalled after init has
+	 * ended, too */
 	if (!alive && !all)
 		return false;
 	all |= sig == SIGKILL && verb_shares_pids(c);
@@ -17097,7 +17115,7 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	if (alive && !(all && c->state.cgroups.n) && !verb_signal(c, sig))
 		return errno == ESRCH ? fail(e, "container not running") :
 		       sysfail(e, "send signal %d", sig);
-	/* v1 holds it back from what is frozen */
+	/* v1 does not deliver SIGKILL to a frozen process: thaw it */
 	return sig != SIGKILL || !state_is_paused(&c->state) ||
 	       verb_put_freezer(c, false) ||
 	       sysfail(e, "write %s", c->state.freezer);
@@ -17134,9 +17152,9 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		return sysfail(e, "write %s", c->state.freezer);
 	if (verb_await_freezer(c, want, 10000))
 		return true;
-	if (want)			/* not half of it */
+	if (want)			/* no half-frozen cgroup */
 		verb_put_freezer(c, false);
-	return fail(e, "%s did not come to it in ten seconds",
+	return fail(e, "%s did not change in ten seconds",
 		    c->state.freezer);
 }
 
@@ -17171,7 +17189,7 @@ int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 	ok = verb_find(&c, &c.err);
 	if (ok && c.state.cgroups.n)
 		ok = verb_each(&c, each, data, &c.err);
-	else if (ok && verb_hold_init(&c, &c.err))	/* all that is known */
+	else if (ok && verb_hold_init(&c, &c.err))	/* only init is known */
 		each(data, c.pid);
 	return verb_end(&c, ok, "list the processes of");
 }
@@ -17182,7 +17200,8 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 {
 	const char *status;
 
-	/* it may be held by a start that waits for what is to be ended */
+	/* a start that waits for init may hold the lock, so init is killed
+	 * first, without the lock */
 	if (force && ((!verb_find(c, e) && !c->damaged) ||
 		      !verb_end_init(c, e)))
 		return false;
@@ -17237,7 +17256,7 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	bool ok;
 
 	verb_begin(&c, o, out);
-	/* an id is there as soon as its first state is saved */
+	/* a container exists as soon as its first state is saved */
 	ok = verb_find(&c, &c.err) &&
 	     (c.state.status || verb_is_not(&c.err));
 	if (ok)
@@ -17246,7 +17265,8 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	return verb_end(&c, ok, "show the state of");
 }
 
-/* One entry of the state root; one that is being deleted is none. */
+/* Lists one entry of the state root. An entry that is being deleted is left
+ * out. */
 static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 			  void *data)
 {
@@ -17270,7 +17290,8 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 		c->mem = mark;
 }
 
-/* One more id; there is room for twice as many at each power of two. */
+/* Adds an id. The array is made twice as long when its length is a power of
+ * two. */
 static bool verb_list_add(struct arena *mem, struct strs *ids, const char *id)
 {
 	char **v = ids->v;
@@ -17349,15 +17370,15 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 		text_flush(&t);
 		ok = !t.bad || sysfail(&c.err, "write the plan");
 	}
-	with_id.id = NULL;	/* the bundle is meant */
+	with_id.id = NULL;	/* no id in the error text */
 	return verb_end(&c, ok, "plan");
 }
 
 /* ===== EXEC ==============================================================
  *
- * One more process in a container: the process of the config with what the
- * options change, or another one. It joins the namespaces that are not ours and
- * the cgroups that the state names.
+ * Runs one more process in a container: the process of the config as changed
+ * by the options, or another process from a file. It joins those namespaces of
+ * init that are not nsrun's own, and the cgroups that the state names.
  */
 
 /* UID[:GID], and nothing else: a name or a sign must not become a 0. */
@@ -17377,10 +17398,10 @@ static bool exec_user(struct spec_user *u, const char *s, struct err *e)
 	return true;
 }
 
-/* Capabilities into those sets that can harm nobody else: an inheritable one
- * would reach programs that were not asked for (CVE-2022-29162). So what is not
- * in the config's inheritable set cannot be ambient, and a user does not get
- * it. */
+/* Adds capabilities to all sets but the inheritable one: an inheritable
+ * capability would reach programs for which it was not requested
+ * (CVE-2022-29162). So a capability that is not in the config's inheritable
+ * set cannot be ambient, and a process that is not root does not get it. */
 static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 		      struct err *e)
 {
@@ -17406,7 +17427,7 @@ static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 	return true;
 }
 
-/* More groups, behind those of the config. */
+/* Appends groups to those of the config. */
 static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 			struct err *e)
 {
@@ -17434,7 +17455,8 @@ static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 	return true;
 }
 
-/* The process of --process, or the container's with what the flags change. */
+/* Builds the process: that of --process, or the container's as changed by the
+ * options. */
 static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 			 struct err *e)
 {
@@ -17472,8 +17494,8 @@ static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 	       spec_check_process(p, e);
 }
 
-/* Is one of the controllers, n bytes with commas, in the hierarchy where the
- * group at path is? */
+/* Does the hierarchy of the cgroup at path have one of the controllers? ctrls
+ * is a list with commas, n bytes long. */
 static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
 		     const char *path)
 {
@@ -17492,8 +17514,8 @@ static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
 	return false;
 }
 
-/* --cgroup: a group below the container's, for all controllers if it is the
- * only one, or for those that it names. */
+/* --cgroup: a cgroup below the container's. It is for all controllers if it is
+ * the only --cgroup; otherwise for the controllers that it names. */
 static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
 			struct err *e)
 {
@@ -17529,7 +17551,8 @@ static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
 		    (int)(colon - asked), asked);
 }
 
-/* The groups of the container, all to be entered last, or some below them. */
+/* The cgroups that the process joins: the container's, or those of --cgroup
+ * below them. All are joined late, after READY. */
 static bool exec_cgroups(struct ctr *c, char **asked, struct err *e)
 {
 	struct cg_plan *p = &c->plan.cg;
@@ -17555,7 +17578,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	if (!host_gather(&c->host, x->cgroups && *x->cgroups, &c->mem, e) ||
 	    !verb_load_kept(c, e) || !exec_process(c, x, e))
 		return false;
-	c->spec->linux.sysctl.n = 0;	/* they are set */
+	c->spec->linux.sysctl.n = 0;	/* set by create already */
 	grant = c->host.cap_last >= 63 ? ~0ULL :
 		(2ULL << c->host.cap_last) - 1;
 	p->id = c->o->id;
@@ -17564,7 +17587,8 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	if (!ns_plan_enter(&p->ns, c->pid, &c->mem, e) ||
 	    !ns_open(&p->ns, c->host.proc, e))
 		return false;
-	/* still the one whose namespaces we wanted? */
+	/* is it still init whose namespaces were opened, and not a process
+	 * that got its pid? */
 	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "cannot exec in a %s container", "stopped");
 	if (!ns_joins(&p->ns, CLONE_NEWUSER))
@@ -17622,12 +17646,14 @@ int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
 
 /* ===== UPDATE ============================================================
  *
- * Other limits for a container that is there. They are merged into those of its
- * config and of the updates before, planned and applied anew; if one cannot be
- * applied what the files held before is put back.
+ * Changes the limits of an existing container. The new limits are merged into
+ * those of the config and of earlier updates; then all are planned and applied
+ * again. If one cannot be applied, the former contents of the files are
+ * written back.
  */
 
-/* What `update` may change of linux. Device rules are never touched. */
+/* The members of linux that `update` may change. Device rules are never
+ * changed. */
 static const struct field update_fields[] = {
 	F_SUB(spec_linux, T_OBJ, "resources", resources, spec_resources,
 	      resources_fields),
@@ -17635,7 +17661,7 @@ static const struct field update_fields[] = {
 	F_END
 };
 
-/* An object of the form of update_fields into the container's spec. */
+/* Reads a JSON object with the members fields into the spec at base. */
 static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
 			const struct field *fields, void *base, struct err *e)
 {
@@ -17648,7 +17674,7 @@ static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
 	       spec_object(&k, resources ? &in : &top, j, fields, base);
 }
 
-/* The limits as they are: of the config, or of the last update. */
+/* Loads the current limits: those of the last update, or else the config's. */
 static bool update_load(struct ctr *c, struct err *e)
 {
 	struct spec_linux *l;
@@ -17700,7 +17726,8 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 			      u->set[i].key, u->set[i].value))
 			return false;
 	spec_date_pids(c->spec);
-	/* without a limit of memory there is none of both together */
+	/* without a memory limit there is no limit of memory and swap
+	 * together */
 	if (!r->memory.swap.set)
 		r->memory.swap = swap.set && r->memory.limit.v < 0 ?
 				 (struct opt){ -1, true } : swap;
@@ -17716,7 +17743,8 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 	return cg_plan(p, &c->host.cg, c->spec, c->o, &nodev, &c->mem, e);
 }
 
-/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
+/* memory.checkBeforeUpdate: refuses a limit below the memory in use, because
+ * the kernel would kill processes to reach it. */
 static bool update_check_memory(const struct cg_dir *d, const char *value,
 				struct err *e)
 {
@@ -17727,8 +17755,8 @@ static bool update_check_memory(const struct cg_dir *d, const char *value,
 		    "%llu bytes in use (see checkBeforeUpdate)", value, now);
 }
 
-/* All that is asked for has a group of the container's to be written to, and
- * the memory in use fits if that matters. */
+/* Checks that the container has a cgroup for each limit, and that the memory
+ * in use fits if checkBeforeUpdate is set. */
 static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
 			 struct err *e)
 {
@@ -17751,8 +17779,9 @@ static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
 	return true;
 }
 
-/* A device of which a file says nothing has no limit: the words for it, in
- * front of what the file says. */
+/* A device that the file does not list has no limit. Adds, for each device
+ * that w writes, the line that removes its limit; these lines come before what
+ * the file holds now. */
 static void update_reset(struct text *t, const struct cg_write *w)
 {
 	static const struct { const char *file, *none; } files[] = {
@@ -17774,7 +17803,8 @@ static void update_reset(struct text *t, const struct cg_write *w)
 	}
 }
 
-/* What the files hold that will be written, as a plan to put it back. */
+/* Reads the present contents of the files that will be written, as a plan that
+ * puts them back. */
 static bool update_remember(struct ctr *c, const struct cg_plan *p,
 			    struct cg_plan *old, struct err *e)
 {
@@ -17796,7 +17826,7 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 		if (!p->d[w->dir].ours ||
 		    io_get_in(p->d[w->dir].path, w->file, value,
 			      sizeof value) <= 0)
-			*value = 0;		/* there is none: no write */
+			*value = 0;		/* no value, no write */
 		digit = str_after(value, "oom_kill_disable ");
 		w->value = mem_text(&c->mem, "%s%.*s", none,
 				    digit ? 1 : CG_VALUE_MAX,
@@ -17807,8 +17837,8 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 	return true;
 }
 
-/* A group of resctrl may be that of others, too: it is written if it is
- * meant. */
+/* A resctrl group may be shared with others, so it is written only if the
+ * update sets a member of intelRdt. */
 static bool update_plan_rdt(struct ctr *c, const struct nsrun_update *u,
 			    struct err *e)
 {
@@ -17846,8 +17876,9 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	return false;
 }
 
-/* An update applies all limits again, also those of the ones before: what they
- * warned of, a line each, is kept, and not said again. */
+/* An update applies all limits again, also those of earlier updates. The
+ * warnings of earlier updates, one per line, are kept in the file warned and
+ * are not repeated. */
 struct update_log {
 	const struct nsrun_options *o;
 	struct text	said;
@@ -17913,7 +17944,7 @@ static bool verb_find_groups(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* One line: an event, with the statistics unless it is an oom. */
+/* Writes one line: an oom event, or the statistics. */
 static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 {
 	struct nsrun_link links[NSRUN_LINKS_MAX];
@@ -17948,7 +17979,7 @@ int nsrun_stats(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 	return verb_end(&c, ok, "tell the statistics of");
 }
 
-/* Until the container ends, or the caller has enough. */
+/* Writes events until the container ends or the caller cancels. */
 static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 {
 	autofd oom = cg_open_oom(&c->plan.cg, &c->host.cg, e);
@@ -17966,7 +17997,7 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 	for (;;) {
 		wait = next - now_ms();
 		wait = wait < 0 ? 0 : wait;
-		/* without a pidfd the end is looked for now and then */
+		/* without a pidfd, check for the end every 100 ms */
 		if (c->pidfd < 0 && wait > 100)
 			wait = 100;
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
@@ -18040,7 +18071,8 @@ static const struct {
 	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\",\"ro\"]}" },
 	{ SPEC_USER, MOUNT("/sys", "none", "/sys") SAFE "\"nodev\",\"rbind\","
 	  "\"ro\"]}" },
-	/* over those of the bind, which a user may write to (CVE-2023-25809) */
+	/* covers the cgroups of the bind at /sys, which a user may write to
+	 * (CVE-2023-25809) */
 	{ 0, "," MOUNT("/sys/fs/cgroup", "cgroup", "cgroup") SAFE "\"nodev\","
 	  "\"relatime\",\"ro\"]}],\"linux\":{" },
 	{ SPEC_ROOT, "\"resources\":{\"devices\":[{\"allow\":false,"
@@ -18137,9 +18169,9 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 
 /* ===== PROTECT ===========================================================
  *
- * The program is executed anew from a copy or a clone of its file that nobody
- * can ever write to, so that no container can overwrite it by /proc/PID/exe
- * (CVE-2019-5736).
+ * The program is executed again from a copy or a clone of its file that nobody
+ * can ever write to, so that no container can overwrite the program through
+ * /proc/PID/exe (CVE-2019-5736).
  */
 
 /* A read-only clone of the mount of our program; needs 5.12 and root. */
@@ -18174,10 +18206,11 @@ static int protect_copy(int from, struct err *e)
 	return fd_take(&to);
 }
 
-/* Nobody can ever write to the program open at self: it is a sealed copy; or a
- * read-only clone, whose path is that of a mount without a name, which none but
- * its maker could change; or its file system cannot be written, as on the flash
- * of a router. A mount that is read-only may be rw a moment later. */
+/* Can nobody ever write to the program open at self? That is so if it is a
+ * sealed copy; or a read-only clone: its path is /, as it is the root of a
+ * mount without a place, which only its maker could change; or if its file
+ * system cannot be written to, as on the flash of a router. It does not
+ * suffice that a mount is read-only: it may be rw a moment later. */
 static bool protect_is_done(int proc, int self, bool *ro)
 {
 	struct statfs fs;
@@ -18222,7 +18255,8 @@ int nsrun_protect(char **argv, struct nsrun_error *out)
 	}
 	if (protect_is_done(proc, self, &ro))
 		return 0;
-	/* a clone that is not known again would be cloned for ever */
+	/* if a clone were not recognised above, nsrun would be cloned for
+	 * ever */
 	fd = ro ? -1 : protect_clone(proc);
 	if (fd >= 0)
 		protect_exec(fd, argv);
@@ -18240,10 +18274,11 @@ out:
 
 /* ===== CLI ===============================================================
  *
- * The command line, a user of nsrun.h. One table says what options there are,
- * of which commands, and where they go; the usage is printed from it. As with
- * runc, -name is --name, a value follows as =value or as the next word, and
- * options may stand behind the ID too, but for exec, whose command has its own.
+ * The command line, a user of nsrun.h. One table lists the options, the
+ * commands that have them, and where their values are stored; the usage is
+ * printed from this table. As with runc, -name means --name, a value follows
+ * as =value or as the next word, and options may also come after the ID,
+ * except with exec, whose COMMAND has its own options.
  */
 
 struct cli {
@@ -18257,13 +18292,13 @@ struct cli {
 	int		log_fd;
 	char		**argv;
 	const struct command *cmd;
-	char		*words[3];	/* args, unless they are of exec */
+	char		*words[3];	/* args of all commands but exec */
 	char		**args;
 	int		nargs;
-	struct arena	mem;		/* of lists */
+	struct arena	mem;		/* of repeated options */
 	struct watch	watch;
 	size_t		listed;
-	struct text	out;		/* to stdout, by buf */
+	struct text	out;		/* to stdout, through buf */
 	char		buf[4096];
 	struct text	held;		/* warnings, to stderr */
 	char		held_buf[2048];
@@ -18274,7 +18309,7 @@ struct command {
 	const char	*name, *args, *help;
 	short		least, most;	/* arguments; most -1: any number */
 	unsigned	where;		/* its options */
-	int		(*run)(struct cli *);	/* its status; -1: see e */
+	int		(*run)(struct cli *);	/* exit status; -1: see e */
 };
 
 enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
@@ -18282,7 +18317,7 @@ enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
        OF_PLAIN = 512, OF_PS = 1024, OF_UPDATE = 2048, OF_EVENTS = 4096,
        OF_MAKE = OF_RUN | OF_CREATE };
 
-/* What the options of `update` set, in the order of struct cli's set. */
+/* The members that the options of `update` set, in the order of cli.set. */
 static const char *const update_keys[] = {
 	"resources.memory.limit", "resources.memory.reservation",
 	"resources.memory.swap", "resources.memory.kernel",
@@ -18417,7 +18452,7 @@ static void cli_time(char buf[40])
 	buf[20] = 0;
 }
 
-/* One write, unless the reader sleeps and we are told to give up. */
+/* Writes t. Gives up if the reader does not read and a signal cancels. */
 static void cli_put(const struct cli *c, struct text *t)
 {
 	if (io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
@@ -18459,7 +18494,8 @@ static void cli_say(const struct cli *c, const char *text)
 	cli_put(c, &t);
 }
 
-/* Before the process can say anything, or at the end. */
+/* Prints the warnings that were held back: before the process can write
+ * anything, or at the end. */
 static void cli_release(void *data)
 {
 	struct cli *c = data;
@@ -18468,10 +18504,11 @@ static void cli_release(void *data)
 		cli_put(c, &c->held);
 }
 
-/* Callers read the log as one record of a failure, so warnings are kept out of
- * it unless asked for. On stderr they take the first line for the error: what
- * is only a warning is held back until it is known whether there is one. That
- * takes a wait for init, so it is asked for with the first warning. */
+/* Callers read the log as the record of one failure, so warnings go there only
+ * with --debug. On stderr callers take the first line for the error, so a
+ * warning is held back until it is known whether an error follows. To know
+ * that, nsrun must wait for init; so o.starting is set only when there is a
+ * warning. */
 static void cli_log(void *data, enum nsrun_level level, const char *text)
 {
 	struct cli *c = data;
@@ -18487,14 +18524,15 @@ static void cli_log(void *data, enum nsrun_level level, const char *text)
 	}
 }
 
-/* One that is a FIFO has a reader, or it is an error. */
+/* Opens the log. A FIFO that nobody reads is an error (ENXIO). */
 static void cli_open(struct cli *c)
 {
 	c->log_fd = openat(AT_FDCWD, c->log, O_WRONLY | O_APPEND | O_CREAT |
 			   O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 }
 
-/* One that comes before the log was opened is a record there all the same. */
+/* Reports an error on stderr and in the log. An error that comes before the
+ * log was opened is written there, too. */
 static int cli_fail(struct cli *c, const char *text)
 {
 	if (c->log_fd < 0 && c->log && *c->log)
@@ -18527,7 +18565,7 @@ static void cli_console(void *data, int master)
 	watch_console(&((struct cli *)data)->watch, master);
 }
 
-/* What the command could not do, before the library was asked. */
+/* Reports an error that came before the library was called. */
 static int cli_cannot(struct cli *c, const char *step, const char *why)
 {
 	bool exec = c->cmd && c->cmd->where == OF_EXEC;
@@ -18537,7 +18575,7 @@ static int cli_cannot(struct cli *c, const char *step, const char *why)
 	return exec ? 255 : 1;
 }
 
-/* What was printed has arrived. */
+/* Writes out what was printed, and fails if stdout did not take it. */
 static int cli_flush(struct cli *c)
 {
 	char why[64];
@@ -18547,7 +18585,7 @@ static int cli_flush(struct cli *c)
 				       err_text(errno, why));
 }
 
-/* An empty one is not set, as for sd_notify(3). */
+/* An empty $NOTIFY_SOCKET counts as not set, as for sd_notify(3). */
 static const char *cli_notify_socket(void)
 {
 	const char *s = getenv("NOTIFY_SOCKET");
@@ -18555,8 +18593,9 @@ static const char *cli_notify_socket(void)
 	return s && *s ? s : NULL;
 }
 
-/* Before a process is made, signals are read: SIGTERM and such mean to give up
- * while it is being made. Not 0 after an error was told. */
+/* Called before a process is made: from here on signals are blocked and read.
+ * SIGTERM, SIGINT, SIGQUIT and SIGHUP cancel while the process is being made.
+ * Returns nonzero if it has reported an error. */
 static int cli_prepare(struct cli *c)
 {
 	sigset_t set;
@@ -18588,8 +18627,8 @@ static int cli_prepare(struct cli *c)
 	return 0;
 }
 
-/* create, run and exec. The terminal goes back to what it was; who was told to
- * give up dies of it. */
+/* create, run and exec. Restores the terminal. If signal n cancelled the
+ * command, the status is 128 + n. */
 static int cli_make(struct cli *c)
 {
 	unsigned what = c->cmd->where;
@@ -18619,7 +18658,8 @@ static int cli_delete(struct cli *c)
 	return nsrun_delete(&c->o, c->force, &c->e);
 }
 
-/* 9, KILL, SIGKILL, sigkill, RTMIN+3, 0 to see whether it lives; -1: none. */
+/* The number of 9, KILL, SIGKILL, sigkill, RTMIN+3, or 0, which only tests
+ * whether the process lives; -1: no signal. */
 static int cli_signal(const char *s)
 {
 	unsigned long long n;
@@ -18680,7 +18720,7 @@ static int cli_state(struct cli *c)
 	return cli_flush(c);
 }
 
-/* A column of a table. */
+/* Prints a column of a table. */
 static void cli_column(struct text *t, const char *s, size_t width)
 {
 	size_t n = strlen(s);
@@ -18785,7 +18825,8 @@ static int cli_list(struct cli *c)
 	return cli_flush(c);
 }
 
-/* What nsrun supports of each member of features.md's linux, and what not. */
+/* What nsrun supports, and what it does not, of each member of linux in
+ * features.md. */
 static const struct {
 	const char	*name, *yes, *no;
 } features[] = {
@@ -18847,7 +18888,7 @@ static void cli_put_features(struct json_out *o)
 	json_put_close(o, '}');
 }
 
-/* features.md: what nsrun knows, whatever this kernel can do. */
+/* features.md: what nsrun supports, even if this kernel does not. */
 static int cli_features(struct cli *c)
 {
 	struct json_out o = { &c->out, 0, true, false };
@@ -18895,7 +18936,7 @@ static int cli_update(struct cli *c)
 	return nsrun_update(&c->o, &u, &c->e);
 }
 
-/* 5s, 100ms, 1m30s in milliseconds; -1: none such. */
+/* Milliseconds of 5s, 100ms, 1m30s; -1: not a time. */
 static int cli_duration(const char *s)
 {
 	static const struct name units[] = { { "ms", 1 }, { "s", 1000 },
@@ -19035,7 +19076,8 @@ static int cli_version(struct cli *c)
 	return cli_flush(c);
 }
 
-/* The option that the word names, its =value cut off; NULL: none. */
+/* The option that word names; *value is its =value, or NULL. NULL: no
+ * option. */
 static const struct cli_option *cli_option(const char *word, unsigned where,
 					   const char **value)
 {
@@ -19054,7 +19096,7 @@ static const struct cli_option *cli_option(const char *word, unsigned where,
 	return NULL;
 }
 
-/* One more value of an option that may stand there again. */
+/* Adds a value to an option that may be given several times. */
 static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 {
 	size_t n = 0;
@@ -19071,11 +19113,13 @@ static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 	return true;
 }
 
-/* As Go's flags have them, and so runc's callers. */
+/* The words for true and false that Go's flags accept, as runc's callers use
+ * them. */
 static const char cli_yes[] = "1\0t\0T\0true\0True\0TRUE\0";
 static const char cli_no[] = "0\0f\0F\0false\0False\0FALSE\0";
 
-/* Options from argv[*at] on, up to the first word that is none, or --. */
+/* Reads options from argv[*at] on, up to -- or the first word that is not an
+ * option. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 		      unsigned where)
 {
@@ -19121,8 +19165,9 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 	return true;
 }
 
-/* The options and arguments of the command. argv stays as it is, to be executed
- * again. More words than any command takes are only counted. */
+/* Reads the options and arguments of the command. argv is not changed, because
+ * nsrun_protect() executes the program with it again. More words than any
+ * command takes are counted, but not kept. */
 static bool cli_arguments(struct cli *c, int argc, char **argv, int at)
 {
 	bool ended;
@@ -19167,7 +19212,7 @@ static bool cli_open_log(struct cli *c)
 	return c->log_fd >= 0;
 }
 
-/* --preserve-fds, and those that systemd's protocol passes. */
+/* --preserve-fds, and the fds that systemd passes ($LISTEN_FDS). */
 static int cli_preserve(struct cli *c)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
@@ -19188,7 +19233,8 @@ static int cli_preserve(struct cli *c)
 	return verb_check_fds(&c->o, &e) ? 0 : cli_cannot(c, "", e.text);
 }
 
-/* What only a program of our own may do to its process (rule 3). */
+/* Changes to the process that only main() may make, not the library (rule
+ * 3). */
 static void cli_own_process(void)
 {
 	int fd;
@@ -19221,7 +19267,7 @@ static bool cli_check_manager(struct cli *c)
 	return true;
 }
 
-/* As many arguments as the command takes; the first is the ID. */
+/* Checks the number of arguments; the first is the ID. */
 static bool cli_check_arguments(struct cli *c)
 {
 	const struct command *cmd = c->cmd;
@@ -19276,12 +19322,14 @@ int nsrun_main(int argc, char **argv)
 			c.cmd = &commands[i];
 	if (c.cmd && !cli_arguments(&c, argc, argv, at))
 		return 1;
-	/* it executes us anew, where the log is opened: a FIFO's reader would
-	 * take an end in between for the last */
+	/* nsrun_protect() executes nsrun again, and only that nsrun opens the
+	 * log: if the log is a FIFO, its reader would take a close in between
+	 * for the end */
 	if (c.cmd && c.cmd->run == cli_make && !c.help &&
 	    nsrun_protect(argv, &c.e) < 0)
 		return cli_cannot(&c, "protect the program file: ", c.e.text);
-	/* the log last: it must not take the number of a preserved fd */
+	/* the log is opened last: it must not take the number of a preserved
+	 * fd */
 	status = cli_preserve(&c);
 	if (status || !cli_open_log(&c) || !cli_check_manager(&c))
 		return status ? status : 1;
