@@ -15373,8 +15373,8 @@ static bool spawn_net(struct ctr *c, struct err *e)
 	c->made |= MADE_NET | MADE_FORWARD;
 	return net_make(&c->plan.net, c->o->id, c->pid, c->host.proc,
 			c->state_root, c->o, e) ||
-	       (e->num == EPERM && hint(e, "networks are made by who has "
-					"CAP_NET_ADMIN on the host, as root"));
+	       (e->num == EPERM && hint(e, "networks need CAP_NET_ADMIN "
+					"on the host, as root has it"));
 }
 
 /* Clones init and does P's part up to the first GO. */
@@ -18345,22 +18345,22 @@ static const struct cli_option {
 	{ "log", 0, false, OF_GLOBAL, C(log), "FILE",
 	  "append errors to FILE too" },
 	{ "log-format", 0, false, OF_GLOBAL, C(log_format), "text|json",
-	  "format of that file" },
+	  "format of the log" },
 	{ "debug", 0, false, OF_GLOBAL, C(debug), NULL,
 	  "log warnings and details as well" },
 	{ "log-level", 0, false, OF_GLOBAL, C(ignored), "LEVEL",
-	  "taken and ignored: see --debug" },
+	  "accepted and ignored: see --debug" },
 	{ "cgroup-manager", 0, false, OF_GLOBAL, C(manager),
 	  "cgroupfs|disabled", "disabled: as on a host without cgroups" },
 	{ "systemd-cgroup", 0, false, OF_GLOBAL, C(systemd), NULL,
 	  "refused: nsrun writes the cgroup files itself" },
 	{ "rootless", 0, false, OF_GLOBAL, C(ignored), "auto|true|false",
-	  "taken and ignored: nsrun sees for itself" },
+	  "accepted and ignored: nsrun finds out itself" },
 	{ "criu", 0, false, OF_GLOBAL, C(ignored), "FILE",
-	  "taken and ignored: there are no checkpoints" },
+	  "accepted and ignored: there are no checkpoints" },
 	{ "version", 'v', false, OF_GLOBAL, C(version), NULL,
 	  "print the version" },
-	{ "help", 'h', false, 0xffff, C(help), NULL, "print this" },
+	{ "help", 'h', false, 0xffff, C(help), NULL, "print this help" },
 	{ "bundle", 'b', false, OF_MAKE | OF_SPEC | OF_PLAN, C(o.bundle),
 	  "DIR", "the directory of config.json (.)" },
 	{ "config", 'f', false, OF_MAKE | OF_PLAN, C(o.config), "FILE",
@@ -18372,7 +18372,7 @@ static const struct cli_option {
 	{ "pidfd-socket", 0, false, OF_MAKE | OF_EXEC, C(o.pidfd_socket),
 	  "SOCKET", "send a pidfd of the process there" },
 	{ "preserve-fds", 0, false, OF_MAKE | OF_EXEC, C(preserve), "N",
-	  "leave N fds open, from 3 on" },
+	  "keep N fds open, from 3 on" },
 	{ "detach", 'd', false, OF_RUN | OF_EXEC, C(detach), NULL,
 	  "do not wait for the end of the process" },
 	{ "best-effort", 0, false, OF_MAKE, C(best_effort), NULL,
@@ -18382,16 +18382,16 @@ static const struct cli_option {
 	{ "keep", 0, false, OF_RUN, C(keep), NULL,
 	  "leave cgroups and state when the process has ended" },
 	{ "no-pivot", 0, false, OF_MAKE, C(ignored), NULL,
-	  "taken and ignored: an initramfs is recognised" },
+	  "accepted and ignored: an initramfs is recognised" },
 	{ "no-subreaper", 0, false, OF_MAKE, C(ignored), NULL,
-	  "taken and ignored: nsrun is none" },
+	  "accepted and ignored: nsrun is no subreaper" },
 	{ "process", 'p', false, OF_EXEC, C(x.process), "FILE",
 	  "read the whole process from FILE" },
-	{ "tty", 't', false, OF_EXEC, C(tty), NULL, "on a new terminal" },
+	{ "tty", 't', false, OF_EXEC, C(tty), NULL, "use a new terminal" },
 	{ "cwd", 0, false, OF_EXEC, C(x.cwd), "DIR", "working directory" },
 	{ "env", 'e', true, OF_EXEC, C(x.env), "NAME=VALUE",
 	  "one more variable" },
-	{ "user", 'u', false, OF_EXEC, C(x.user), "UID[:GID]", "ids" },
+	{ "user", 'u', false, OF_EXEC, C(x.user), "UID[:GID]", "its ids" },
 	{ "additional-gids", 'g', true, OF_EXEC, C(x.groups), "GID",
 	  "one more group" },
 	{ "cap", 'c', true, OF_EXEC, C(x.caps), "CAP_NAME",
@@ -18405,13 +18405,13 @@ static const struct cli_option {
 	{ "cgroup", 0, true, OF_EXEC, C(x.cgroups), "[CTRL,..:]PATH",
 	  "a cgroup below the container's" },
 	{ "ignore-paused", 0, false, OF_EXEC, C(ignore_paused), NULL,
-	  "wait for a resume" },
+	  "if it is paused, wait for a resume" },
 	{ "all", 'a', false, OF_KILL, C(all), NULL,
 	  "signal all processes of the container" },
 	{ "force", 'f', false, OF_DELETE, C(force), NULL,
 	  "kill it first if it runs" },
 	{ "format", 'f', false, OF_LIST | OF_PS, C(format), "table|json",
-	  "of the list" },
+	  "format of the list" },
 	{ "quiet", 'q', false, OF_LIST, C(quiet), NULL, "ids only" },
 	{ "rootless", 0, false, OF_SPEC, C(rootless), NULL,
 	  "a config for a user who is not root" },
@@ -18422,26 +18422,26 @@ static const struct cli_option {
 	SET("memory", 0, "BYTES", "limit; 64m, 1.5g; -1: none"),
 	SET("memory-reservation", 1, "BYTES", "soft limit"),
 	SET("memory-swap", 2, "BYTES", "limit of memory and swap together"),
-	SET("kernel-memory", 3, "BYTES", "gone from the kernel"),
-	SET("kernel-memory-tcp", 4, "BYTES", "gone from the kernel"),
+	SET("kernel-memory", 3, "BYTES", "removed from the kernel"),
+	SET("kernel-memory-tcp", 4, "BYTES", "removed from the kernel"),
 	SET("cpu-share", 5, "N", "shares, relative to those of others"),
 	SET("cpu-quota", 6, "USEC", "CPU time in each period; -1: no limit"),
 	SET("cpu-period", 7, "USEC", "length of the period"),
 	SET("cpu-burst", 8, "USEC", "unused time that may be saved up"),
-	SET("cpu-idle", 9, "0|1", "1: only where nobody else wants it"),
+	SET("cpu-idle", 9, "0|1", "1: only CPU time that is left over"),
 	SET("cpu-rt-period", 10, "USEC", "period of realtime scheduling"),
-	SET("cpu-rt-runtime", 11, "USEC", "realtime in each period"),
+	SET("cpu-rt-runtime", 11, "USEC", "realtime CPU time in each period"),
 	SET("cpuset-cpus", 12, "LIST", "processors, 0-2,5"),
 	SET("cpuset-mems", 13, "LIST", "memory nodes"),
 	SET("pids-limit", 14, "N", "processes; -1: no limit"),
 	SET("blkio-weight", 15, "N", "10 to 1000"),
-	SET("l3-cache-schema", 16, "SCHEMA", "of linux.intelRdt"),
-	SET("mem-bw-schema", 17, "SCHEMA", "of linux.intelRdt"),
+	SET("l3-cache-schema", 16, "SCHEMA", "as in linux.intelRdt"),
+	SET("mem-bw-schema", 17, "SCHEMA", "as in linux.intelRdt"),
 #undef SET
 	{ "stats", 0, false, OF_EVENTS, C(stats), NULL,
 	  "print the statistics once" },
 	{ "interval", 0, false, OF_EVENTS, C(interval), "TIME",
-	  "between two statistics: 5s, 100ms" },
+	  "time between two statistics: 5s, 100ms" },
 #undef C
 };
 
@@ -18452,7 +18452,8 @@ static void cli_time(char buf[40])
 	buf[20] = 0;
 }
 
-/* Writes t. Gives up if the reader does not read and a signal cancels. */
+/* Writes t, in one write. Gives up if the reader does not read and a signal
+ * cancels. */
 static void cli_put(const struct cli *c, struct text *t)
 {
 	if (io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
@@ -18607,7 +18608,7 @@ static int cli_prepare(struct cli *c)
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
 	c->o.cancel_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	memset(&set, 0xff, sizeof set);	/* libcs leave some out */
+	memset(&set, 0xff, sizeof set);	/* sigfillset() leaves some out */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (c->o.cancel_fd < 0 || c->watch.signals < 0)
@@ -19002,7 +19003,8 @@ static const struct command commands[] = {
 	{ "list", "", "list all containers", 0, 0, OF_LIST, cli_list },
 	{ "pause", "ID", "stop all processes of a container", 1, 1, OF_PLAIN,
 	  cli_pause },
-	{ "resume", "ID", "let them go on", 1, 1, OF_PLAIN, cli_resume },
+	{ "resume", "ID", "resume a paused container", 1, 1, OF_PLAIN,
+	  cli_resume },
 	{ "ps", "ID", "list the processes of a container", 1, 1, OF_PS,
 	  cli_ps },
 	{ "update", "ID", "change limits of a container", 1, 1, OF_UPDATE,
