@@ -14750,9 +14750,9 @@ static bool stage_user(struct ctr *c, struct err *e)
 }
 
 /* J becomes non-dumpable before it joins namespaces: the processes there must
- * not get at anything of P's. Only a J whose maps a user must write stays
- * dumpable; it shares no user namespace with the processes that it joins. A
- * user may not open J's files in /proc once J is non-dumpable, so
+ * not get at anything of P's. Only a J whose maps an unprivileged P must write
+ * stays dumpable; it shares no user namespace with the processes that it
+ * joins. A user may not open J's files in /proc once J is non-dumpable, so
  * timens_offsets is opened and oom_score_adj is written here, before that. */
 static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
 {
@@ -18035,7 +18035,7 @@ int nsrun_events(const struct nsrun_options *o, int fd, int interval,
 
 /* ===== TEMPLATE ==========================================================
  *
- * `nsrun spec`: the config.json to begin with.
+ * `nsrun spec`: writes a config.json to begin with.
  */
 
 enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };

@@ -147,7 +147,8 @@ struct nsrun_exec {
 	char		**caps;		/* CAP_...; added */
 	char		**groups;	/* group ids; added */
 	char		**cgroups;	/* PATH below the container's own, or
-					   CONTROLLER[,...]:PATH for some only */
+					   CONTROLLER[,...]:PATH for some of
+					   them */
 	const char	*cwd, *user;	/* user: UID or UID:GID, in digits;
 					   without GID the config's stays */
 	const char	*apparmor, *selinux;
