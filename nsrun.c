@@ -4327,8 +4327,8 @@ struct state_cgroup {
 };
 
 struct state_device {		/* one of the host's that moves in (phys) */
-	const char	*name, *inside, *mac;
-	struct opt	index, mtu;
+	const char	*name, *inside, *mac, *alias;
+	struct opt	index, mtu, type, group;
 };
 
 struct state {
@@ -4358,6 +4358,9 @@ static const struct field state_device_fields[] = {
 	F(state_device, T_STR, "mac", mac),
 	F_INT(state_device, "index", index, R_POSITIVE),
 	F_INT(state_device, "mtu", mtu, R_POSITIVE),
+	F(state_device, T_STR, "alias", alias),
+	F_INT(state_device, "type", type, R_POSITIVE),
+	F_INT(state_device, "group", group, R_ANY),
 	F_END
 };
 
@@ -6138,11 +6141,14 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 {
 	char used[32];
 
+	/* without its text: callers take ENOENT's for a missing command */
+	if (errno == ENOENT && !d->h->v2)
+		return fail(e, "linux.resources.%s: this kernel does not have "
+			    "%s/%s", w->key, d->path, w->file);
 	sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s", w->key, line,
 		d->path, w->file);
 	if (e->num == ENOENT)
-		return d->h->v2 ? cg_explain(d, w->file, e) :
-		       hint(e, "this kernel does not have it");
+		return cg_explain(d, w->file, e);
 	if (e->num != EBUSY || !str_after(w->file, "memory.limit"))
 		return false;
 	if (io_get_in(d->path, "memory.usage_in_bytes", used, sizeof used) <= 0)
@@ -8874,7 +8880,7 @@ static bool net_lo_up(struct err *e)
 
 /* What a reply tells of a link. */
 struct net_link {
-	int		index, master, group, mtu;
+	int		index, type, master, group, mtu;
 	unsigned char	mac[6];
 	bool		has_mac;
 	uint16_t	pvid;			/* what a bridge gives a port */
@@ -8919,6 +8925,7 @@ static void net_see_link(void *data, const char *body, size_t n)
 		return;
 	memcpy(&i, body, sizeof i);
 	l->index = i.index;
+	l->type = i.type;
 	net_see_bridge(l, body + sizeof i, n - sizeof i);
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
@@ -9739,8 +9746,9 @@ static bool net_note_devices(const struct net_plan *p, bool own,
 		net_mac_text(&t, l.mac);
 		v[*n] = (struct state_device){ f->host_name, f->name,
 			l.has_mac ? mem_text(mem, "%s", mac) : NULL,
-			{ l.index, own }, { l.mtu, true } };
-		if (l.has_mac && !v[*n].mac)
+			mem_text(mem, "%s", l.alias), { l.index, own },
+			{ l.mtu, true }, { l.type, true }, { l.group, true } };
+		if ((l.has_mac && !v[*n].mac) || !v[*n].alias)
 			return no_memory(e);
 		++*n;
 	}
@@ -9757,14 +9765,17 @@ static void net_return_one(int s, const struct state_device *d)
 	struct nl_msg m;
 	struct err e;
 
+	/* a tunnel that the kernel makes in each namespace may have its index */
 	nl_link(&m, K_RTM_GETLINK, 0, (int)d->index.v, 0);
-	if (!d->index.set)
-		nl_str(&m, K_IFLA_IFNAME, d->inside);
-	if (!nl_call(s, &m, net_see_link, &l, &e))
+	if ((!d->index.set || !nl_call(s, &m, net_see_link, &l, &e) ||
+	     l.type != d->type.v) && !net_get(s, d->inside, &l, &e))
 		return;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, 0);
 	nl_u32(&m, K_IFLA_NET_NS_PID, (uint32_t)getppid());
 	nl_str(&m, K_IFLA_IFNAME, d->name);
+	/* what the container made of them could pass for a link of ours */
+	nl_put(&m, K_IFLA_IFALIAS, d->alias, d->alias ? strlen(d->alias) : 0);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)d->group.v);
 	if (l.mtu != d->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)d->mtu.v);
 	if (d->mac && net_read_mac(d->mac, mac) &&
@@ -10082,6 +10093,17 @@ static void ct_forget(int s, const struct spec_network_if *v, size_t n,
 
 /* ----- NET: ports that are taken ----------------------------------------- */
 
+/* The key in the name of a table that nsrun made: nsrun-ID-NUMBER. NULL: it is
+ * another table, whatever its rules say. */
+static const char *net_table_key(const char *table)
+{
+	const char *key = str_after(table, NFT_TABLE);
+	const char *number = key ? strrchr(key, '-') : NULL;
+
+	return number && number > key && number[1] &&
+	       !number[1 + strspn(number + 1, "0123456789abcdef")] ? key : NULL;
+}
+
 /* Looks for somebody else's rule that has a port of ours. */
 struct nft_search {
 	const struct net_plan *p;
@@ -10101,7 +10123,7 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 		return;
 	body += sizeof(struct k_nfgen);
 	n -= sizeof(struct k_nfgen);
-	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
+	by = net_table_key(nl_text(body, n, K_NFTA_RULE_TABLE));
 	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
 	if (!by || !comment || len < 3 || comment[len - 1] ||
 	    !net_read_port(comment + 2, &port))
@@ -10404,14 +10426,17 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 
 /* Who makes links or rules, and who removes some, waits for the other. The file
  * is one that each network namespace has, that needs no place to write, and
- * that only its root may open, so that no user can make us wait. */
+ * that only its root may open. A container that is root of the host's
+ * namespaces can open it, too: after ten seconds we go on without the lock. */
 static int net_lock(int proc)
 {
 	int fd = openat(proc, "sys/net/ipv4/tcp_fastopen_key", O_RDONLY |
 			O_CLOEXEC);
+	unsigned tries = 0;
 
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-		;
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
+	       (errno == EINTR || (errno == EWOULDBLOCK && tries++ < 1000)))
+		poll(NULL, 0, 10);
 	return fd;
 }
 
@@ -10620,6 +10645,37 @@ static void net_unforward(const struct net_plan *p, int proc)
 			io_put(proc, net_forward_files[k], "0");
 }
 
+static void net_see_bridges(void *data, const char *body, size_t n)
+{
+	struct net_link l = { 0 }, *found = data;
+
+	net_see_link(&l, body, n);
+	if (net_is_bridge(&l) && l.index > found->group &&
+	    (!found->index || l.index < found->index))
+		found->index = l.index;
+}
+
+/* Bridges of ours that no container has a port on. */
+static bool net_drop_bridges(struct err *e)
+{
+	autofd s = nl_socket(K_NETLINK_ROUTE, e);
+	struct net_link next = { 0 };		/* group: the last one seen */
+	struct nl_msg m;
+
+	for (; s >= 0; next.group = next.index, next.index = 0) {
+		struct net_search f = { .key = NULL };
+
+		nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
+		if (!nl_call(s, &m, net_see_bridges, &next, e) || !next.index)
+			break;
+		f.bridge = next.index;
+		if (!net_dump(s, &f, e) ||
+		    (!f.ports && !net_remove(s, next.index, e)))
+			break;
+	}
+	return !next.index;
+}
+
 /* What is left of an id that has no state, by a run that had none or whose
  * state is lost. */
 static void net_drop_lost(const char *id, int root, int proc)
@@ -10636,6 +10692,7 @@ static void net_drop_lost(const char *id, int root, int proc)
 	lock = net_lock(proc);
 	if (net_drop_links(&none, id, proc, &living, &ignored) && !living)
 		net_drop_tables(&none, id, &ignored);
+	net_drop_bridges(&ignored);
 }
 
 /* ----- NET: statistics --------------------------------------------------- */
@@ -10790,6 +10847,8 @@ static const struct word {
 	unsigned	act, bits;
 } words[] = {	/* an r before a word up to W_ATIME makes it recursive */
 	{ "defaults",	 W_NONE, 0 },
+	{ "copy",	 W_NONE, 0 },	/* Podman's, of a volume's contents */
+	{ "nocopy",	 W_NONE, 0 },
 	{ "ro",		 W_ATTR, K_ATTR_RDONLY },
 	{ "rw",		 W_ATTR_OFF, K_ATTR_RDONLY },
 	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID },
@@ -11527,7 +11586,8 @@ static bool copy_tree(int from, int to, int depth)
 
 /* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
  * top it has already, by the option. */
-static bool mnt_copy_up(struct inside *in, int fs, int target, struct err *e)
+static bool mnt_copy_up(struct inside *in, const struct mnt *m, int fs,
+			int target, struct err *e)
 {
 	autofd from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autofd to = openat(fs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -11538,8 +11598,11 @@ static bool mnt_copy_up(struct inside *in, int fs, int target, struct err *e)
 	if (!in->charged(in, true, e))
 		return false;
 	copy_xattrs(from, to);
+	/* an owner that the options name stays */
 	return ((copy_tree(from, to, 0) &&
-		 sys_fchown(to, st.st_uid, st.st_gid) == 0) ||
+		 sys_fchown(to, str_find(m->data, "uid=") ? (uid_t)K_NO_ID :
+			    st.st_uid, str_find(m->data, "gid=") ?
+			    (gid_t)K_NO_ID : st.st_gid) == 0) ||
 		sysfail(e, "tmpcopyup")) && in->charged(in, false, e);
 }
 
@@ -11786,7 +11849,7 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	if (!ok)
 		return mnt_fs_explain(in, m, e);
 	return !wanted ||
-	       ((!m->copy_up || !existed || mnt_copy_up(in, fd, target, e)) &&
+	       ((!m->copy_up || !existed || mnt_copy_up(in, m, fd, target, e)) &&
 		mnt_finish(in, m, &fd, e));
 }
 
@@ -12779,7 +12842,10 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		return fail(e, "process.capabilities.effective: holds what is "
 			    "not in permitted");
 	all = caps[CAP_PERMITTED] & caps[CAP_INHERITABLE];
-	cred_tell_ambient(o, caps[CAP_AMBIENT] & ~all);
+	/* root gets by execve what is permitted and in the bounding set */
+	cred_tell_ambient(o, caps[CAP_AMBIENT] & ~all &
+			  ~(s->user.uid.v ? 0 : caps[CAP_PERMITTED] &
+			    caps[CAP_BOUNDING]));
 	caps[CAP_AMBIENT] &= all;
 	p->uid = (uid_t)s->user.uid.v;
 	p->gid = (gid_t)s->user.gid.v;
@@ -14231,6 +14297,7 @@ struct ctr {
 	bool		damaged;	/* its state.json says nothing */
 	bool		no_groups;	/* J of an exec: see struct inside */
 	bool		hold;	/* P acts between READY and the start */
+	bool		arranged;	/* READY came */
 	const char	*config;	/* its text, to be kept */
 	size_t		config_len;
 	struct err	err;		/* of the verb, for out */
@@ -14475,6 +14542,8 @@ static bool init_leave(struct ctr *c, struct inside *in, bool pivot,
 	fd_close(&in->proc);
 	fd_close(&c->state_dir);
 	c->host.proc = -1;
+	/* a hook of the image could take our socket to P (pidfd_getfd) */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	return true;
 }
 
@@ -14671,7 +14740,7 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 
 	memset(&all, 0xff, sizeof all);	/* libcs leave some out */
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* setting the ids has undone it */
 	/* it may be long: the code that was needed so far comes back, if it is
 	 * needed again, from the file */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
@@ -14990,6 +15059,7 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	struct err e = { 0, "" };
 	bool apart;
 
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* it may enter their namespaces */
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
@@ -15042,6 +15112,7 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* it may enter their namespaces */
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
@@ -15088,8 +15159,12 @@ static bool spawn_died(struct ctr *c, struct err *e)
 
 	if (c->pid <= 0)
 		return fail(e, "the first stage died");
-	if (!(c->made & MADE_INIT))	/* not our child */
-		return fail(e, "init ended before it executed the program");
+	if (!(c->made & MADE_INIT)) {	/* not our child */
+		fail(e, "init ended before it executed the program");
+		return c->spec && c->spec->linux.resources.memory.limit.set ?
+		       hint(e, "is linux.resources.memory.limit too low?") :
+		       false;
+	}
 	kill(c->pid, SIGKILL);	/* it cannot be waited for in vain */
 	status = io_reap(c->pid);
 	c->made &= ~(unsigned)MADE_INIT;
@@ -15147,10 +15222,17 @@ static bool spawn_clone_failed(struct ctr *c, struct err *e)
 }
 
 /* Does what init asks of P; *fd came along. A message that is no request is
- * left to the caller: *served is false. */
+ * left to the caller: *served is false. Once init is READY programs of the image
+ * may have its socket, so P does nothing for it any more. */
 static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 			bool *served, struct err *e)
 {
+	bool asks = m->kind >= MSG_MAP && m->kind <= MSG_TTY &&
+		    m->kind != MSG_GO;
+
+	c->arranged |= m->kind == MSG_READY;
+	if (asks && (c->arranged || (c->exec && m->kind != MSG_TTY)))
+		return fail(e, "init asks for what it has no use for");
 	*served = true;
 	switch (m->kind) {
 	case MSG_SOURCE:
@@ -15194,7 +15276,7 @@ static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
  * pid comes next. */
 static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 {
-	bool exec = false, failed = false, served;
+	bool exec = false, failed = false, served = false;
 	autofd fd = -1;
 	struct msg m;
 	int kind = 0;
@@ -16286,11 +16368,11 @@ static void verb_count(void *n, int pid)
 }
 
 /*
- * Instead of a state.json that a power cut left empty or cut: what there may be
- * of the container by its name, its cgroups. What lives there is ended if that
- * is asked; in a group that has another name it could be somebody else's.
+ * Stands in for a state.json that a power cut left empty or cut: says what there
+ * may be of the container by its name, its cgroups. It ends no process in them:
+ * a container of another state root may have the same name.
  */
-static bool verb_guess(struct ctr *c, bool end, struct err *e)
+static bool verb_guess(struct ctr *c, struct err *e)
 {
 	const struct cg_host *h = &c->host.cg;
 	struct state *s = &c->state;
@@ -16305,7 +16387,6 @@ static bool verb_guess(struct ctr *c, bool end, struct err *e)
 		asked = c->spec->linux.cgroups_path;
 	name = asked && *asked ? asked : c->o->id;
 	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-	end = end && str_eq(name, c->o->id);
 	*s = (struct state){ .id = c->o->id, .status = "creating" };
 	s->cgroups.v = mem_new(&c->mem, (h->n + 1) * sizeof *s->cgroups.v);
 	for (i = 0; s->cgroups.v && i < h->n; i++) {
@@ -16322,10 +16403,9 @@ static bool verb_guess(struct ctr *c, bool end, struct err *e)
 		return no_memory(e);
 	if (!verb_each(c, verb_count, &n, e))
 		return false;
-	if (n && !end)
-		return fail(e, "%u process(es) live in its cgroup, %s", n,
-			    name);
-	return !n || verb_signal_all(c, SIGKILL, e);
+	return !n || fail(e, "%u process(es) live in the cgroup %s, which may "
+			  "be those of another container: end them first", n,
+			  name);
 }
 
 /* Undoes what a dead nsrun left in the directory open at dir, by its state, or
@@ -16350,7 +16430,7 @@ static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 	}
 	if (s || damaged)
 		dead.made |= MADE_CGROUP | MADE_NET | MADE_POSTSTOP;
-	ok = !damaged || verb_guess(&dead, false, e);
+	ok = !damaged || verb_guess(&dead, e);
 	if (ok)
 		verb_undo(&dead);
 	mem_free(&dead.mem);
@@ -16551,8 +16631,9 @@ static bool verb_claim(struct ctr *c, struct err *e)
 
 /* ----- VERBS: create and run --------------------------------------------- */
 
-/* What is there and is no regular file stays what it is: a rename would put a
- * file in the place of a device, or of the link /dev/stdout. */
+/* An existing path that is not a regular file (a FIFO, a device, the link
+ * /dev/stdout) is written to and not replaced. A link of another user's is
+ * replaced: it could lead to a file of ours. */
 static bool verb_pid_special(const struct ctr *c)
 {
 	const char *path = c->o->pid_file;
@@ -16560,7 +16641,9 @@ static bool verb_pid_special(const struct ctr *c)
 
 	return fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       !S_ISREG(st.st_mode) &&
-	       (!S_ISLNK(st.st_mode) || access(path, F_OK) == 0);
+	       (!S_ISLNK(st.st_mode) ||
+		((st.st_uid == 0 || st.st_uid == geteuid()) &&
+		 access(path, F_OK) == 0));
 }
 
 static bool verb_put_special(const char *path, char *pid, struct err *e)
@@ -17158,7 +17241,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 		return false;
 	verb_close(c);
 	if (!verb_find_locked(c, e) &&
-	    !(force && c->damaged && verb_guess(c, true, e)))
+	    !(force && c->damaged && verb_guess(c, e)))
 		return false;
 	status = state_status(&c->state, c->host.proc);
 	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
