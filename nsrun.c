@@ -7,20 +7,22 @@
  *
  * A bundle is a directory with a config.json and a root file system. `nsrun
  * run` turns it into a process that sees only what the config gives it. Three
- * programs, all of them this one after a clone, share the work:
+ * processes share the work. All run this program: I and J are clones of P.
  *
  *  P  the caller's process, with the caller's privileges, in the host's
- *     namespaces. It alone writes to the host: state directory, cgroups, id
- *     maps. It outlives the others and undoes what was made if one fails.
+ *     namespaces. Only P writes to the host: state directory, cgroups, id
+ *     maps. In the foreground P outlives I and J. If one of them fails, P
+ *     undoes what was made.
  *  I  init, the container's first process. It is cloned straight into its new
  *     namespaces, arranges them from inside, gives up its privileges and
- *     executes the program. From its clone until that execve it trusts
- *     nothing that it finds below the container's root. From the pivot on
- *     nothing that it has open leads to the host: not while a hook of the image
- *     runs, while it waits for a start, or while a path is looked up there.
- *  J  a stage between them, only where a namespace is joined or a time
- *     namespace is made: setns() and time offsets act on children, so J
- *     enters, clones I as P's child (CLONE_PARENT) and exits.
+ *     executes the container's program. From its clone until that execve, I
+ *     trusts nothing below the container's root. From the pivot on, no file
+ *     descriptor of I leads to the host: not while I runs a hook of the image,
+ *     waits for `start`, or looks up a path in the container.
+ *  J  a process between P and I. It exists only if a namespace is joined or a
+ *     time namespace is made: setns() to a pid namespace and time offsets take
+ *     effect only in children. J enters the namespaces, clones I as P's child
+ *     (CLONE_PARENT) and exits.
  *
  *	P							I
  *	load  config.json -> struct spec	verb_load()
@@ -32,52 +34,59 @@
  *	make cgroups		cg_make()			/dev
  *	GO ---------------------------------------------------> cgroup ns, its
  *	limits, place I		cg_limit(), cg_join()		mount, routes,
- *		(a SOURCE or TTY message may come)		names, sysctl,
+ *		(I may send SOURCE or TTY)			names, sysctl,
  *								masks, label,
  *								pivot, ro, cwd,
  *	<------------------------------------------------ READY look up argv[0]
- *	memory cgroup, resctrl	(if there is something of them)
+ *	memory cgroup, resctrl	(only if the plan has them)
  *	GO ---------------------------------------------------> ids, caps,
  *								rlimits
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
- * With hooks I says MOUNTED before the pivot, P runs those of its side and
- * answers HOOKED, and I runs createContainer. `create` ends after READY: the
- * state "created" is saved, and with the last GO I waits at <root>/<id>/start.
- * `start` connects there and takes P's place for the rest: no privilege is left
- * in I by then. Only from READY on
- * does I outlive the P that made it, and it still ends by itself if that P dies
- * before the GO. `exec` is the same with another recipe, init_enter(): J joins
- * the container's namespaces, P moves I into its cgroups. `kill`, `delete` and
- * `start` find init by pid and start time, and hold it by a pidfd.
+ * The left column is P: verb_create(), spawn_init() and spawn_ready(). The
+ * right column is I: init_arrange() and init_start(), two recipes (lists of
+ * steps); an error names the step that failed. Both columns run at once. I
+ * waits for the first GO where it needs P's work: in a user namespace or behind
+ * J before anything else, otherwise before the cgroup mount. I may send ERR
+ * instead of any of its messages; P then kills I, undoes in reverse order and
+ * reports.
  *
- * Both columns run at once; the first GO is where I needs what P does for it:
- * in a user namespace before anything else, otherwise before the cgroup mount.
- * The left column is verb_create(), spawn_init() and spawn_ready(), the right
- * one init_arrange() and init_start(). I is two recipes, and every step is
- * named in the error if it fails. ERR may arrive instead of any message from
- * the right; P then kills I, undoes in reverse and reports. I dies with P
- * (PR_SET_PDEATHSIG).
+ * If there are hooks before the pivot, I sends MOUNTED, P runs prestart and
+ * createRuntime and answers HOOKED, and I runs createContainer.
+ *
+ * `create` ends after READY: P saves the state "created" and sends the last GO,
+ * and I waits at the socket <root>/<id>/start. Before it waits, it has given up
+ * its privileges. `start` connects to it and takes P's place for the rest.
+ * `exec` is the same with another recipe, init_enter(): J joins the container's
+ * namespaces, and P moves I into its cgroups. `kill`, `delete` and `start` find
+ * init by pid and start time, and hold it by a pidfd.
+ *
+ * I dies with P (PR_SET_PDEATHSIG). Only with `create` and --detach does I
+ * outlive P, and only from READY on: if P dies between READY and the last GO, I
+ * reads the end of the socket and exits.
  *
  * Six rules
  * =========
- * 1. Load, plan, act. Load: text to struct spec. Plan: spec to struct plan,
- *    pure. Act: system calls, and nothing is touched before it. Plan says
- *    what; act may choose only how, by errno, from a listed fallback. Facts of
- *    the host come as one struct host, gathered before plan.
+ * 1. Load, plan, act. Load turns text into struct spec. Plan turns the spec
+ *    into struct plan and is pure. Act makes system calls; nothing is touched
+ *    before act. The plan says what is done; act may choose only how, by errno,
+ *    from a listed fallback. Facts about the host are gathered before plan, in
+ *    one struct host.
  * 2. After plan, no libc allocation. A raw-cloned child uses no malloc, stdio,
  *    setenv, getpw*, opendir, raise, abort or set*id of libc (musl's cached
  *    tid and thread list are stale there). Its memory is its stack;
  *    files are streamed through a small buffer.
- * 3. Library code never exits, prints, or changes its process; main() alone
- *    does. What must change a process runs in a short-lived child. Never
+ * 3. Library code never exits, prints, or changes its process; only main()
+ *    does. Work that must change a process runs in a short-lived child. Never
  *    waitpid(-1), never kill() a pid that was not checked.
  * 4. Every fd is O_CLOEXEC and owned, by an autofd local or by a field, -1
- *    when empty. A child first closes all but its own list.
- * 5. One error, told outside-in; the first cause keeps its errno. A child that
- *    fails sends its struct err as one packet, then _exits.
- * 6. What create made, undo unmakes, in reverse, by the bits of `made`.
+ *    when empty. The first act of a child is to close every fd that is not on
+ *    its own list.
+ * 5. One error, told from the outside to the cause; the first cause keeps its
+ *    errno. A child that fails sends its struct err as one packet, then _exits.
+ * 6. Undo removes what create made, and only that, in reverse order, as the
+ *    bits of `made` say.
  *
  * The map
  * =======
@@ -99,8 +108,8 @@
  * EXEC UPDATE EVENTS TEMPLATE PROTECT CLI
  *
  * Each section uses only what is above it; the one forward declaration is that
- * of spec_object(), which is recursive. A part of a section begins with a banner
- * such as "----- NET: plan".
+ * of spec_object(), which is recursive. A part of a section begins with a
+ * banner such as "----- NET: plan".
  */
 
 /* ===== CONFIG ============================================================ */
@@ -149,7 +158,7 @@
 
 #include "nsrun.h"
 
-#undef linux			/* gnu dialects define it; config.json has it */
+#undef linux			/* gnu dialects define it; struct spec has it */
 
 #ifndef NSRUN_COMMIT
 #define NSRUN_COMMIT "unknown"		/* the Makefile asks git */
@@ -161,25 +170,25 @@
 
 enum {
 	CONFIG_MAX	= 16 << 20,	/* bytes of config.json */
-	FDS_MAX		= 1 << 20,	/* fs.nr_open, as Linux begins */
+	FDS_MAX		= 1 << 20,	/* default of fs.nr_open */
 	JSON_DEPTH_MAX	= 128,
-	ARENA_MAX	= 64 << 20,	/* bytes of one verb */
+	ARENA_MAX	= 64 << 20,	/* bytes for one verb */
 	ARENA_CHUNK	= 64 << 10,
 	ERR_MAX		= 1000,
-	ID_MAX		= 255,		/* it is a file name */
+	ID_MAX		= 255,		/* an id is a file name */
 	CG_HIER_MAX	= 24,
 	CG_VALUE_MAX	= 4096,		/* bytes of a limit, as text */
 	PASSWD_MAX	= 1 << 20,	/* bytes of /etc/passwd that are read */
-	LINKS_MAX	= 40,		/* symlinks in a path, as the kernel */
+	LINKS_MAX	= 40,		/* symlinks in a path, as in Linux */
 	CPU_MASK	= 1024,		/* bytes: 8192 processors */
 };
 
 /* ===== ABI ===============================================================
  *
- * The kernel's interface as far as a bare libc may lack it, under our own
- * names, with the version it came in. A libc that is older than the kernel
- * lacks numbers only: from 5.0 on they are the same on every architecture, up
- * to a base on MIPS.
+ * The parts of the kernel's interface that a bare libc may lack, under our own
+ * names, with the kernel version that brought them. Of system calls that are
+ * newer than the libc only the numbers are missing: since 5.0 new calls have
+ * the same number on every architecture, except that MIPS adds a base.
  */
 
 #if defined(__mips__) && defined(_ABIO32)
@@ -209,7 +218,7 @@ enum {
 };
 
 enum {
-	/* mount(2), above what every libc has */
+	/* mount(2), the flags that not every libc has */
 	K_MS_NOSYMFOLLOW	= 256,		/* 5.10 */
 	K_MS_SYNCHRONOUS	= 16,
 	K_MS_MANDLOCK		= 64,
@@ -264,30 +273,30 @@ enum {
 	K_MAGIC_DEVPTS		= 0x1cd1,
 	K_MAGIC_CGROUP		= 0x27e0eb,
 	K_MAGIC_CGROUP2		= 0x63677270,
-	/* prctl, keyctl */
-	K_USER_NS_FIRST		= (int)0xeffffffdU,	/* inode, 3.8 */
+	/* namespaces, keyctl, capabilities */
+	K_USER_NS_FIRST		= (int)0xeffffffdU,	/* inode number, 3.8 */
 	K_KEYCTL_JOIN		= 1,
 	K_CAP_DAC_OVERRIDE	= 1,
-	K_CAP_AMBIENT		= 47,		/* PR_, 4.3 */
+	K_CAP_AMBIENT		= 47,		/* PR_CAP_AMBIENT, 4.3 */
 	K_CAP_AMBIENT_RAISE	= 2,
 	K_CAP_AMBIENT_CLEAR	= 4,
 	K_CAPS_V3		= 0x20080522,
 	/* memfd */
 	K_MFD_CLOEXEC		= 1,
 	K_MFD_SEALING		= 2,
-	K_MFD_EXEC		= 16,		/* 6.3; before, all are */
+	K_MFD_EXEC		= 16,		/* 6.3; implied before */
 	K_ADD_SEALS		= 1033,		/* fcntl */
 	K_GET_SEALS		= 1034,
 	K_SEALS			= 1 | 2 | 4 | 8, /* seal, shrink, grow, write */
-	/* bpf(2), 4.15; replacing is of 5.6 */
+	/* bpf(2), 4.15; K_BPF_REPLACE 5.6 */
 	K_BPF_LOAD_PROGRAM	= 5,
 	K_BPF_ATTACH		= 8,
 	K_BPF_DETACH		= 9,
 	K_BPF_GET		= 13,
 	K_BPF_INFO		= 15,
 	K_BPF_QUERY		= 16,
-	K_BPF_CGROUP_DEVICE	= 15,		/* type of a program */
-	K_BPF_DEVICE		= 6,		/* and of its place */
+	K_BPF_CGROUP_DEVICE	= 15,		/* program type */
+	K_BPF_DEVICE		= 6,		/* attach type */
 	K_BPF_MULTI		= 2,
 	K_BPF_REPLACE		= 4,
 	K_BPF_LOAD		= 0x61,		/* dst = u32 at src + off */
@@ -299,7 +308,7 @@ enum {
 	K_BPF_JSET		= 0x45,
 	K_BPF_JNE		= 0x55,
 	K_BPF_EXIT		= 0x95,
-	/* netlink(7), 2.2; the answers' options are of 4.2 and 4.12 */
+	/* netlink(7), 2.2; CAP_ACK 4.2, EXT_ACK 4.12 */
 	K_SOL_NETLINK		= 270,
 	K_NETLINK_ROUTE		= 0,
 	K_NETLINK_NETFILTER	= 12,
@@ -346,7 +355,7 @@ enum {
 	K_MACVLAN_BRIDGE	= 4,
 	K_IFLA_IPVLAN_MODE	= 1,
 	K_IFLA_BRPORT_MODE	= 4,
-	K_IFLA_BR_VLAN_FILTERING = 7,		/* 4.3, and the next */
+	K_IFLA_BR_VLAN_FILTERING = 7,		/* 4.3, the next too */
 	K_IFLA_BR_VLAN_DEFAULT_PVID = 39,
 	K_IFLA_BRIDGE_VLAN_INFO	= 2,		/* 3.9 */
 	K_BRIDGE_VLAN_PVID	= 2,
@@ -453,13 +462,13 @@ enum {
 	K_NFT_META_OIFNAME	= 7,
 	K_NFT_META_L4PROTO	= 16,
 	K_NFT_FIB_ADDRTYPE	= 3,
-	/* ids that mean "leave it" */
+	/* chown(2) leaves this id as it is */
 	K_NO_ID			= -1,
 };
 #define K_CLONE_INTO_CGROUP	0x200000000ULL	/* 5.7 */
 #define K_MAGIC_EROFS	0xe0f5e1e2U	/* 5.4 */
 
-/* TIOCGPTPEER (4.13) carries the direction bits of its architecture. */
+/* TIOCGPTPEER (4.13) contains direction bits, which differ by architecture. */
 #if defined(__mips__) || defined(__powerpc__) || defined(__sparc__) || \
     defined(__alpha__)
 #define K_TIOCGPTPEER	0x20005441UL
@@ -501,12 +510,12 @@ struct k_dirent {		/* getdents64 */
 	uint8_t type;
 	char name[];
 };
-struct k_bpf {			/* an instruction of eBPF */
-	uint8_t code, dst:4, src:4;	/* halves as the kernel has them */
+struct k_bpf {			/* an eBPF instruction */
+	uint8_t code, dst:4, src:4;	/* bit-fields as in the kernel */
 	int16_t off;
 	int32_t imm;
 };
-/* Parts of union bpf_attr; the kernel takes what is missing for 0. */
+/* Parts of union bpf_attr. The kernel reads missing fields as 0. */
 struct k_bpf_load {
 	uint32_t type, count;
 	uint64_t insns, license;
@@ -515,7 +524,7 @@ struct k_bpf_load {
 	uint32_t version, flags;
 	char name[16];
 };
-struct k_bpf_attach {		/* DETACH too */
+struct k_bpf_attach {		/* BPF_DETACH too */
 	uint32_t target, program, type, flags, replace;
 };
 struct k_bpf_query {
@@ -553,11 +562,11 @@ struct k_route {
 	uint8_t family, dst_len, src_len, tos, table, protocol, scope, type;
 	uint32_t flags;
 };
-struct k_genl {			/* of generic netlink */
+struct k_genl {			/* generic netlink */
 	uint8_t cmd, version;
 	uint16_t reserved;
 };
-struct k_nfgen {		/* of nfnetlink */
+struct k_nfgen {		/* nfnetlink */
 	uint8_t family, version;
 	uint16_t resource;		/* big-endian */
 };
@@ -567,7 +576,7 @@ static long sys_clone3(struct k_clone *a)
 	return syscall(NR_clone3, a, sizeof *a);
 }
 
-/* fork(), with flags; SIGCHLD at exit. For kernels without clone3. */
+/* fork() with clone flags, SIGCHLD among them. For kernels without clone3. */
 static long sys_clone(unsigned long flags)
 {
 #ifdef __s390x__
@@ -644,8 +653,8 @@ static int sys_execveat(int fd, char **argv, char **env)
 	return (int)syscall(SYS_execveat, fd, "", argv, env, K_AT_EMPTY_PATH);
 }
 
-/* Raw, as the next two: musl's bring along a second way by /proc/self/fd, for
- * what is never asked of them here. */
+/* This and the next two are raw: musl's functions contain a fallback through
+ * /proc/self/fd for cases that do not occur here. */
 static int sys_fchdir(int fd)
 {
 	return (int)syscall(SYS_fchdir, fd);
@@ -666,7 +675,7 @@ static int sys_prctl(int what, unsigned long a, unsigned long b)
 	return (int)syscall(SYS_prctl, what, a, b, 0L, 0L);
 }
 
-/* Until its ids change, or it is set again. */
+/* Holds until the process changes its ids or sets it again. */
 static int sys_die_with_parent(void)
 {
 	return sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
@@ -689,13 +698,13 @@ static int sys_memfd(const char *name)
 			    K_MFD_CLOEXEC | K_MFD_SEALING);
 }
 
-/* For commands that take a number. */
+/* For commands whose argument is a number. */
 static int sys_fcntl(int fd, int cmd, long arg)
 {
 	return (int)syscall(SYS_fcntl, fd, cmd, arg);
 }
 
-/* The default action; the same bytes for every architecture. */
+/* Sets the default action: zeros mean that on every architecture. */
 static int sys_default_signal(int sig)
 {
 	static const long zeros[40 / sizeof(long) + 2];
@@ -730,7 +739,7 @@ static long sys_getdents(int fd, void *buf, size_t size)
 	return syscall(SYS_getdents64, fd, buf, size);
 }
 
-/* 32-bit ABIs of old keep 16-bit ids under the plain names. */
+/* On old 32-bit ABIs the calls with the plain names take 16-bit ids. */
 #ifdef SYS_setresuid32
 #define NR_setresuid	SYS_setresuid32
 #define NR_setresgid	SYS_setresgid32
@@ -773,7 +782,7 @@ static int sys_capget(struct k_capset set[2])
 
 static long sys_keyctl_join(void)
 {
-	/* without a name: one that is there might be another's */
+	/* without a name: a named keyring might be somebody else's */
 	return syscall(SYS_keyctl, K_KEYCTL_JOIN, NULL, 0, 0, 0);
 }
 
@@ -833,13 +842,13 @@ static char *str_find(const char *s, const char *needle)
 	return NULL;
 }
 
-/* The next of the strings in a row, "one\0two\0", "" at its end. */
+/* The next string in a row of strings, "one\0two\0"; "" at its end. */
 static const char *str_next(const char *s)
 {
 	return s + strlen(s) + 1;
 }
 
-/* Is it one of them? */
+/* Is s one of the strings in such a row? */
 static bool str_among(const char *row, const char *s)
 {
 	for (; *row; row = str_next(row))
@@ -848,7 +857,7 @@ static bool str_among(const char *row, const char *s)
 	return false;
 }
 
-/* Leaves only the first line of s, without its end. */
+/* Cuts s at the end of its first line. */
 static void str_line(char *s)
 {
 	s[strcspn(s, "\n")] = 0;
@@ -871,8 +880,8 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-/* All of the n bytes at s are one decimal number: no sign, no blank; out of
- * range is no number. */
+/* Reads the n bytes at s as one decimal number. False if there is a sign, a
+ * blank or any other character, or if the number is out of range. */
 static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
 {
 	unsigned long long v = 0;
@@ -889,7 +898,7 @@ static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
 	return n != 0;
 }
 
-/* The same, and it may begin with a '-'. */
+/* Like num_unsigned(), but the number may begin with a '-'. */
 static bool num_signed(const char *s, size_t n, long long *out)
 {
 	bool neg = n && *s == '-';
@@ -1050,7 +1059,8 @@ static void text_add(struct text *t, const char *f, ...)
 	va_end(ap);
 }
 
-/* Into a buffer of the caller's; false and ENAMETOOLONG if it does not fit. */
+/* Formats into the caller's buffer; false and ENAMETOOLONG if it does not fit.
+ */
 static bool text_vto(char *buf, size_t size, const char *f, va_list ap)
 {
 	struct text t = { buf, 0, size, -1, false };
@@ -1074,14 +1084,14 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	return fits;
 }
 
-/* The same of n bytes at s, or up to its end. */
+/* Like text_to(), for the first n bytes of s, or all of s if it is shorter. */
 static bool text_cut(char *buf, size_t size, const char *s, size_t n)
 {
 	return text_to(buf, size, "%.*s", (int)n, s);
 }
 
-/* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
- * to U+10FFFF; 0 if there is none. A zero behind the text ends it. */
+/* The length of the UTF-8 sequence at s. 0 if it is not valid: overlong, a
+ * surrogate, or above U+10FFFF. It is not read past a terminating zero. */
 static unsigned utf8_len(const unsigned char *s)
 {
 	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
@@ -1096,8 +1106,8 @@ static unsigned utf8_len(const unsigned char *s)
 	return n;
 }
 
-/* As the inside of a JSON string; or, without quotes, as one line of text.
- * Bytes that are no UTF-8 become U+FFFD. */
+/* Writes s as the inside of a JSON string; or, without quotes, as one line of
+ * text. Bytes that are not UTF-8 become U+FFFD. */
 static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
@@ -1121,7 +1131,8 @@ static void text_escape(struct text *t, const char *s, bool quotes)
 	}
 }
 
-/* Blank-separated field of a line, unescaped in place (\040 and such). */
+/* The next blank-separated field of a line. Octal escapes, such as \040, are
+ * decoded in place. */
 static char *word_next(char **line)
 {
 	char *p = *line, *out = p, *start = p;
@@ -1139,8 +1150,8 @@ static char *word_next(char **line)
 	return start;
 }
 
-/* `..` and `.` and double slashes of an absolute path resolved; never above
- * the top. The top itself becomes "". */
+/* Resolves "..", "." and double slashes of an absolute path, as text. ".." does
+ * not go above "/". "/" itself becomes "". */
 static void path_clean(char *path)
 {
 	char *out = path, *p = path;
@@ -1165,10 +1176,10 @@ static void path_clean(char *path)
 
 /* ===== ERR ===============================================================
  *
- * An error is made once, where the cause is known, and gets its context from
- * wrap() on the way out. All three return false, so that a sequence reads
- * `a(c, e) && b(c, e) || wrap(e, "do it")`. The texts of errno begin in lower
- * case, as the callers of OCI runtimes match on them.
+ * An error is made once, where the cause is known, by fail() or sysfail(), and
+ * gets its context from wrap() on the way out. All of them return false, so
+ * that a sequence reads `a(c, e) && b(c, e) || wrap(e, "do it")`. The texts of
+ * errno begin in lower case, because callers of OCI runtimes match on them.
  */
 
 struct err {
@@ -1186,7 +1197,7 @@ static const char *err_text(int num, char buf[64])
 	return buf;
 }
 
-/* What somebody else said about it, as one line, at the end. */
+/* Appends what the kernel or another program said about it, as one line. */
 static bool err_add(struct err *e, const char *said)
 {
 	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
@@ -1208,7 +1219,7 @@ static bool fail(struct err *e, const char *f, ...)
 	return false;
 }
 
-/* The message, and what errno says. */
+/* Like fail(), with the text of errno at the end. */
 __attribute__((format(printf, 2, 3)))
 static bool sysfail(struct err *e, const char *f, ...)
 {
@@ -1223,8 +1234,8 @@ static bool sysfail(struct err *e, const char *f, ...)
 	return num ? err_add(e, err_text(num, buf)) : false;
 }
 
-/* More context in front. One that ends in a dot, "networks[2].", begins the key
- * that the cause names. */
+/* Puts context in front of the text. A context that ends in a dot, such as
+ * "networks[2].", is the beginning of the key that the text begins with. */
 __attribute__((format(printf, 2, 3)))
 static bool wrap(struct err *e, const char *f, ...)
 {
@@ -1240,7 +1251,7 @@ static bool wrap(struct err *e, const char *f, ...)
 	return false;
 }
 
-/* More about the cause, at the end: a likely reason, a remedy. */
+/* Appends more about the cause: a likely reason, a remedy. */
 __attribute__((format(printf, 2, 3)))
 static bool hint(struct err *e, const char *f, ...)
 {
@@ -1258,9 +1269,9 @@ static bool hint(struct err *e, const char *f, ...)
 /* ===== MEM ===============================================================
  *
  * One arena for each verb, in chunks from mmap, so that no heap is needed and
- * one call frees all. Allocation past ARENA_MAX fails: that is the cap on what
- * a hostile config can make of us. Children allocate nothing: what they need is
- * on their stack.
+ * one call frees all. Allocation past ARENA_MAX fails: this limits the memory
+ * that a hostile config can make nsrun use. Children allocate nothing: what
+ * they need is on their stack.
  */
 
 struct chunk {
@@ -1303,7 +1314,7 @@ static bool mem_reserve(struct arena *a, size_t need)
 	return (size_t)(a->end - a->p) >= need || mem_grow(a, need);
 }
 
-/* Zeroed; NULL with errno when there is no more. */
+/* Zeroed memory; NULL with errno when there is no more. */
 static void *mem_new(struct arena *a, size_t size)
 {
 	char *p;
@@ -1313,7 +1324,7 @@ static void *mem_new(struct arena *a, size_t size)
 		return NULL;
 	p = a->p;
 	a->p += size;
-	return memset(p, 0, size);	/* it may have been given back */
+	return memset(p, 0, size);	/* mem_text() may have used it */
 }
 
 static void mem_free(struct arena *a)
@@ -1346,7 +1357,7 @@ static char *mem_text(struct arena *a, const char *f, ...)
 		text_vadd(&t, f, ap);
 		va_end(ap);
 		if (!t.bad) {
-			if (a->p == p + cap)	/* give back the tail */
+			if (a->p == p + cap)	/* give back the rest */
 				a->p = p + ((t.len + 16) & ~(size_t)15);
 			return p;
 		}
@@ -1364,8 +1375,8 @@ static bool no_memory(struct err *e)
 
 /* ===== LOG ===============================================================
  *
- * A warning is no failure, so it leaves through the caller's callback. A child
- * has no callback: it sends the text to P (SYNC), which calls this.
+ * A warning is not an error: it goes to the caller's callback. Only P warns,
+ * children do not.
  */
 
 static void log_text(const struct nsrun_options *o, enum nsrun_level level,
