@@ -186,9 +186,9 @@ enum {
 /* ===== ABI ===============================================================
  *
  * The parts of the kernel's interface that a bare libc may lack, under our own
- * names, with the kernel version that brought them. Of system calls that are
- * newer than the libc only the numbers are missing: since 5.0 new calls have
- * the same number on every architecture, except that MIPS adds a base.
+ * names, with the kernel version that brought them. Of a system call that is
+ * newer than the libc, only the number is missing: since 5.0 new calls have the
+ * same number on every architecture, except that MIPS adds a base.
  */
 
 #if defined(__mips__) && defined(_ABIO32)
@@ -1234,8 +1234,8 @@ static bool sysfail(struct err *e, const char *f, ...)
 	return num ? err_add(e, err_text(num, buf)) : false;
 }
 
-/* Puts context in front of the text. A context that ends in a dot, such as
- * "networks[2].", is the beginning of the key that the text begins with. */
+/* Puts context in front of the text. If the context ends in a dot, such as
+ * "networks[2].", the text begins with the rest of the key. */
 __attribute__((format(printf, 2, 3)))
 static bool wrap(struct err *e, const char *f, ...)
 {
@@ -1401,20 +1401,21 @@ static void log_note(const struct nsrun_options *o, enum nsrun_level level,
 
 /* ===== IO ================================================================
  *
- * Kernel files take one write; our own files are replaced by rename. A path
- * below an untrusted root is only ever opened by root_open() or root_make():
- * openat2 where the kernel has it, and else, or to create what is missing, a
- * walker that takes one component at a time without following links by
- * itself. Neither can be led out of the root by a symlink or a rename.
+ * Kernel files are written with one write(2); our own files are replaced by
+ * rename. A path below an untrusted root is only opened by root_open() or
+ * root_make(). They use openat2. Where the kernel lacks it, and to create what
+ * is missing, they use a walker: it opens one component at a time with
+ * O_NOFOLLOW and resolves symlinks itself. No symlink or rename can lead either
+ * of them out of the root.
  */
 
-/* open(2) in one system call: musl's makes two of it for O_CLOEXEC. */
+/* open(2) in one system call: musl's open() makes two for O_CLOEXEC. */
 static int io_open(const char *path, int flags)
 {
 	return openat(AT_FDCWD, path, flags | O_CLOEXEC);
 }
 
-/* One write(2) of text to a file of the kernel's. */
+/* Writes text to a kernel file, with one write(2). */
 static bool io_put(int dir, const char *path, const char *text)
 {
 	autofd fd = openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -1429,8 +1430,8 @@ static bool io_put(int dir, const char *path, const char *text)
 	return k >= 0 && (size_t)k == n;
 }
 
-/* A file of the kernel's, up to size - 1 bytes, terminated; -1 if it cannot be
- * read. The kernel gives all that fits at once. */
+/* Reads up to size - 1 bytes of a kernel file and terminates them; -1 if it
+ * cannot be read. One read(2) is enough: the kernel returns all that fits. */
 static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 {
 	autofd fd = openat(dir, path,
@@ -1446,7 +1447,7 @@ static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* The same two of a file in a directory, by the directory's path. */
+/* io_get() and io_put() for a file in the directory with the path dir. */
 static ssize_t io_get_in(const char *dir, const char *file, char *buf,
 			 size_t size)
 {
@@ -1464,8 +1465,8 @@ static bool io_put_in(const char *dir, const char *file, const char *text)
 	       io_put(AT_FDCWD, path, text);
 }
 
-/* Waits until there is something to read or write at fd. False: cancel, which
- * may be -1, is readable, and that is not. */
+/* Waits until fd is ready for the events. False if it is not, but cancel, which
+ * may be -1, is readable. */
 static bool io_await(int fd, short events, int cancel)
 {
 	struct pollfd p[] = { { fd, events, 0 }, { cancel, POLLIN, 0 } };
@@ -1475,7 +1476,8 @@ static bool io_await(int fd, short events, int cancel)
 	return p[0].revents || !p[1].revents;
 }
 
-/* A whole file of unknown length into the arena, terminated. fd stays open. */
+/* Reads a whole file of unknown length into the arena and terminates it. fd
+ * stays open. */
 static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 			size_t *len, int cancel, struct err *e)
 {
@@ -1512,7 +1514,7 @@ static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 			if (n < 0)
 				return sysfail(e, "read %s", path), NULL;
 			*len += (size_t)n;
-			/* a regular file ends with the read that is short */
+			/* at a short read a regular file has ended */
 			if (n == 0 || (S_ISREG(st.st_mode) && st.st_size > 0 &&
 				       *len < cap))
 				return p[*len] = 0, p;
@@ -1531,7 +1533,7 @@ static char *io_load(struct arena *a, int dir, const char *path, size_t max,
 	return io_load_fd(a, fd, path, max, len, -1, e);
 }
 
-/* The entries of a directory that is open at fd, one by one, less . and .. */
+/* The entries of the directory open at fd, one by one, without . and .. */
 struct entries {
 	int	fd;
 	long	at, len;		/* len -1: errno says why */
@@ -1567,8 +1569,8 @@ static bool io_remove(int dir, const char *name)
 	       unlinkat(dir, name, AT_REMOVEDIR) == 0;
 }
 
-/* Removes a directory in the one open at top; directories in it that are not
- * empty move to the top, under the next free number. */
+/* Removes the directory name from the directory open at top. Subdirectories of
+ * name that are not empty are moved to top, under the next free number. */
 static bool io_hoist(int top, const char *name, unsigned *number)
 {
 	autofd dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
@@ -1586,14 +1588,14 @@ static bool io_hoist(int top, const char *name, unsigned *number)
 			if (renameat(dir, d->name, top, free_name) == 0)
 				break;
 			if (errno != EEXIST && errno != ENOTEMPTY &&
-			    errno != ENOTDIR)	/* of a name that is there */
+			    errno != ENOTDIR)	/* the name is in use */
 				return false;
 		}
 	return l.len == 0 && (io_remove(top, name) || errno == ENOTEMPTY);
 }
 
-/* Empties the directory open at top. What is below it may be deep, and others
- * may still move it: so no way up by ".." is gone. */
+/* Empties the directory open at top. The tree may be deep, and other processes
+ * may still move parts of it, so nsrun never goes up by "..". */
 static bool io_clear(int top)
 {
 	struct k_dirent *d;
@@ -1612,7 +1614,7 @@ static bool io_clear(int top)
 	return !again && l.len == 0;
 }
 
-/* The next line of a streamed file. buf holds what was read and not used. */
+/* Streams a file line by line. buf holds what is read and not yet used. */
 struct lines {
 	int	fd;
 	size_t	at, len;
@@ -1671,14 +1673,15 @@ static char *io_line(struct lines *l)
 	}
 }
 
-/* A file of ours: whole and new, or as it was. It is written under another
- * name, open at t->fd, between these two. */
+/* io_new() and io_put_new() replace a file of ours: it is either new and whole,
+ * or as it was. Between the two calls, the caller writes to t, which is open at
+ * t->fd under another name. */
 static bool io_new(struct text *t, int dir, const char *name, mode_t mode,
 		   char tmp[NAME_MAX + 1])
 {
 	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name))
 		return false;
-	unlinkat(dir, tmp, 0);		/* of somebody who was killed */
+	unlinkat(dir, tmp, 0);		/* left by a process that was killed */
 	t->fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	return t->fd >= 0;
 }
@@ -1690,7 +1693,8 @@ static bool io_put_new(struct text *t, int dir, const char *name,
 	bool ok, swapped;
 
 	text_flush(t);
-	/* exchanged, where it exists: over a rename ext4 waits for the disk */
+	/* an existing file is exchanged: to rename over it, ext4 waits for the
+	 * disk */
 	swapped = !t->bad &&
 		  fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		  S_ISREG(st.st_mode) && sys_exchange(dir, tmp, name) == 0;
@@ -1715,22 +1719,23 @@ static bool io_replace(int dir, const char *name, const char *data, size_t n,
 	       io_put_new(&t, dir, name, tmp);
 }
 
-/* The kernel has no openat2, or a filter hides it. */
+/* The kernel lacks the system call, or a filter hides it. */
 static bool no_syscall(int num)
 {
 	return num == ENOSYS || num == EPERM;
 }
 
-/* Where a file or directory is not to be had, as opposed to a failure. */
+/* Does the errno say that a file or directory is not there or not accessible?
+ * Any other errno is a failure. */
 static bool is_absent(int num)
 {
 	return num == ENOENT || num == ENOTDIR || num == EACCES ||
 	       num == ELOOP;
 }
 
-/* X_OK or W_OK, by the rights that we act with. access(2) asks for those of the
- * real ids, without capabilities unless they are 0; where there is nothing else
- * (before 5.8), CAP_DAC_OVERRIDE is seen here. */
+/* Checks X_OK or W_OK with the effective ids and capabilities. access(2) checks
+ * with the real ids, and without capabilities unless the real uid is 0. Where
+ * there is only access(2) (before 5.8), CAP_DAC_OVERRIDE is checked here. */
 static bool io_may(const char *path, int mode)
 {
 	struct k_capset set[2];
@@ -1755,18 +1760,19 @@ static bool io_may(const char *path, int mode)
 enum {
 	WALK_NOLINK	= 1,	/* a symlink anywhere is ELOOP */
 	WALK_NOFOLLOW	= 2,	/* do not follow the last component */
-	WALK_DIR	= 4,	/* create what is missing, all directories */
-	WALK_FILE	= 8,	/* the same, the last one an empty file */
+	WALK_DIR	= 4,	/* create what is missing as directories */
+	WALK_FILE	= 8,	/* the same, but the last as an empty file */
 };
 
-/* The walker's state: where it is, how it came there, what is ahead. */
+/* The walker's state: where it is (fd), the path to there, the path ahead. */
 struct walk {
 	int	root, fd;
 	char	done[PATH_MAX];		/* clean, no link in it */
 	char	todo[PATH_MAX];
 };
 
-/* Back to the root, then again down the len bytes of done, links refused. */
+/* Goes back to the root and down the first len bytes of done again; a symlink
+ * there is refused. */
 static bool walk_again(struct walk *w, size_t len)
 {
 	char *p = w->done, *end = w->done + len;
@@ -1791,7 +1797,7 @@ static bool walk_again(struct walk *w, size_t len)
 	return w->fd >= 0;
 }
 
-/* Puts the target of the link name, which is open at fd, before the rest. */
+/* Makes todo the target of the symlink open at fd, followed by rest. */
 static bool walk_link(struct walk *w, int fd, const char *rest)
 {
 	char target[PATH_MAX];
@@ -1802,7 +1808,7 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	if (n < 0 || fstatfs(fd, &fs) < 0)
 		return false;
 	if ((unsigned)fs.f_type == K_MAGIC_PROC) {
-		errno = ELOOP;		/* may be magic: /proc/self/fd/N */
+		errno = ELOOP;		/* may be magic, as /proc/self/fd/N */
 		return false;
 	}
 	target[n] = 0;
@@ -1811,8 +1817,8 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	       (*target != '/' || walk_again(w, 0));
 }
 
-/* One component. *last: nothing but slashes follows it. 0, or -1 and errno;
- * 1 if it was a link, now replaced by what it says. */
+/* Walks one component; last says that only slashes follow it. Returns 0, or -1
+ * and errno, or 1 if it was a symlink, whose target now begins todo. */
 static int walk_step(struct walk *w, const char *name, const char *rest,
 		     bool last, int flags, mode_t mode)
 {
@@ -1872,7 +1878,7 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 	return 0;
 }
 
-/* path below root, each component by hand; an O_PATH fd or -1. */
+/* Opens path below root component by component; an O_PATH fd or -1. */
 static int root_walk(int root, const char *path, int flags, mode_t mode)
 {
 	struct walk w;
@@ -1908,7 +1914,8 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 	return -1;
 }
 
-/* An existing path below root, as O_PATH; symlinks stay inside the root. */
+/* Opens an existing path below root with O_PATH; symlinks stay inside the root.
+ */
 static int root_open(int root, const char *path, int flags)
 {
 	struct k_how how = {
@@ -1919,7 +1926,7 @@ static int root_open(int root, const char *path, int flags)
 	};
 	int fd, tries = 0;
 
-	do	/* a rename or mount anywhere meanwhile: EAGAIN */
+	do	/* EAGAIN: there was a rename or mount meanwhile, anywhere */
 		fd = sys_openat2(root, path, &how);
 	while (fd < 0 && errno == EAGAIN && ++tries < 128);
 	if (fd < 0 && (no_syscall(errno) || errno == EAGAIN))
@@ -1927,8 +1934,8 @@ static int root_open(int root, const char *path, int flags)
 	return fd;
 }
 
-/* The same, and what is missing is created: directories of the mode, and the
- * last one an empty file with WALK_FILE. */
+/* Like root_open(), and creates what is missing: directories with the mode, or,
+ * with WALK_FILE, the last component as an empty file. */
 static int root_make(int root, const char *path, int flags, mode_t mode)
 {
 	int fd = root_open(root, path, flags & (WALK_NOLINK | WALK_NOFOLLOW));
@@ -1938,7 +1945,8 @@ static int root_make(int root, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-/* A name in its directory below root, which is made: for mknod and symlink. */
+/* Opens the directory of path below root, creates it if it is missing, and
+ * copies the last component to name. For mknod and symlink. */
 static int root_parent(int root, const char *path, char name[NAME_MAX + 1])
 {
 	const char *slash = strrchr(path, '/');
@@ -1976,8 +1984,8 @@ static bool io_send(int sock, const void *data, size_t n, int fd)
 	return k == (ssize_t)n;
 }
 
-/* One packet; *fd gets the descriptor that came along or -1. 0 is the end, a
- * reset as well. */
+/* Receives one packet; *fd is the descriptor that came with it, or -1. 0 is the
+ * end of the socket, also if the peer reset it. */
 static ssize_t io_recv(int sock, void *data, size_t n, int *fd)
 {
 	struct iovec iov = { data, n };
@@ -1992,8 +2000,8 @@ static ssize_t io_recv(int sock, void *data, size_t n, int *fd)
 	ssize_t k;
 
 	*fd = -1;
-	/* A peer that died with unread packets makes one ECONNRESET, ahead of
-	 * what it had sent: that is still to be read. */
+	/* If the peer died with unread packets, one ECONNRESET comes first, and
+	 * what the peer had sent can be read after it. */
 	do
 		k = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (k < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
@@ -2013,8 +2021,8 @@ static bool fd_is_kept(int fd, int from, const int *keep, size_t n)
 	return fd < from;
 }
 
-/* The same without close_range: what /proc/self/fd lists. Closing disturbs the
- * list, so it is read again until nothing was closed. */
+/* fd_keep_only() without close_range: closes what /proc/self/fd lists. Closing
+ * disturbs the list, so it is read again until nothing was closed. */
 static bool fd_keep_listed(int proc, int from, const int *keep, size_t n)
 {
 	unsigned long long fd;
@@ -2039,8 +2047,8 @@ static bool fd_keep_listed(int proc, int from, const int *keep, size_t n)
 	return l.len == 0;
 }
 
-/* Closes every fd from the first on but the n of keep, which is sorted on the
- * way; -1 is skipped. */
+/* Closes every fd from first on, except the n fds in keep. It sorts keep and
+ * skips a -1 in it. */
 static bool fd_keep_only(int proc, int first, int *keep, size_t n,
 			 struct err *e)
 {
@@ -2068,7 +2076,8 @@ static bool fd_keep_only(int proc, int first, int *keep, size_t n,
 	return true;
 }
 
-/* Default dispositions and no blocked signal; handlers go by themselves. */
+/* Gives every signal its default action and unblocks all. execve would reset
+ * only handlers: ignored and blocked signals would stay so. */
 static bool sig_reset(struct err *e)
 {
 	sigset_t none;
@@ -2082,8 +2091,8 @@ static bool sig_reset(struct err *e)
 	return true;
 }
 
-/* A child, in new namespaces, in the cgroup open at cgroup unless -1. Returns
- * the pid, 0 in the child. */
+/* Clones a child into new namespaces and, unless it is -1, into the cgroup that
+ * is open at cgroup. Returns the pid, 0 in the child. */
 static int io_clone(unsigned flags, int cgroup, int *pidfd)
 {
 	int fd = -1, pid;
@@ -2091,7 +2100,7 @@ static int io_clone(unsigned flags, int cgroup, int *pidfd)
 		.flags = flags | (pidfd ? K_CLONE_PIDFD : 0) |
 			 (cgroup >= 0 ? K_CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)&fd,
-		/* a CLONE_PARENT child has its maker's */
+		/* a CLONE_PARENT child has that of its maker */
 		.exit_signal = flags & K_CLONE_PARENT ? 0 : SIGCHLD,
 		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
 	};
@@ -2114,15 +2123,16 @@ static int io_reap(int pid)
 	return status;
 }
 
-/* A program of the host's or of the container's, run beside a container. */
+/* A program of the host or of a container that runs beside the container: a
+ * hook, newuidmap or newgidmap. */
 struct run {
 	char	*const *argv, *const *env;
 	const char	*path;
-	const char	*dir;		/* its cwd; NULL: as we are */
-	int		in;		/* its stdin; -1: nothing */
-	long long	seconds;	/* it may take; 0: for ever */
-	int		cancel;		/* readable: end it; -1: never */
-	int		proc;		/* -1: all that is open closes itself */
+	const char	*dir;		/* its cwd; NULL: ours */
+	int		in;		/* its stdin; -1: /dev/null */
+	long long	seconds;	/* time limit; 0: none */
+	int		cancel;		/* readable: kill it; -1: never */
+	int		proc;		/* /proc; -1: all fds are O_CLOEXEC */
 };
 
 static _Noreturn void run_child(const struct run *r, int said)
@@ -2133,7 +2143,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	struct err e = { 0, "" };
 	char buf[64];
 
-	/* it is a group of its own, and does not outlive us */
+	/* the program is a process group of its own and dies with us */
 	setpgid(0, 0);
 	sys_die_with_parent();
 	if ((r->in >= 0 || null >= 0) &&
@@ -2142,7 +2152,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	    (!r->dir || chdir(r->dir) == 0) &&
 	    (r->proc < 0 || fd_keep_only(r->proc, 3, keep, 2, &e)) &&
 	    sig_reset(&e)) {
-		close(r->proc);		/* a path in a container leads there */
+		close(r->proc);		/* container paths could reach it */
 		execve(r->path, r->argv, r->env);
 	}
 	t.p = *e.text ? e.text : (char *)err_text(errno, buf);
@@ -2151,7 +2161,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	_exit(127);
 }
 
-/* Of the clock that nobody sets: a router learns what year it is late. */
+/* From the monotonic clock: a router sets its real-time clock late. */
 static long long now_ms(void)
 {
 	int64_t t[2];
@@ -2160,8 +2170,8 @@ static long long now_ms(void)
 	return t[0] * 1000 + t[1] / 1000000;
 }
 
-/* Waits for the group's leader; when the time is over, or we are told to give
- * up, the whole group is killed. */
+/* Waits for the leader of the process group. If the time is over, or cancel is
+ * readable, the whole group is killed. */
 enum run_end { RUN_ENDED, RUN_LATE, RUN_CANCELLED };
 
 static enum run_end run_wait(const struct run *r, int pid, int pidfd,
@@ -2195,8 +2205,9 @@ static enum run_end run_wait(const struct run *r, int pid, int pidfd,
 	return end;
 }
 
-/* Runs it to its end. What it says goes into a file in memory, so that nobody
- * who keeps it open can stop us, and becomes the error. */
+/* Runs the program to its end. Its output goes into a file in memory, so that
+ * no process that keeps the output open can block us. If the program fails, its
+ * output is added to the error. */
 static bool io_run(const struct run *r, struct err *e)
 {
 	autofd said = sys_memfd("output"), pidfd = -1;
@@ -2213,7 +2224,7 @@ static bool io_run(const struct run *r, struct err *e)
 		run_child(r, said);
 	if (pid < 0)
 		return sysfail(e, "start %s", r->path);
-	setpgid(pid, pid);	/* it may not have come to it yet */
+	setpgid(pid, pid);	/* the child may not have done so yet */
 	how = run_wait(r, pid, pidfd, &status);
 	if (how == RUN_ENDED && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
@@ -2228,7 +2239,7 @@ static bool io_run(const struct run *r, struct err *e)
 	else
 		fail(e, "%s exited with status %d", r->path,
 		     WEXITSTATUS(status));
-	/* the end of what it said: the cause stands there */
+	/* the end of the output: it names the cause */
 	end = lseek(said, 0, SEEK_END);
 	n = pread(said, buf, sizeof buf - 1,
 		  end > (off_t)sizeof buf - 1 ? end - (off_t)sizeof buf + 1 :
@@ -2239,8 +2250,8 @@ static bool io_run(const struct run *r, struct err *e)
 	return *buf ? err_add(e, buf) : false;
 }
 
-/* A path longer than a socket's name can be is reached from its directory, in
- * a child, because the cwd is the caller's. */
+/* Binds or connects a socket. If the path does not fit into sun_path, a child
+ * does it from the directory of the path, because the cwd is the caller's. */
 static bool io_socket(int sock, const char *path, bool listens)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -2270,9 +2281,9 @@ static bool io_socket(int sock, const char *path, bool listens)
 /* ===== JSON ==============================================================
  *
  * RFC 8259 with no extension, into a tree of nodes that point into the text:
- * strings are decoded in place, numbers stay as written until somebody asks
- * for one, so that 64 bits are exact. No recursion; the open containers stand
- * in an array. Of members with one name the last counts, as in Go.
+ * strings are decoded in place, numbers stay text until one is used, so that
+ * 64 bits are exact. No recursion; the open lists and objects are kept in an
+ * array. If two members have the same name the last one counts, as in Go.
  */
 
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUM, JSON_STR,
@@ -2280,7 +2291,7 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUM, JSON_STR,
 
 struct json {
 	const char	*key;		/* in an object */
-	struct json	*next;		/* in the container */
+	struct json	*next;		/* in the same container */
 	union {
 		struct json	*kids;	/* of a list or an object */
 		const char	*str;	/* decoded; or the number's text */
@@ -2338,7 +2349,7 @@ static char *utf8_put(char *to, unsigned c)
 	return to;
 }
 
-/* n digits at s; -1 if they are not there. */
+/* The value of the n hex digits at s; -1 if they are not all there. */
 static int num_hex(const char *s, int n)
 {
 	int v = 0;
@@ -2356,7 +2367,8 @@ static int num_hex(const char *s, int n)
 	return v;
 }
 
-/* \uXXXX at j->p, which stands behind the u, surrogates paired; -1: error. */
+/* The character of \uXXXX, or of a surrogate pair. j->p is after the first u;
+ * -1: error. */
 static int json_unicode(struct json_parser *j)
 {
 	int c = num_hex(j->p, 4), low;
@@ -2377,7 +2389,8 @@ static int json_unicode(struct json_parser *j)
 	return fail(j->e, "half of a surrogate pair"), -1;
 }
 
-/* The string at j->p, behind its quote, decoded in place and terminated. */
+/* Decodes the string at j->p, which is after the opening quote, in place and
+ * terminates it. */
 static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 			bool *nul)
 {
@@ -2460,7 +2473,7 @@ static void json_blank(struct json_parser *j)
 {
 	for (; *j->p == ' ' || *j->p == '\n' || *j->p == '\t' ||
 	       *j->p == '\r'; j->p++)
-		if (*j->p == '\n') {	/* they stand nowhere else */
+		if (*j->p == '\n') {	/* not valid elsewhere */
 			j->line++;
 			j->start = j->p + 1;
 		}
@@ -2476,7 +2489,7 @@ static bool json_word(struct json_parser *j, struct json *n, const char *word,
 	return true;
 }
 
-/* One value into n; of a container only its opening. */
+/* Parses one value into n; of a list or an object only the bracket. */
 static bool json_value(struct json_parser *j, struct json *n)
 {
 	char c;
@@ -2511,7 +2524,7 @@ static bool json_value(struct json_parser *j, struct json *n)
 	return fail(j->e, "unexpected character");
 }
 
-/* "key": of the next member. */
+/* Parses the "key": of the next member. */
 static bool json_key(struct json_parser *j, struct json *n)
 {
 	unsigned len;
@@ -2574,7 +2587,7 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 
 	if (!top)
 		return no_memory(e), NULL;
-	text[len] = 0;		/* what was begun ends there at the latest */
+	text[len] = 0;		/* every token ends here at the latest */
 	if (str_after(text, "\xef\xbb\xbf"))
 		fail(e, "begins with a byte order mark; save it as plain "
 		     "UTF-8");
@@ -2592,8 +2605,8 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 	return ok ? top : NULL;
 }
 
-/* Does it ask for anything? null, false, "", 0 and containers of such do not.
- * The depth is bounded by the parser. */
+/* Does the value ask for anything? null, false, "", 0, and lists and objects
+ * that hold only these, do not. The parser bounds the depth of the recursion. */
 static bool json_asks(const struct json *n)
 {
 	const struct json *k;
@@ -2614,8 +2627,8 @@ static bool json_asks(const struct json *n)
 	return true;
 }
 
-/* The writer: members and elements in order, two blanks a level, or all in one
- * line. */
+/* The writer: members and elements in order, indented by two blanks a level, or
+ * all in one line. */
 struct json_out {
 	struct text	*t;
 	int		depth;
@@ -2702,7 +2715,8 @@ static void json_put_pairs(struct json_out *o, const char *key,
 
 /* ===== NAMES =============================================================
  *
- * Every vocabulary as a table, with one look-up each way.
+ * The names in config.json and on the command line, as tables of name and
+ * number, with one look-up in each direction.
  */
 
 struct name {
@@ -2727,7 +2741,7 @@ static const char *name_of(const struct name *table, size_t n, int value)
 	return NULL;
 }
 
-/* Capabilities without their CAP_, in the order of their numbers. */
+/* Capabilities without the prefix CAP_, in the order of their numbers. */
 static const char cap_names[] =
 	"CHOWN\0DAC_OVERRIDE\0DAC_READ_SEARCH\0FOWNER\0FSETID\0KILL\0SETGID\0"
 	"SETUID\0SETPCAP\0LINUX_IMMUTABLE\0NET_BIND_SERVICE\0NET_BROADCAST\0"
@@ -2738,7 +2752,7 @@ static const char cap_names[] =
 	"BLOCK_SUSPEND\0AUDIT_READ\0PERFMON\0BPF\0CHECKPOINT_RESTORE\0";
 enum { CAP_ADMIN_NR = 21, CAP_MKNOD_NR = 27 };
 
-/* The number of a name, -1 if there is none such. */
+/* The number of the capability name, -1 if it is unknown. */
 static int cap_find(const char *name)
 {
 	const char *p = cap_names;
@@ -2751,7 +2765,7 @@ static int cap_find(const char *name)
 	return -1;
 }
 
-/* MIPS and others number these in their own way, so libc does. */
+/* MIPS and others have numbers of their own for some, which libc knows. */
 static const struct name rlimit_names[] = {
 	{ "RLIMIT_AS", RLIMIT_AS },		{ "RLIMIT_CORE", RLIMIT_CORE },
 	{ "RLIMIT_CPU", RLIMIT_CPU },		{ "RLIMIT_DATA", RLIMIT_DATA },
@@ -2781,7 +2795,7 @@ static const struct name signal_names[] = {
 #endif
 };
 
-/* In the order in which a stage joins them; values are clone flags. */
+/* In the order in which J joins them; values are clone flags. */
 static const struct name ns_names[] = {
 	{ "ipc", CLONE_NEWIPC },	{ "uts", CLONE_NEWUTS },
 	{ "network", CLONE_NEWNET },	{ "pid", CLONE_NEWPID },
@@ -2844,7 +2858,7 @@ static const struct name ipvlan_modes[] = {
 	{ "l2", 0 },	{ "l3", 1 },	{ "l3s", 2 },
 };
 
-/* ELF machines, for the message about a program of another one. */
+/* ELF machines, for the message about a program for another machine. */
 static const struct name machine_names[] = {
 	{ "SPARC", 2 },		{ "x86 (i386)", 3 },	{ "m68k", 4 },
 	{ "MIPS", 8 },		{ "PA-RISC", 15 },	{ "PowerPC", 20 },
@@ -2857,13 +2871,14 @@ static const struct name machine_names[] = {
 /* ===== SPEC ==============================================================
  *
  * config.json (config.md, config-linux.md of the OCI runtime specification) as
- * structs. One table for each object says which member goes where; one walker
- * does the rest and knows the path of what it refuses. An unknown property is
- * ignored, as the specification wants, but in what is nsrun's own (networks,
- * routes, dns), where it can only be a slip. A known one with a bad value is an
- * error, and a known one that nsrun does not apply (T_LATER) is refused by
- * name as soon as it asks for anything. What a table cannot say, a rule
- * between two members, stands in spec_check().
+ * structs. One table for each object says which member goes to which field; one
+ * walker does the rest and names the path of a member that it refuses. An
+ * unknown property is ignored, as the specification wants; but in nsrun's own
+ * objects (networks, routes, dns) it is an error, because there it can only be a
+ * typing mistake. A known property with a bad value is an error. A known
+ * property that nsrun does not apply (T_LATER) is refused by name if it asks
+ * for anything. Rules between two members, which a table cannot express, are in
+ * spec_check().
  */
 
 /* ----- SPEC: structs ----------------------------------------------------- */
@@ -2873,7 +2888,7 @@ struct opt {			/* an integer that may be absent */
 	bool		set;
 };
 
-struct strs {			/* v[n] is NULL, and one more slot is spare */
+struct strs {			/* v[n] is NULL, one more slot is free */
 	char		**v;
 	size_t		n;
 };
@@ -2969,7 +2984,7 @@ struct spec_memory {
 	struct opt	limit, swap, reservation, swappiness, kernel,
 			kernel_tcp;
 	bool		no_oom_killer, use_hierarchy, check_update;
-	bool		oom_killer;	/* an update brings it back */
+	bool		oom_killer;	/* an update turns it on again */
 };
 
 struct spec_cpu {
@@ -2978,7 +2993,7 @@ struct spec_cpu {
 	const char	*cpus, *mems;
 };
 
-struct spec_blkio_device {	/* of weightDevice, or of a throttle list */
+struct spec_blkio_device {	/* in weightDevice or a throttle list */
 	struct opt	major, minor, weight, leaf_weight;
 	unsigned long long rate;	/* bytes or operations a second */
 };
@@ -3067,7 +3082,7 @@ struct spec_dns {
 
 struct spec_hook {
 	const char	*path;
-	struct strs	args, env;	/* env.v NULL: that of the runtime */
+	struct strs	args, env;	/* env.v NULL: the runtime's */
 	struct opt	timeout;	/* seconds */
 };
 
@@ -3098,7 +3113,7 @@ enum field_kind {
 	T_U64,		/* unsigned long long */
 	T_NAME,		/* struct opt: the number of a name */
 	T_BITS,		/* uint64_t: the names' numbers, or'ed */
-	T_CAPS,		/* uint64_t: a bit for each; unknown ones warn */
+	T_CAPS,		/* uint64_t: a bit for each; unknown: a warning */
 	T_STRS,		/* struct strs */
 	T_INTS,		/* a LIST_OF struct opt, from min to max */
 	T_MAP,		/* a LIST_OF struct nsrun_pair */
@@ -3109,8 +3124,8 @@ enum field_kind {
 	T_LATER,	/* not applied: refused if it asks for anything */
 };
 
-/* The ranges of integers, as numbers for the tables. In an update 0 asks for
- * nothing in the first of them. */
+/* The ranges of integers, as numbers for the tables. Up to R_LAST_NONE, 0 in an
+ * update means "no change". */
 enum range { R_ANY, R_POSITIVE, R_BYTES, R_RUNTIME, R_WEIGHT, R_LAST_NONE =
 	     R_WEIGHT, R_ID, R_BURST, R_UMASK, R_NICE, R_PRIORITY, R_IOPRIO,
 	     R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR, R_MAJOR_ANY,
@@ -3122,7 +3137,7 @@ static const struct {
 } ranges[] = {
 	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
 	[R_POSITIVE]	= { 0, LLONG_MAX },
-	[R_BYTES]	= { -1, LLONG_MAX }, /* `update` takes 64m, too */
+	[R_BYTES]	= { -1, LLONG_MAX }, /* `update` also takes 64m */
 	[R_RUNTIME]	= { -1, LLONG_MAX },
 	[R_WEIGHT]	= { 0, 1000 },
 	[R_ID]		= { 0, 4294967294LL },
@@ -3153,9 +3168,9 @@ struct field {
 	const char	*name;
 	const void	*arg;		/* struct field or struct name table */
 	unsigned short	off;
-	unsigned short	size;		/* of the struct; or count of names */
+	unsigned short	size;		/* of the struct; or number of names */
 	unsigned char	kind, range;
-	bool		due;		/* must be there */
+	bool		due;		/* required */
 };
 
 #define OFF(T, m)		(unsigned short)offsetof(struct T, m)
@@ -3181,7 +3196,7 @@ static const struct field user_fields[] = {
 	F_END
 };
 
-/* In the order of enum cap_set, which is an index here. */
+/* In the order of enum cap_set, which is the index of this table. */
 static const struct field cap_fields[] = {
 	F(spec_caps, T_CAPS, "bounding", set[CAP_BOUNDING]),
 	F(spec_caps, T_CAPS, "effective", set[CAP_EFFECTIVE]),
@@ -3222,7 +3237,7 @@ static const struct field size_fields[] = {
 	F_END
 };
 
-/* For an exec. */
+/* For `exec`. */
 static const struct field affinity_fields[] = {
 	F(spec_affinity, T_STR, "initial", initial),
 	F(spec_affinity, T_STR, "final", final),
@@ -3468,7 +3483,7 @@ static const struct field hook_fields[] = {
 	F_END
 };
 
-/* In the order of enum hook, which is an index here. */
+/* In the order of enum hook, which is the index of this table. */
 static const struct field hooks_fields[] = {
 #define HOOK(n, kind) F_SUB(spec, T_LIST, n, hooks[kind], spec_hook, \
 			    hook_fields)
@@ -3482,8 +3497,8 @@ static const struct field hooks_fields[] = {
 	F_END
 };
 
-/* networks, routes and dns: see NET. The names are those of libcontainer,
- * where it had them. */
+/* networks, routes and dns: see NET. The names are those of libcontainer, for
+ * the properties that it had. */
 static const struct field network_if_fields[] = {
 	F_NAME(spec_network_if, T_NAME, "type", type, true, net_kinds),
 	F(spec_network_if, T_STR, "name", name),
@@ -3556,7 +3571,7 @@ struct walker {
 	struct arena	*mem;
 	const struct nsrun_options *o;
 	struct err	*e;
-	bool		update;	/* callers send 0 and "" for what stays */
+	bool		update;	/* 0 and "" mean "no change" */
 };
 
 static void where_add(struct text *t, const struct where *w)
@@ -3667,8 +3682,8 @@ static bool spec_cap(struct walker *k, const struct where *w,
 	return true;
 }
 
-/* The one declaration ahead: objects hold lists, lists hold objects. The depth
- * is that of the tables. */
+/* The one forward declaration: objects hold lists, lists hold objects. The
+ * tables bound the depth of the recursion. */
 static bool spec_object(struct walker *k, const struct where *w,
 			const struct json *j, const struct field *fields,
 			void *base);
@@ -3702,7 +3717,8 @@ static bool spec_element(struct walker *k, const struct where *w,
 	}
 }
 
-/* A list or a map into the memory at p: the elements, then their number. */
+/* Reads a list or a map into p: a LIST_OF, or the uint64_t of T_CAPS and T_BITS.
+ */
 static bool spec_list(struct walker *k, const struct where *w,
 		      const struct json *j, const struct field *f, void *p)
 {
@@ -3719,7 +3735,7 @@ static bool spec_list(struct walker *k, const struct where *w,
 		return false;
 	if (bits)
 		*(uint64_t *)p = 0;
-	/* two more: the NULL of an argv, and the spare slot */
+	/* two more: the NULL at the end, and the free slot of struct strs */
 	v = bits ? p : mem_new(k->mem, (json_count(j) + 2) * size);
 	if (!v)
 		return no_memory(k->e);
@@ -3764,7 +3780,7 @@ static bool spec_field(struct walker *k, const struct where *w,
 				 j->str);
 	case T_NAME:
 		if (!f->due && j->type == JSON_STR && !j->len)
-			return true;	/* as absent, with runc */
+			return true;	/* as if absent, like runc */
 		if (!spec_name(k, w, j, f, &value))
 			return false;
 		*(struct opt *)p = (struct opt){ value, true };
@@ -3818,7 +3834,7 @@ static bool spec_object(struct walker *k, const struct where *w,
 	return true;
 }
 
-/* 10, 64m, 1.5g and -1 as bytes: units are powers of 1024, as runc has them. */
+/* Reads 10, 64m, 1.5g or -1 as bytes; units are powers of 1024, as in runc. */
 static bool num_bytes(const char *s, long long *out)
 {
 	static const char units[] = "bkmgtp";
@@ -3851,7 +3867,8 @@ static bool num_bytes(const char *s, long long *out)
 	return true;
 }
 
-/* One member by its path, "memory.limit", from a word of a command line. */
+/* Sets one member, named by its path ("memory.limit"), from a word of the
+ * command line. */
 static bool spec_set(struct walker *k, const struct field *f, void *base,
 		     const char *key, const char *value)
 {
@@ -3895,7 +3912,8 @@ static bool spec_set(struct walker *k, const struct field *f, void *base,
 	return spec_field(k, &at, &j, f, base);
 }
 
-/* The inverse of spec_object(), for what is kept beside a config. */
+/* The inverse of spec_object(): writes a struct as JSON, for the files that are
+ * kept beside a config. */
 static void spec_put_fields(struct json_out *o, const struct field *f,
 			    const void *base)
 {
@@ -3949,7 +3967,7 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 	}
 }
 
-/* More strings at the end of a list. */
+/* Appends strings to a list. */
 static bool strs_add(struct arena *mem, struct strs *l, char **more)
 {
 	size_t n = 0;
