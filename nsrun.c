@@ -2606,7 +2606,7 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 }
 
 /* Does the value ask for anything? null, false, "", 0, and lists and objects
- * that hold only these, do not. The parser bounds the depth of the recursion. */
+ * that hold only these, do not. The parser bounds the depth of recursion. */
 static bool json_asks(const struct json *n)
 {
 	const struct json *k;
@@ -2715,8 +2715,8 @@ static void json_put_pairs(struct json_out *o, const char *key,
 
 /* ===== NAMES =============================================================
  *
- * The names in config.json and on the command line, as tables of name and
- * number, with one look-up in each direction.
+ * Every vocabulary is a table of names and numbers, with one look-up in each
+ * direction.
  */
 
 struct name {
@@ -2874,8 +2874,8 @@ static const struct name machine_names[] = {
  * structs. One table for each object says which member goes to which field; one
  * walker does the rest and names the path of a member that it refuses. An
  * unknown property is ignored, as the specification wants; but in nsrun's own
- * objects (networks, routes, dns) it is an error, because there it can only be a
- * typing mistake. A known property with a bad value is an error. A known
+ * objects (networks, routes, dns) it is an error, because there it can only be
+ * a typing mistake. A known property with a bad value is an error. A known
  * property that nsrun does not apply (T_LATER) is refused by name if it asks
  * for anything. Rules between two members, which a table cannot express, are in
  * spec_check().
@@ -3170,7 +3170,7 @@ struct field {
 	unsigned short	off;
 	unsigned short	size;		/* of the struct; or number of names */
 	unsigned char	kind, range;
-	bool		due;		/* required */
+	bool		due;		/* required; F_END_OWN: no other keys */
 };
 
 #define OFF(T, m)		(unsigned short)offsetof(struct T, m)
@@ -3717,8 +3717,8 @@ static bool spec_element(struct walker *k, const struct where *w,
 	}
 }
 
-/* Reads a list or a map into p: a LIST_OF, or the uint64_t of T_CAPS and T_BITS.
- */
+/* Reads a list or a map into p: a LIST_OF, or, for T_CAPS and T_BITS, a
+ * uint64_t. */
 static bool spec_list(struct walker *k, const struct where *w,
 		      const struct json *j, const struct field *f, void *p)
 {
