@@ -45,22 +45,22 @@
  *	state "running", wait, then undo: cgroups, state	the program
  *
  * The left column is P: verb_create(), spawn_init() and spawn_ready(). The
- * right column is I: init_arrange() and init_start(), two recipes (lists of
- * steps); an error names the step that failed. Both columns run at once. I
- * waits for the first GO where it needs P's work: in a user namespace or behind
- * J before anything else, otherwise before the cgroup mount. I may send ERR
- * instead of any of its messages; P then kills I, undoes in reverse order and
- * reports.
+ * right column is I: init_arrange(), init_yield() and init_start(). These are
+ * recipes, lists of steps; an error names the step that failed. Both columns
+ * run at once. I waits for the first GO where it needs P's work: in a user
+ * namespace or behind J before anything else, otherwise before the cgroup
+ * mount. I may send ERR instead of any of its messages; P then kills I, undoes
+ * in reverse order and reports.
  *
  * If there are hooks before the pivot, I sends MOUNTED, P runs prestart and
  * createRuntime and answers HOOKED, and I runs createContainer.
  *
- * `create` ends after READY: P saves the state "created" and sends the last GO,
- * and I waits at the socket <root>/<id>/start. Before it waits, it has given up
- * its privileges. `start` connects to it and takes P's place for the rest.
- * `exec` is the same with another recipe, init_enter(): J joins the container's
- * namespaces, and P moves I into its cgroups. `kill`, `delete` and `start` find
- * init by pid and start time, and hold it by a pidfd.
+ * `create` ends after READY: P saves the state "created" and sends the last GO.
+ * I gives up all its privileges and waits at the socket <root>/<id>/start.
+ * `start` connects to it and takes P's place for the rest. `exec` is the same
+ * with another recipe, init_enter(): J joins the container's namespaces, and P
+ * moves I into its cgroups. `kill`, `delete` and `start` find init by pid and
+ * start time, and hold it by a pidfd.
  *
  * I dies with P (PR_SET_PDEATHSIG). Only with `create` and --detach does I
  * outlive P, and only from READY on: if P dies between READY and the last GO, I
@@ -83,8 +83,9 @@
  * 4. Every fd is O_CLOEXEC and owned, by an autofd local or by a field, -1
  *    when empty. The first act of a child is to close every fd that is not on
  *    its own list.
- * 5. One error, told from the outside to the cause; the first cause keeps its
- *    errno. A child that fails sends its struct err as one packet, then _exits.
+ * 5. One error, told with the context first and the cause last; the first cause
+ *    keeps its errno. A child that fails sends its struct err as one packet,
+ *    then _exits.
  * 6. Undo removes what create made, and only that, in reverse order, as the
  *    bits of `made` say.
  *
@@ -1197,7 +1198,7 @@ static const char *err_text(int num, char buf[64])
 	return buf;
 }
 
-/* Appends what the kernel or another program said about it, as one line. */
+/* Appends what the kernel or a program said about the error, as one line. */
 static bool err_add(struct err *e, const char *said)
 {
 	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
