@@ -2162,7 +2162,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	_exit(127);
 }
 
-/* From the monotonic clock: a router sets its real-time clock late. */
+/* Monotonic, because a router sets its real-time clock only after boot. */
 static long long now_ms(void)
 {
 	int64_t t[2];
@@ -2455,14 +2455,14 @@ static bool json_number(struct json_parser *j, struct json *n)
 	if (*s == '.') {
 		j->p = ++s;
 		if (!is_digit(*s))
-			return fail(j->e, "a digit is due behind the dot");
+			return fail(j->e, "expected a digit after the dot");
 		s += num_len(s);
 	}
 	if ((*s | 32) == 'e') {
 		s++;
 		j->p = s += *s == '+' || *s == '-';
 		if (!is_digit(*s))
-			return fail(j->e, "a digit is due behind the e");
+			return fail(j->e, "expected a digit after the e");
 		s += num_len(s);
 	}
 	n->len = (unsigned)(s - n->str);
@@ -2474,7 +2474,7 @@ static void json_blank(struct json_parser *j)
 {
 	for (; *j->p == ' ' || *j->p == '\n' || *j->p == '\t' ||
 	       *j->p == '\r'; j->p++)
-		if (*j->p == '\n') {	/* not valid elsewhere */
+		if (*j->p == '\n') {	/* no token holds one */
 			j->line++;
 			j->start = j->p + 1;
 		}
@@ -2531,7 +2531,7 @@ static bool json_key(struct json_parser *j, struct json *n)
 	unsigned len;
 
 	if (*j->p != '"')
-		return fail(j->e, "a member name in quotes is due");
+		return fail(j->e, "expected a member name in quotes");
 	j->p++;
 	if (!json_string(j, &n->key, &len, &n->key_nul))
 		return false;
@@ -2539,7 +2539,7 @@ static bool json_key(struct json_parser *j, struct json *n)
 	if (j->p >= j->end)
 		return json_eof(j);
 	if (*j->p != ':')
-		return fail(j->e, "a colon is due behind \"%s\"",
+		return fail(j->e, "expected a colon after \"%s\"",
 				 n->key);
 	j->p++;
 	return true;
@@ -2561,7 +2561,7 @@ static bool json_step(struct json_parser *j)
 	}
 	if (up->kids) {
 		if (*j->p != ',')
-			return fail(j->e, "a comma or %c is due",
+			return fail(j->e, "expected a comma or %c",
 					 close);
 		j->p++;
 		json_blank(j);
@@ -2598,7 +2598,7 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 		ok = json_step(&j);
 	if (ok) {
 		json_blank(&j);
-		ok = j.p == j.end || fail(e, "more text behind the end");
+		ok = j.p == j.end || fail(e, "more text after the end");
 	}
 	if (!ok)
 		wrap(e, "%s:%u:%u", name, j.line,
@@ -2766,7 +2766,7 @@ static int cap_find(const char *name)
 	return -1;
 }
 
-/* MIPS and others have numbers of their own for some, which libc knows. */
+/* Some numbers differ on MIPS and others; these are the constants of libc. */
 static const struct name rlimit_names[] = {
 	{ "RLIMIT_AS", RLIMIT_AS },		{ "RLIMIT_CORE", RLIMIT_CORE },
 	{ "RLIMIT_CPU", RLIMIT_CPU },		{ "RLIMIT_DATA", RLIMIT_DATA },
@@ -3606,7 +3606,7 @@ static bool spec_due(struct walker *k, const struct where *w,
 {
 	if (j->type == type)
 		return true;
-	return spec_fail(k, w, "%s is due, this is %s", json_names[type],
+	return spec_fail(k, w, "expected %s, found %s", json_names[type],
 			 json_names[j->type]);
 }
 
