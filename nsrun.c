@@ -4041,8 +4041,9 @@ static bool spec_check_args(const struct spec_process *p, struct err *e)
 	return true;
 }
 
-/* sched_setattr(2): each policy has its own parameters. But a nice value
- * is no error with any, as in runc: the kernel takes it where it counts. */
+/* sched_setattr(2): each policy has its own parameters. But a nice value is
+ * accepted with every policy, as in runc: the kernel uses it where it has an
+ * effect. */
 static bool spec_check_scheduler(const struct spec_scheduler *s, struct err *e)
 {
 	bool fixed = s->policy.v == 1 || s->policy.v == 2;
@@ -4127,12 +4128,13 @@ static bool spec_check_device(const struct spec_device *d, struct err *e)
 	if (*d->path != '/')
 		return fail(e, "path: \"%s\" is not an absolute path", d->path);
 	if (d->type.v == 0)
-		return fail(e, "type: \"a\" is no node");
+		return fail(e, "type: \"a\" is for device rules only");
 	return d->type.v == S_IFIFO || (d->major.set && d->minor.set) ||
 	       fail(e, "%s: is missing", d->major.set ? "minor" : "major");
 }
 
-/* The range of a weight that is asked for: 0 asks for none. */
+/* Is a weight in its range? 0 means that none is asked for; the tables check
+ * the upper end. */
 static bool spec_is_weight(const struct opt *w)
 {
 	return !w->v || w->v >= 10;
@@ -4149,7 +4151,8 @@ static bool spec_check_blkio(const struct spec_blkio *b, struct err *e)
 	return ok || fail(e, "blockIO: a weight is from 10 to 1000");
 }
 
-/* What becomes a part of a file's name, or a word of its line. */
+/* Checks the strings that become a part of a cgroup file's name (a page size)
+ * or a word of its line (an interface, an RDMA device). */
 static bool spec_check_words(const struct spec_resources *r, struct err *e)
 {
 	size_t i;
@@ -4214,7 +4217,8 @@ static bool spec_check_resources(const struct spec_resources *r, struct err *e)
 		spec_check_words(r, e)) || wrap(e, "linux.resources.");
 }
 
-/* closID is one directory, or "/" for the one that the kernel made. */
+/* closID is the name of one directory, or "/" for the one that the kernel
+ * made. */
 static bool spec_check_rdt(const struct spec_rdt *r, struct err *e)
 {
 	const char *c = r->clos;
@@ -4260,7 +4264,7 @@ static bool spec_check_hooks(const struct spec *s, struct err *e)
 	return true;
 }
 
-/* The rules between members. */
+/* Checks the rules between members, which the tables cannot express. */
 static bool spec_check(const struct spec *s, struct err *e)
 {
 	size_t i;
@@ -4291,8 +4295,8 @@ static bool spec_check(const struct spec *s, struct err *e)
 	       spec_check_resources(&s->linux.resources, e);
 }
 
-/* The text of a file called name, which is overwritten, into the struct at base
- * as its table says. */
+/* Parses text, the content of the file called name, into the struct at base, as
+ * its table fields says. text is overwritten. */
 static bool spec_read(struct arena *mem, const struct nsrun_options *o,
 		      const char *name, char *text, size_t len,
 		      const struct field *fields, void *base, struct err *e)
@@ -4306,7 +4310,8 @@ static bool spec_read(struct arena *mem, const struct nsrun_options *o,
 		     wrap(e, "%s", name));
 }
 
-/* Before 1.3.0 a limit of 0 processes was none, as -1 is. */
+/* Before version 1.3.0 of the specification a pids.limit of 0 meant no limit,
+ * as -1 does. */
 static void spec_date_pids(struct spec *s)
 {
 	struct opt *pids = &s->linux.resources.pids;
@@ -4336,16 +4341,19 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 
 /* ===== STATE =============================================================
  *
- * <root>/<id>/state.json says what exists of a container, and is replaced by
- * rename: at the claim, with the cgroup directories that will be made, and when
- * init is there to stay, with its pid and start time. In between init dies with
- * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it
- * lie config.json, as it was at the create, what `update` made of its limits in
- * update.json, the start socket, and in netns the network namespace as long as
- * devices of the host's are in it. The directory itself is the lock (flock) of
- * who makes, starts or deletes; an init that is still on the host shares it, so
- * that who has the lock knows that none is. mkdir decides who owns an id.
- * A pid counts only together with its start time.
+ * <root>/<id>/state.json records what exists of a container. It is replaced by
+ * rename: at the claim, with the cgroup directories that will be made; and with
+ * init's pid and start time, before nsrun lets init outlive it, or, in the
+ * foreground, when init runs. Between the two init dies with nsrun. So whatever
+ * kills nsrun, the next nsrun finds what to undo.
+ *
+ * Beside it are config.json, as it was at the create; update.json, the limits
+ * as `update` changed them; start, the socket; and netns, where the network
+ * namespace is kept as long as devices of the host are in it. The directory
+ * itself is the lock (flock) of the nsrun that makes, starts or deletes the
+ * container. An init that has not yet left the host's root shares this lock, so
+ * the nsrun that gets the lock knows that there is no such init. mkdir decides
+ * who owns an id. A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -4356,7 +4364,7 @@ struct state_cgroup {
 	struct opt	keep;		/* that much of it existed before */
 };
 
-struct state_device {		/* one of the host's that moves in (phys) */
+struct state_device {		/* a host device that moves in (phys) */
 	const char	*name, *inside, *mac, *alias;
 	struct opt	index, mtu, type, group;
 };
@@ -4368,11 +4376,11 @@ struct state {
 	struct opt	pid, start;	/* init; start time in clock ticks */
 	struct opt	runner, runner_start;	/* nsrun in the foreground */
 	LIST_OF(struct state_cgroup) cgroups;
-	struct strs	rdt;	/* directories of resctrl to be removed */
-	LIST_OF(struct state_device) devices;	/* as they were */
-	bool		networks;	/* it has some of ours */
+	struct strs	rdt;	/* resctrl directories to remove */
+	LIST_OF(struct state_device) devices;	/* as they were on the host */
+	bool		networks;	/* it has networks made by nsrun */
 	bool		best_effort;	/* limits may be missing */
-	bool		nodev;		/* its device policy, see DEV */
+	bool		nodev;		/* a device policy by nodev, see DEV */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -4442,8 +4450,9 @@ static bool state_check_id(const char *id, struct err *e)
 	return state_is_id(id, e) || wrap(e, "invalid container ID format");
 }
 
-/* Field 22 of /proc/PID/stat, behind the name, which may hold anything; 0: no
- * such process, or a zombie; -1 and errno: it cannot be told. */
+/* The start time of a process: field 22 of /proc/PID/stat, searched for behind
+ * the name, which may contain any character. 0: there is no such process, or it
+ * is a zombie; -1 with errno: it cannot be read. */
 static long long state_pid_start(int proc, int pid)
 {
 	char path[32], buf[512], *p;
@@ -4464,7 +4473,8 @@ static long long state_pid_start(int proc, int pid)
 	return start;
 }
 
-/* If it cannot be told it is: nothing is done to it then. */
+/* Does this process live? If that cannot be found out, the answer is yes, so
+ * that nothing is done to it. */
 static bool state_alive(int proc, struct opt pid, struct opt start)
 {
 	long long now = pid.set && start.set && start.v ?
@@ -4473,7 +4483,8 @@ static bool state_alive(int proc, struct opt pid, struct opt start)
 	return now && (now == start.v || now < 0);
 }
 
-/* Does its init live, or the nsrun that runs it in the foreground? */
+/* Does the container's init live? The next function asks this of the nsrun that
+ * runs the container in the foreground. */
 static bool state_has_init(const struct state *s, int proc)
 {
 	return state_alive(proc, s->pid, s->start);
@@ -4515,7 +4526,7 @@ static void state_now(char buf[40])
 	text_char(&t, 'Z');
 }
 
-/* Outside of one the map is "0 0 4294967295". */
+/* Is this a user namespace? In the initial one the map is "0 0 4294967295". */
 static bool state_in_user_ns(void)
 {
 	char map[64];
@@ -4531,12 +4542,12 @@ static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
 	const char *s = o->root ? o->root : getenv("NSRUN_ROOT"), *sub = "";
 
 	if (o->root && (!*o->root || str_eq(o->root, "/")))
-		return fail(e, "--root is not to be %s",
+		return fail(e, "--root must not be %s",
 			    *o->root ? "/" : "empty");
 	if (!s || !*s) {
 		s = getenv("XDG_RUNTIME_DIR");
 		sub = "/nsrun";
-		/* the root of a user namespace is a user outside of it */
+		/* root in a user namespace is a user outside of it */
 		if (geteuid() == 0 && !(s && *s && state_in_user_ns())) {
 			s = "/run/nsrun";
 			sub = "";
@@ -4550,7 +4561,8 @@ static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
 	return true;
 }
 
-/* Makes the state root, parents too, and opens it; -1 with errno. */
+/* Opens the state root; makes it, and its parents, if it is missing. -1 with
+ * errno. */
 static int state_open_root(char *path)
 {
 	int fd = io_open(path, O_PATH | O_DIRECTORY);
@@ -4574,8 +4586,9 @@ static int state_open_root(char *path)
 	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
-/* Whoever else may write to the state root, or to an id's directory, could have
- * us run his hooks, kill his pids and remove his paths. */
+/* Refuses a directory (the state root, or that of an id) that another user may
+ * write to: that user could choose the hooks that nsrun runs, the pids it kills
+ * and the paths it removes. */
 static bool state_trust(int fd, const char *path, struct err *e)
 {
 	struct stat st;
@@ -4591,7 +4604,7 @@ static bool state_trust(int fd, const char *path, struct err *e)
 		    (unsigned)st.st_mode & 07777);
 }
 
-/* What a caller is told of a state, which may be half written. */
+/* What a caller gets of a state. The state may be incomplete. */
 static struct nsrun_state state_tell(const struct state *s, const char *status,
 				     int pid)
 {
@@ -4605,7 +4618,8 @@ static struct nsrun_state state_tell(const struct state *s, const char *status,
 	};
 }
 
-/* The members of runtime.md, "State", and what other runtimes add. */
+/* Writes the members of runtime.md, "State", and those that other runtimes
+ * add. */
 static void state_put(struct json_out *o, const struct nsrun_state *s)
 {
 	json_put_str(o, "ociVersion", s->version);
@@ -4620,7 +4634,8 @@ static void state_put(struct json_out *o, const struct nsrun_state *s)
 			       s->annotation_count);
 }
 
-/* A file of the container's directory, with what base holds of the fields. */
+/* Writes a file in the container's directory, with what the struct at base
+ * holds in the fields. */
 static bool state_write(int dir, const char *name, const struct field *fields,
 			const void *base, struct err *e)
 {
@@ -4642,7 +4657,7 @@ static bool state_save(int dir, const struct state *s, struct err *e)
 	return state_write(dir, "state.json", state_fields, s, e);
 }
 
-/* NULL without an error text if there is no state.json. */
+/* NULL without an error text: there is no such file. */
 static struct state *state_load(int dir, const char *file, struct arena *mem,
 				const struct nsrun_options *o, struct err *e)
 {
@@ -4662,7 +4677,7 @@ static struct state *state_load(int dir, const char *file, struct arena *mem,
 	       NULL;
 }
 
-/* Does path below root still name the directory that is open at dir? */
+/* Does id below root still name the directory that is open at dir? */
 static bool state_same(int root, const char *id, int dir)
 {
 	struct stat a, b;
@@ -4672,7 +4687,7 @@ static bool state_same(int root, const char *id, int dir)
 	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-/* Was the directory open at dir removed, or the id given to another? */
+/* Was the directory open at dir removed, or does id name another one now? */
 static bool state_is_gone(int root, const char *id, int dir)
 {
 	struct stat a, b;
@@ -4690,7 +4705,8 @@ static bool state_drop(int root, const char *id, int dir)
 		"config.json", ".config.json.tmp", "update.json",
 		".update.json.tmp", "warned", ".warned.tmp", "start",
 		"netns" };
-	/* who may mount can write there: it is mounted in the container */
+	/* it is mounted in the container, where a process that may mount can
+	 * make it writable */
 	autofd notify = openat(dir, "notify", O_RDONLY | O_DIRECTORY |
 			       O_NOFOLLOW | O_CLOEXEC);
 	size_t i;
@@ -4709,7 +4725,7 @@ static bool state_drop(int root, const char *id, int dir)
 	return false;
 }
 
-/* Its processes are stopped by the freezer. */
+/* Are the container's processes stopped by the freezer? */
 static bool state_is_paused(const struct state *s)
 {
 	char buf[32];
@@ -4719,7 +4735,8 @@ static bool state_is_paused(const struct state *s)
 	       0 && (*buf == 'F' || *buf == '1');
 }
 
-/* What a caller is told (runtime.md), by the state and by what lives. */
+/* The status that a caller gets (runtime.md): it depends on the state and on
+ * which processes live. */
 static const char *state_status(const struct state *s, int proc)
 {
 	if (!s->status || str_eq(s->status, "creating"))
@@ -4731,21 +4748,22 @@ static const char *state_status(const struct state *s, int proc)
 
 /* ===== DEVICE_BPF ========================================================
  *
- * A device policy of v2 is a program that the kernel asks at each open and
- * mknod: r2 holds the bits of access that are asked for, r3 the type, r4 and r5
- * the numbers. The last rule that speaks of a bit decides, so rules are taken
- * from the last to the first: one that allows takes its bits out of r2, and
- * when none is left the answer is yes; one that denies a bit that is left
- * says no. What no rule speaks of is allowed, as in v1.
+ * On v2 a device policy is a BPF program that the kernel runs at each open and
+ * mknod: r2 holds the access bits that are asked for, r3 the device type, r4
+ * and r5 the numbers. For each bit the last rule that matches the device and
+ * has the bit decides, so rules are taken from the last to the first: a rule
+ * that allows removes its bits from r2, and when no bit is left the answer is
+ * yes; a rule that denies a bit that is left answers no. What no rule matches
+ * is allowed, as in v1.
  */
 
-/* What is written to a file of a group. Of a device policy each rule is one, in
- * the words of v1: "c 1:3 rwm" into devices.allow. */
+/* One write to a file of a group. In a device policy each rule is one write, in
+ * the syntax of v1: "c 1:3 rwm" into devices.allow. */
 struct cg_write {
 	unsigned	dir;		/* index */
-	const char	*file, *value, *key;	/* key: of config.json */
+	const char	*file, *value, *key;	/* key: in config.json */
 	bool		optional;	/* the file may be missing */
-	bool		instead;	/* only if that of the last one was */
+	bool		instead;	/* only if the file before is missing */
 	bool		missing, again;
 };
 
@@ -4755,9 +4773,10 @@ static const char *const cg_default_devices[] = {
 	"c 10:200 rwm",
 };
 
-/* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
+/* A line of a devices file, "a" or "c 1:* rw". Type 0 and number -1 mean
+ * any. */
 struct dev_rule {
-	int		type;		/* as the kernel's programs see it */
+	int		type;		/* as BPF programs see it */
 	long long	major, minor;
 	int		access;		/* 1: mknod, 2: read, 4: write */
 };
@@ -4782,9 +4801,10 @@ static struct dev_rule dev_rule(const char *line)
 	return r;
 }
 
-/* A list of v1 holds exceptions from "all" or from "nothing", and forgets one
- * only if it is told the same numbers again. Is a, which is to be taken out,
- * a part of what the exception b holds? */
+/* The device list of a v1 group holds exceptions from "all" or from "nothing".
+ * The kernel removes an exception only if the same numbers are written again.
+ * Does a, which shall be removed, overlap with the exception b without having
+ * the same numbers? */
 static bool dev_is_hole(const struct dev_rule *a, const struct dev_rule *b)
 {
 	return a->type == b->type && a->access & b->access &&
@@ -4800,8 +4820,8 @@ static bool dev_is_of(const struct dev_rule *a, const struct spec_device *d)
 	       (a->minor < 0 || a->minor == d->minor.v);
 }
 
-/* May the device be read and written? The last rule that speaks of it decides,
- * and what every container may use comes last. */
+/* May the device be read and written? The last rule that matches it decides,
+ * and the default devices, which every container may use, come last. */
 static bool dev_opens(const struct spec_resources *r,
 		      const struct spec_device *d)
 {
@@ -4832,7 +4852,7 @@ enum { BPF_R0, BPF_R1, BPF_R2, BPF_R3, BPF_R4, BPF_R5 };
 
 struct bpf_program {
 	struct k_bpf	v[4096];	/* the kernel's own limit before 5.2 */
-	size_t		n;		/* past the end: it did not fit */
+	size_t		n;		/* more than fit in v: too long */
 };
 
 static void bpf_add(struct bpf_program *b, int code, int dst, int src, int off,
@@ -4850,14 +4870,14 @@ static void bpf_return(struct bpf_program *b, bool yes)
 	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* One line of a devices file. False: nothing ahead of it counts. */
+/* Adds one line of a devices file. False: rules ahead of it have no effect. */
 static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 {
 	struct dev_rule r = dev_rule(line);
 	int access = r.access, body = access == 7 ? 2 : 4, k;
 	long long want[3] = { r.type ? r.type : -1, r.major, r.minor };
 
-	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
+	for (k = 0; k < 3; k++)		/* jump over later tests and the body */
 		if (want[k] >= 0)
 			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
 				(k < 1 && want[1] >= 0) +
@@ -4873,7 +4893,7 @@ static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 	return r.type;
 }
 
-/* The rules are writes[0..n). */
+/* Makes the program. The rules are writes[0..n). */
 static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
 		     size_t n)
 {
@@ -4893,8 +4913,9 @@ static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
 
 static const char bpf_name[16] = "nsrun_devices";
 
-/* The program that an earlier container of ours left at the group; -1: none.
- * Those of others stay: all that are attached have to agree. */
+/* The program that an earlier nsrun container left attached to the group; -1:
+ * none. Programs of others stay: the kernel allows only what all attached
+ * programs allow. */
 static int bpf_find(int group)
 {
 	uint32_t ids[64];
@@ -4919,7 +4940,7 @@ static int bpf_find(int group)
 	return -1;
 }
 
-/* Loads it and puts it at the group, in the place of the old one. */
+/* Loads the program and attaches it to the group, in place of the old one. */
 static bool bpf_attach(const struct bpf_program *b, int group)
 {
 	struct k_bpf_load load = { .type = K_BPF_CGROUP_DEVICE,
@@ -4934,7 +4955,7 @@ static bool bpf_attach(const struct bpf_program *b, int group)
 	if (fd < 0)
 		return false;
 	at.program = (uint32_t)fd;
-	if (old >= 0) {			/* 5.6 */
+	if (old >= 0) {			/* since 5.6 */
 		at.replace = (uint32_t)old;
 		at.flags |= K_BPF_REPLACE;
 		if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) == 0)
@@ -4949,7 +4970,8 @@ static bool bpf_attach(const struct bpf_program *b, int group)
 	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
 }
 
-/* Before 5.11 programs count as locked memory: a child raises the limit. */
+/* Before 5.11 BPF programs count as locked memory: a child raises its limit
+ * (RLIMIT_MEMLOCK) and attaches the program. */
 static bool bpf_attach_child(const struct bpf_program *b, int group)
 {
 	const struct k_rlimit all = { ~0ULL, ~0ULL };
@@ -4964,7 +4986,7 @@ static bool bpf_attach_child(const struct bpf_program *b, int group)
 	return pid > 0 && errno == 0;
 }
 
-/* The policy of a container that had this group before. */
+/* Detaches the policy that an earlier container left at this group. */
 static void bpf_drop(const char *path)
 {
 	autofd group = io_open(path, O_RDONLY | O_DIRECTORY), old = -1;

@@ -796,7 +796,7 @@ static void t_rules(void)
 		{ "", "\"devices\":[{\"path\":\"x\",\"type\":\"p\"}]", "",
 		  "linux.devices[0].path: \"x\" is not an absolute path" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"a\"}]", "",
-		  "linux.devices[0].type: \"a\" is no node" },
+		  "linux.devices[0].type: \"a\" is for device rules only" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"c\"}]", "",
 		  "linux.devices[0].major: is missing" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"b\",\"major\":1"
