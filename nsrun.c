@@ -5001,26 +5001,28 @@ static void bpf_drop(const char *path)
 
 /* ===== CGROUP ============================================================
  *
- * A hierarchy is a cgroup file system that is mounted: on v2 hosts one, on v1
- * hosts one for each group of controllers, on hybrid hosts those and a v2 one
- * that holds the rest. The container gets one directory in each, at the same
- * path, and joins them all. What a controller shall limit is one table for v1
- * and one for v2: the file, and the function that writes its value from the
- * config. A missing controller matters only if a limit for it was asked.
+ * A hierarchy is a mounted cgroup file system. A v2 host has one, a v1 host has
+ * one for each group of controllers, and a hybrid host has those and a v2 one
+ * with the remaining controllers. The container gets one directory in each
+ * hierarchy, at the same path, and joins them all. Which limits a controller
+ * can have is one table for v1 and one for v2: a row names the file, and the
+ * function that writes its value from the config. A missing controller matters
+ * only if the config asks for a limit of it.
  *
- * Memory is entered last, because what a process uses for setting up stays
- * charged: v1 joins the memory hierarchy after READY; on v2 the process is
- * placed, makes its cgroup namespace, is placed back with P, and placed for
- * good after READY. What tmpcopyup copies stays in memory for the container: it
- * is in all its groups for that long.
+ * The memory group is joined last, because the memory that a process uses
+ * during setup stays charged to its group. On v1 the process joins the memory
+ * hierarchy after READY. On v2 P moves the process in, the process makes its
+ * cgroup namespace, P moves it back to P's own group, and moves it in for good
+ * after READY. What tmpcopyup copies stays in memory for the container: the
+ * process is in all of the container's groups while it copies.
  */
 
 struct cg_hier {
 	const char	*mount;		/* where it is mounted */
-	const char	*own;		/* P's place below it, "/" or "/a/b" */
+	const char	*own;		/* P's own group below it: "/a/b" */
 	const char	*ctrls;		/* v1: "cpu,cpuacct", "name=systemd" */
 	bool		v2;
-	bool		below;		/* v2: only P's own group is P's */
+	bool		below;		/* v2: P may not write to own/.. */
 };
 
 struct cg_host {
@@ -5034,7 +5036,7 @@ struct cg_dir {
 	const char	*path;		/* with the mount point */
 	size_t		keep;		/* that much of it existed before */
 	bool		late;		/* joined after READY */
-	bool		ours;		/* to be joined, and removed */
+	bool		ours;		/* the container's: join, remove */
 };
 
 struct cg_plan {
@@ -5042,17 +5044,17 @@ struct cg_plan {
 	size_t		n;
 	struct cg_write	*w;
 	size_t		nw;
-	long long	owner;		/* of the v2 group, -1: P */
-	bool		asked;		/* for a place: absolute */
-	bool		named;		/* for any */
-	bool		loose;		/* without a device policy if need be */
+	long long	owner;		/* uid for the v2 group, -1: P */
+	bool		asked;		/* cgroupsPath is absolute */
+	bool		named;		/* cgroupsPath is given */
+	bool		loose;		/* works without a device policy */
 	bool		limits;
-	bool		check_memory;	/* not below what is used */
+	bool		check_memory;	/* refuse less than is in use */
 };
 
 /* ----- CGROUP: hierarchies ----------------------------------------------- */
 
-/* Is the controller in a list, v1's with commas or v2's with blanks? */
+/* Is the controller in a list? v1 separates with commas, v2 with blanks. */
 static bool cg_has(const char *ctrls, const char *name)
 {
 	size_t n = strlen(name);
@@ -5065,8 +5067,9 @@ static bool cg_has(const char *ctrls, const char *name)
 	return false;
 }
 
-/* P's path in the hierarchy with these controllers, by the text of
- * /proc/self/cgroup, less the part that is not below the mount. */
+/* P's path in the hierarchy with these controllers, from text, the content of
+ * /proc/self/cgroup. mount_root, the part of the path that is not below the
+ * mount, is removed. */
 static const char *cg_own(const char *text, struct arena *mem,
 			  const char *ctrls, bool v2, const char *mount_root)
 {
@@ -5091,7 +5094,7 @@ static const char *cg_own(const char *text, struct arena *mem,
 	return "/";
 }
 
-/* v1 super options name the controllers among flags. */
+/* Finds the controllers in v1 super options, where they are among flags. */
 static const char *cg_controllers(struct arena *mem, const char *options)
 {
 	static const char known[] = "cpu\0cpuacct\0cpuset\0memory\0devices\0"
@@ -5123,7 +5126,8 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 
 	if (!ctrls || c->n == CG_HIER_MAX)
 		return true;
-	/* covered by something else, or not to be written: as if absent */
+	/* a mount that is covered by another one, or read-only, counts as
+	 * absent */
 	if (statfs(mount, &fs) < 0)
 		return is_absent(errno);
 	if (fs.f_flags & MS_RDONLY ||
@@ -5158,7 +5162,8 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 
 		if (!cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "", true))
 			return false;
-		/* unless it is a part, as in a container without a namespace */
+		/* not if only a part is mounted, as in a container without a
+		 * cgroup namespace */
 		if (c->n && text_to(path, sizeof path, "/sys/fs/cgroup%s",
 				    c->h[0].own) && access(path, F_OK) == 0)
 			return true;
@@ -5191,9 +5196,10 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	return !l.error;
 }
 
-/* config-linux.md, "Cgroups Path": absolute is below the mount; relative, and
- * absent (then the id), below P's own on v1, beside it on v2, where a group
- * with processes has no controllers for those below it. */
+/* config-linux.md, "Cgroups Path": an absolute path is below the mount. A
+ * relative path (the id, if no path is given) is below P's own group on v1, and
+ * beside P's own group on v2, where a group with processes has no controllers
+ * for the groups below it. */
 static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 			   const char *asked, const char *id)
 {
@@ -5217,7 +5223,7 @@ static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 
 /* ----- CGROUP: knobs ----------------------------------------------------- */
 
-/* The upper half of a product. */
+/* The upper 64 bits of the product. */
 static uint64_t cg_times(uint64_t a, uint64_t b)
 {
 	uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
@@ -5226,7 +5232,7 @@ static uint64_t cg_times(uint64_t a, uint64_t b)
 	return ah * bh + (mid >> 32) + (((uint32_t)mid + al * bh) >> 32);
 }
 
-/* 40 bits behind the point. */
+/* log2(v) as a fixed-point number with 40 fraction bits. */
 static uint64_t cg_log2(uint64_t v)
 {
 	uint64_t l = 63;
@@ -5234,7 +5240,7 @@ static uint64_t cg_log2(uint64_t v)
 
 	for (; !(v >> 63); v <<= 1)
 		l--;
-	for (i = 0; i < 40; i++) {	/* v in [1, 2), 63 bits */
+	for (i = 0; i < 40; i++) {	/* v in [1, 2), 63 fraction bits */
 		v = cg_times(v, v);
 		l = l << 1 | v >> 63;
 		v <<= !(v >> 63);
@@ -5251,12 +5257,12 @@ static unsigned cg_weight(long long shares)
 	unsigned low = 1, high = 10000;
 
 	x = cg_times(l << 12, l << 12) + 125 * l - (126ULL << 40);
-	/* log2(10) / 612, 71 bits behind the point */
+	/* log2(10) / 612, with 71 fraction bits */
 	x = cg_times(x << 12, 12816472135456776458ULL) >> 19;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
 
-		if (cg_log2(mid) + 16 < x)	/* 100 is not a bit more */
+		if (cg_log2(mid) + 16 < x)	/* rounding must not add 1 */
 			low = mid + 1;
 		else
 			high = mid;
@@ -5265,8 +5271,9 @@ static unsigned cg_weight(long long shares)
 }
 
 /*
- * How a value of the config becomes the text of a file: nothing, if nothing was
- * asked. limit is the member of struct spec_resources that the knob names.
+ * Writes a value of the config as the text of a file; nothing, if the config
+ * does not ask for the limit. limit is the member of struct spec_resources that
+ * the knob names.
  */
 typedef void cg_put(struct text *t, const struct spec_resources *r,
 		    const void *limit);
@@ -5281,7 +5288,7 @@ static void put_plain(struct text *t, const struct spec_resources *r,
 		text_add(t, "%lld", v->v);
 }
 
-/* As put_plain, but 0 means nothing. */
+/* As put_plain(), but 0 asks for no limit. */
 static void put_some(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5299,7 +5306,8 @@ static void put_max(struct text *t, const struct spec_resources *r,
 		put_some(t, r, limit);
 }
 
-/* 0 that is left by spec_date_pids() is a limit, and the kernel's least is 1. */
+/* A 0 that spec_date_pids() leaves is a limit. The kernel's lowest limit is
+ * 1. */
 static void put_pids(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5335,7 +5343,7 @@ static void put_oom(struct text *t, const struct spec_resources *r,
 		 r->memory.oom_killer ? "0" : "");
 }
 
-/* v2 counts swap alone. */
+/* v2 limits swap alone; the config gives memory and swap together. */
 static void put_swap(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5347,7 +5355,7 @@ static void put_swap(struct text *t, const struct spec_resources *r,
 		put_max(t, r, limit);
 }
 
-/* An idle group has no weight, and the kernel takes none. */
+/* An idle group has no weight, and the kernel refuses one. */
 static void put_shares(struct text *t, const struct spec_resources *r,
 		       const void *limit)
 {
@@ -5379,7 +5387,7 @@ static void put_cpu_max(struct text *t, const struct spec_resources *r,
 	text_add(t, " %lld", c->period.v ? c->period.v : 100000LL);
 }
 
-/* 10 to 1000 of blkio as 1 to 10000 of io. */
+/* Converts a blkio weight, 10 to 1000, to an io weight, 1 to 10000. */
 static void put_io_weight(struct text *t, const struct spec_resources *r,
 			  const void *limit)
 {
@@ -5390,7 +5398,7 @@ static void put_io_weight(struct text *t, const struct spec_resources *r,
 		text_add(t, "%lld", 1 + (v->v - 10) * 9999 / 990);
 }
 
-/* "MAJOR:MINOR VALUE", a line for each device that has one. */
+/* "MAJOR:MINOR VALUE", a line for each device that has a weight. */
 static void put_weights_by(struct text *t, const spec_blkio_devices *l,
 			   size_t off, cg_put *put)
 {
@@ -5444,7 +5452,7 @@ static void put_rates(struct text *t, const struct spec_resources *r,
 			 l->v[i].major.v, l->v[i].minor.v, l->v[i].rate);
 }
 
-/* Each list has a word of its own in io.max; a rate of 0 is none. */
+/* Each list has a word of its own in io.max; a rate of 0 means no limit. */
 static void put_io_max(struct text *t, const struct spec_resources *r,
 		       const void *limit)
 {
@@ -5492,8 +5500,9 @@ static void put_rdma(struct text *t, const struct spec_resources *r,
 
 /*
  * The knobs of v1 and of v2, in the order of writing. A file with ? in front
- * may be missing, with ~ if 0 or max is all that is asked; one with | takes its
- * place then. What has no equal in v2 says what is made of it there.
+ * may be missing. A file with ~ may be missing if the value is 0 or max. A file
+ * with | is written only if the one before it is missing. For a limit that v2
+ * does not have, `only` says what happens on v2: a warning or an error.
  */
 enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
 
@@ -5585,8 +5594,9 @@ static const struct cg_knob knobs2[] = {
 
 /* ----- CGROUP: plan ------------------------------------------------------ */
 
-/* The hierarchy with a controller, or with that of a file, whose name begins
- * with it: v1, else the v2 one; -1: none. */
+/* The index of the hierarchy with a controller, or with the controller of a
+ * file, whose name begins with it: a v1 one that has it, else the v2 one; -1:
+ * none. */
 static int cg_find(const struct cg_host *host, const char *file)
 {
 	const char *name = str_after(file, "io.") ? "blkio" : file;
@@ -5604,7 +5614,7 @@ static int cg_find(const struct cg_host *host, const char *file)
 	return found;
 }
 
-/* What limits nothing needs neither the file nor the controller. */
+/* A value that limits nothing needs neither the file nor the controller. */
 static bool cg_is_none(const char *file, const char *value)
 {
 	return *file == '~' && (str_eq(value, "0") || str_eq(value, "max"));
@@ -5622,7 +5632,7 @@ static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 	return p->w[p->nw - 1].value != NULL;
 }
 
-/* A limit that cannot be had: an error, unless it was allowed to be none. */
+/* A limit cannot be applied: an error, or a warning with best effort. */
 static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
 {
 	if (o->flags & NSRUN_BEST_EFFORT)
@@ -5630,7 +5640,8 @@ static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
 	return o->flags & NSRUN_BEST_EFFORT;
 }
 
-/* Is there a place for a limit that was asked? *h < 0: no. */
+/* Finds the hierarchy *h for a limit that the config asks for. *h < 0: there is
+ * none, and the limit is not applied. */
 static bool cg_plan_place(const struct cg_host *host, const char *file,
 			  const char *key, enum cg_only only, int *h,
 			  const struct nsrun_options *o, struct err *e)
@@ -5668,7 +5679,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 
 		k->put(&t, r, (const char *)r + k->off);
 		h = t.len ? cg_find(host, file) : -1;
-		/* the table of v1 also says what is missing */
+		/* the pass over the v1 table also reports what is missing */
 		if (!t.len || (h < 0 && (*k->file == '|' ||
 					 cg_is_none(k->file, buf))) ||
 		    (h >= 0 && host->h[h].v2 && !k->only) != v2)
@@ -5681,7 +5692,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 		if (h < 0)
 			continue;
 		p->limits = true;
-		/* two keys make one line of v2 */
+		/* on v2 quota and period are one line: name the key in use */
 		if (!cg_plan_write(p, mem, h, k->file, buf,
 				   k->put == put_cpu_max && !r->cpu.quota.v ?
 				   "cpu.period" : k->key))
@@ -5690,8 +5701,8 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
-/* The files are called after the size of the pages. Those for reservations
- * came with 5.7. */
+/* The file names contain the page size. The files for reservations (.rsvd)
+ * exist since 5.7. */
 static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
 			      const struct spec_resources *r,
 			      const struct nsrun_options *o,
@@ -5729,7 +5740,8 @@ static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
-/* What the v2 hierarchy lets P do: attach programs, make groups where. */
+/* Finds out what P may do in the v2 hierarchy: attach BPF programs, and where
+ * to make groups. */
 static void cg_try(struct cg_host *c)
 {
 	struct k_bpf_query q = { .type = K_BPF_DEVICE };
@@ -5742,10 +5754,11 @@ static void cg_try(struct cg_host *c)
 		return;
 	dir = io_open(h->mount, O_RDONLY | O_DIRECTORY);
 	q.target = (uint32_t)dir;
-	/* what goes wrong in another way is told when it is attached */
+	/* any other error is reported when the program is attached */
 	c->bpf = dir < 0 || sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
 		 !(no_syscall(errno) || errno == EINVAL || errno == EACCES);
-	/* of a delegated subtree the top may be all that is ours */
+	/* in a delegated subtree P's own group may be the top: P may write to
+	 * it, but not to the group above it */
 	h->below = geteuid() != 0 &&
 		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
 		   io_may(path, W_OK) &&
@@ -5757,7 +5770,7 @@ static void cg_try(struct cg_host *c)
 static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 {
 	size_t base = first, i, k;
-	bool all = true;		/* what a new group has */
+	bool all = true;		/* the default of a new group */
 
 	for (i = first; i < p->nw; i++) {
 		bool allow = str_eq(p->w[i].file, "devices.allow");
@@ -5782,8 +5795,8 @@ static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 	return true;
 }
 
-/* The rules in order, as v1 writes them, then what every container may use;
- * for v2 they become a program. */
+/* Plans the rules in order, in the syntax of v1, then the default devices,
+ * which every container may use. For v2 they become a BPF program. */
 static bool cg_plan_devices(struct cg_plan *p, int dir,
 			    const struct spec_resources *r, struct arena *mem,
 			    struct err *e)
@@ -5807,7 +5820,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 		    strchr(access, 'r') && strchr(access, 'w') &&
 		    strchr(access, 'm'))
 			kinds = "a";
-		else	/* to the kernel "a" is everything, whatever follows */
+		else	/* to the kernel "a" means all, whatever follows */
 			kinds = type == 'a' ? "cb" : type == 'c' ? "c" : "b";
 		for (; *kinds; kinds++) {
 			text_to(buf, sizeof buf, *kinds == 'a' ? "a" :
@@ -5836,7 +5849,7 @@ static bool cg_denies(const struct spec_resources *r)
 	return false;
 }
 
-/* *nodev: a device policy was asked that no cgroup here can enforce. */
+/* Plans the container's directory in each hierarchy. */
 static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
 			 const char *asked, const char *id, struct arena *mem,
 			 struct err *e)
@@ -5846,7 +5859,7 @@ static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
 	p->owner = -1;
 	p->asked = asked && *asked == '/';
 	p->named = asked && *asked;
-	for (i = p->n; i < host->n; i++) {	/* unless they are recorded */
+	for (i = p->n; i < host->n; i++) {	/* not those of cg_recorded() */
 		struct cg_dir *d = &p->d[p->n++];
 
 		d->h = &host->h[i];
@@ -5861,8 +5874,8 @@ static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
-/* nodev: a policy is asked for, no cgroup can enforce it, and the container may
- * not do without it. */
+/* *nodev: the config asks for a device policy, no cgroup here can enforce it,
+ * and the container may not run without one. */
 static bool cg_plan_policy(struct cg_plan *p, const struct cg_host *host,
 			   const struct spec_resources *r, bool *nodev,
 			   struct arena *mem, struct err *e)
@@ -5872,8 +5885,8 @@ static bool cg_plan_policy(struct cg_plan *p, const struct cg_host *host,
 	bool lost = denies && (dev < 0 || (host->h[dev].v2 && !host->bpf));
 
 	*nodev = lost && !p->loose;
-	/* where nothing was denied before, nothing need be allowed; a v1 group
-	 * that was there may have been told */
+	/* without a deny rule, v2 needs no allow rules; v1 does, because a
+	 * group that existed before may have rules already */
 	return !r->devices.n || dev < 0 || lost ||
 	       (!denies && host->h[dev].v2) ||
 	       cg_plan_devices(p, dev, r, mem, e);
