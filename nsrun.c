@@ -5019,7 +5019,7 @@ static void bpf_drop(const char *path)
 
 struct cg_hier {
 	const char	*mount;		/* where it is mounted */
-	const char	*own;		/* P's own group below it: "/a/b" */
+	const char	*own;		/* P's group in it: "/" or "/a/b" */
 	const char	*ctrls;		/* v1: "cpu,cpuacct", "name=systemd" */
 	bool		v2;
 	bool		below;		/* v2: P may not write to own/.. */
@@ -5047,7 +5047,7 @@ struct cg_plan {
 	long long	owner;		/* uid for the v2 group, -1: P */
 	bool		asked;		/* cgroupsPath is absolute */
 	bool		named;		/* cgroupsPath is given */
-	bool		loose;		/* works without a device policy */
+	bool		loose;		/* may run without a device policy */
 	bool		limits;
 	bool		check_memory;	/* refuse less than is in use */
 };
@@ -5306,8 +5306,7 @@ static void put_max(struct text *t, const struct spec_resources *r,
 		put_some(t, r, limit);
 }
 
-/* A 0 that spec_date_pids() leaves is a limit. The kernel's lowest limit is
- * 1. */
+/* A 0 that spec_date_pids() leaves is a limit: 1, the kernel's lowest. */
 static void put_pids(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5595,8 +5594,8 @@ static const struct cg_knob knobs2[] = {
 /* ----- CGROUP: plan ------------------------------------------------------ */
 
 /* The index of the hierarchy with a controller, or with the controller of a
- * file, whose name begins with it: a v1 one that has it, else the v2 one; -1:
- * none. */
+ * file, whose name begins with it. It is a v1 one that has it, else the v2 one;
+ * -1: none. */
 static int cg_find(const struct cg_host *host, const char *file)
 {
 	const char *name = str_after(file, "io.") ? "blkio" : file;
@@ -5949,13 +5948,13 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 
 /* ----- CGROUP: directories ----------------------------------------------- */
 
-/* The end of the component behind the one that ends at n. */
+/* The end of the path component that follows the one ending at n. */
 static size_t cg_next(const char *path, size_t n)
 {
 	return n + 1 + strcspn(path + n + 1, "/");
 }
 
-/* A number in a file of a group, behind the word. */
+/* Reads the number that follows word in a file of a group. */
 static bool cg_number(const char *path, const char *file, const char *word,
 		      unsigned long long *v)
 {
@@ -5966,7 +5965,8 @@ static bool cg_number(const char *path, const char *file, const char *word,
 	return s && num_unsigned(s, num_len(s), v);
 }
 
-/* EAGAIN of mkdir: which of the groups above may have no more below it? */
+/* mkdir failed with EAGAIN: which of the groups above has reached its limit of
+ * descendants or of depth? */
 static bool cg_explain_mkdir(const char *mount, const char *path,
 			     struct err *e)
 {
@@ -5980,7 +5980,7 @@ static bool cg_explain_mkdir(const char *mount, const char *path,
 		    cg_number(at, "cgroup.stat", "nr_descendants ", &now) &&
 		    now >= max)
 			return hint(e, "%s/cgroup.max.descendants is %llu, and "
-				    "there are as many", at, max);
+				    "that many exist", at, max);
 		for (now = 0, k = n; k < len; k = cg_next(path, k))
 			now++;
 		if (cg_number(at, "cgroup.max.depth", "", &max) && now > max)
@@ -5989,8 +5989,8 @@ static bool cg_explain_mkdir(const char *mount, const char *path,
 	return false;
 }
 
-/* EAGAIN of a clone: in which group, from that at path up, are as many
- * processes as may be? */
+/* clone failed with EAGAIN: which group, path or one above it, has reached its
+ * pids.max? */
 static bool cg_explain_clone(const char *mount, const char *path,
 			     struct err *e)
 {
@@ -6010,7 +6010,7 @@ static bool cg_explain_clone(const char *mount, const char *path,
 	return false;
 }
 
-/* A file of a controller may have the name that was asked for. */
+/* Is it a group? A controller's file may have the name that was asked for. */
 static bool cg_is_group(const char *path)
 {
 	struct stat st;
@@ -6018,7 +6018,7 @@ static bool cg_is_group(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* How much of each path exists before we make the rest. */
+/* Finds out how much of each path exists before nsrun makes the rest. */
 static void cg_probe(struct cg_plan *p)
 {
 	char path[PATH_MAX];
@@ -6038,8 +6038,8 @@ static void cg_probe(struct cg_plan *p)
 	}
 }
 
-/* A v1 cpuset is born empty, and an empty one takes no process; whoever made
- * it may have left it so. */
+/* Fills an empty v1 cpuset from its parent. A new one is empty, and takes no
+ * process; one that existed before may have been left empty by its maker. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
 	static const char *const up[] = { "../cpuset.cpus", "../cpuset.mems" };
@@ -6060,7 +6060,7 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	return true;
 }
 
-/* Is something to be written to a file of the controller? */
+/* Does the plan write to a file of the controller in d? */
 static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 		     const char *ctrl)
 {
@@ -6075,10 +6075,10 @@ static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 	return false;
 }
 
-/* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. A group with
- * processes takes only threaded ones, and is another kind of group from then
- * on: it gets none but those that are needed. */
+/* Enables controllers for the children of a v2 group, which get none without
+ * it. A controller that cannot be enabled is reported when its file is written.
+ * A group with processes accepts only threaded controllers, and changes its
+ * type when it gets one, so it gets only those that are needed. */
 static void cg_enable(const char *path, const struct cg_plan *plan,
 		      const struct cg_dir *d)
 {
@@ -6103,7 +6103,8 @@ static void cg_enable(const char *path, const struct cg_plan *plan,
 			io_put_in(path, "cgroup.subtree_control", p);
 }
 
-/* Below a threaded group only threaded ones can be used. */
+/* Makes an invalid group threaded: below a threaded group only threaded groups
+ * can be used. */
 static void cg_thread(const char *path)
 {
 	char buf[32];
@@ -6113,8 +6114,8 @@ static void cg_thread(const char *path)
 		io_put_in(path, "cgroup.type", "threaded");
 }
 
-/* Makes the directories from keep on. A neighbour may remove a common parent
- * between two of our steps, so a missing one is made again. */
+/* Makes the directories from keep on. Another container's nsrun may remove a
+ * common parent between two steps, so a missing one is made again. */
 static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			struct err *e)
 {
@@ -6147,13 +6148,13 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			}
 			there = next = strlen(d->h->mount);
 		} else if (!tries || next == len) {
-			d->keep = next;	/* another's, since cg_probe() */
+			d->keep = next;	/* made by another since cg_probe() */
 		}
 	}
 	return true;
 }
 
-/* In a frozen group, or below one, init would not come to its first word. */
+/* In a frozen group, or below one, init would stop before its first message. */
 static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 {
 	const char *file = d->h->v2 ? "cgroup.events" : "freezer.state";
@@ -6162,14 +6163,14 @@ static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 	return (!d->h->v2 && !cg_has(d->h->ctrls, "freezer")) ||
 	       io_get_in(d->path, file, buf, sizeof buf) <= 0 ||
 	       (*buf != 'F' && !str_find(buf, "frozen 1")) ||
-	       fail(e, "container's cgroup is frozen: thaw %s, or the one "
-		    "above it that is", d->path);
+	       fail(e, "container's cgroup is frozen: thaw %s, or the "
+		    "frozen one above it", d->path);
 }
 
 /* ----- CGROUP: limits ---------------------------------------------------- */
 
-/* Why a v2 group lacks the files of a controller: where on the way down to it
- * was it not passed on? */
+/* Why does a v2 group lack the files of a controller? Looks for the group on
+ * the way down that does not pass the controller on. */
 static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 {
 	size_t n = strlen(d->h->mount), len = strlen(d->path);
@@ -6179,8 +6180,8 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 	if (io_get_in(d->path, "cgroup.type", list, sizeof list) > 0 &&
 	    str_after(list, "threaded") &&
 	    !cg_has("cpu,cpuset,perf_event,pids", ctrl))
-		return hint(e, "the group is threaded, as the one above it is, "
-			    "and such have cpu, cpuset, perf_event and pids "
+		return hint(e, "the group is threaded, as the one above it is: "
+			    "it can have cpu, cpuset, perf_event and pids "
 			    "only");
 	for (; n < len; n = cg_next(d->path, n)) {
 		text_cut(path, sizeof path, d->path, n);
@@ -6195,8 +6196,8 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 			    "controller \"%s\"%s", path, ctrl,
 			    io_get_in(path, "cgroup.procs", list,
 				      sizeof list) > 0 ?
-			    ", and cannot while processes are in that group: "
-			    "move them to one below it" : "");
+			    ", and cannot have it while processes are in that "
+			    "group: move them to a group below it" : "");
 	}
 	return hint(e, "this kernel does not have it");
 }
@@ -6222,7 +6223,7 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 	return hint(e, "%s bytes are in use", used);
 }
 
-/* Does a file hold a number above the value? It is *now then. */
+/* Does a file of the group hold a number above value? *now is that number. */
 static bool cg_exceeds(const struct cg_dir *d, const char *file,
 		       const char *value, unsigned long long *now)
 {
@@ -6234,8 +6235,9 @@ static bool cg_exceeds(const struct cg_dir *d, const char *file,
 	       num_unsigned(value, strlen(value), &max) && *now > max;
 }
 
-/* Since 5.16 the kernel keeps its own memory unlimited, and since 6.7 it does
- * not even say so. */
+/* Warns that a limit of the kernel's own memory has no effect: since 5.16 the
+ * kernel has no such limit (EOPNOTSUPP), and since 6.7 the write does not even
+ * fail. */
 static void cg_tell_kernel(const struct cg_dir *d, const struct cg_write *w,
 			   const struct nsrun_options *o)
 {
@@ -6247,8 +6249,8 @@ static void cg_tell_kernel(const struct cg_dir *d, const struct cg_write *w,
 			 "has no such limit: it is not applied", w->key);
 }
 
-/* The file that is open for writing limits, kept while the next one goes into
- * the same: a device policy is a dozen lines. */
+/* The file that is open for writing limits. It stays open while the next write
+ * is for the same file: a device policy is a dozen lines. */
 struct cg_file {
 	int		fd;
 	const struct cg_write *of;
@@ -6266,8 +6268,8 @@ static bool cg_open_limit(const struct cg_dir *d, struct cg_write *w,
 	return f->fd >= 0 || w->missing || cg_limit_failed(d, w, w->value, e);
 }
 
-/* The share of real time goes from the top down, and before any process that
- * uses it: into each directory that is new. */
+/* Real-time limits are written from the top down into each new directory, and
+ * before a process that uses real time joins. */
 static bool cg_put_realtime(const struct cg_dir *d, const struct cg_write *w,
 			    struct err *e)
 {
@@ -6296,7 +6298,7 @@ static bool cg_put_limit(const struct cg_dir *d, struct cg_write *w,
 	text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
 	if (!cg_open_limit(d, w, f, buf, e))
 		return false;
-	while (!w->missing && *line) {	/* the kernel takes one line a write */
+	while (!w->missing && *line) {	/* the kernel takes a line per write */
 		size_t n = strcspn(line, "\n");
 
 		text_cut(buf, sizeof buf, line, n);
@@ -6328,8 +6330,9 @@ static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
 
 /* ----- CGROUP: processes and removal ------------------------------------- */
 
-/* The processes of the group open at dir. Returns 0 or an errno; a group that
- * was removed has none, and a threaded one lists threads only. */
+/* Calls each() for the processes of the group open at dir. Returns 0 or an
+ * errno. A group that was removed has no processes, and a threaded one lists
+ * threads only. */
 static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 		      void *data)
 {
@@ -6343,7 +6346,7 @@ static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 		long long pid;
 
 		if (num_signed(s, strlen(s), &pid))
-			each(data, (int)pid);	/* 0: not of our pid ns */
+			each(data, (int)pid);	/* 0: of another pid ns */
 	}
 	return l.error == ENOENT || l.error == ENODEV ? 0 : l.error;
 }
@@ -6356,8 +6359,8 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 	       cg_each_in(dir, "cgroup.threads", each, data) : num;
 }
 
-/* A stack of names, each with its NUL, and room for one more NUL. A container
- * decides how many there are: the memory is mapped as it is needed. */
+/* A stack of names, each with its NUL, and room for one more NUL. The container
+ * decides how many names there are, so the memory is mapped as it is needed. */
 struct cg_names {
 	char		*v;
 	size_t		n, max;
@@ -6383,7 +6386,7 @@ static bool cg_push(struct cg_names *s, const char *name)
 	return true;
 }
 
-/* The last one; NULL: there is none. */
+/* The last name; NULL: there is none. */
 static char *cg_top(const struct cg_names *s)
 {
 	char *p = s->v + s->n;
@@ -6395,7 +6398,7 @@ static char *cg_top(const struct cg_names *s)
 	return p;
 }
 
-/* The groups in dir. If drop, those that are empty are removed. */
+/* Pushes the groups in dir. If drop, empty ones are removed instead. */
 static bool cg_push_all(struct cg_names *s, int dir, bool drop)
 {
 	struct k_dirent *d;
@@ -6410,9 +6413,10 @@ static bool cg_push_all(struct cg_names *s, int dir, bool drop)
 	return l.len == 0;
 }
 
-/* The processes of a group, and of those below it, which they may have made, as
- * many and as deep as they like: each directory is read once. An empty name on
- * the stack is the way up. If drop, what is below is removed. */
+/* Calls each() for the processes of a group and of the groups below it. The
+ * container may have made those, as many and as deep as it likes, so each
+ * directory is read only once. An empty name on the stack means: go up. If
+ * drop, the groups below are removed. */
 static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 		   void *data)
 {
@@ -6447,7 +6451,7 @@ static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 			s.v[s.n++] = 0;
 			continue;
 		}
-		s.n--;			/* out of the one that is on top now */
+		s.n--;			/* left the group on top */
 		name = cg_top(&s);
 		if (drop)
 			unlinkat(at, name, AT_REMOVEDIR);
@@ -6470,7 +6474,8 @@ static void cg_count(void *n, int pid)
 	++*(unsigned *)n;
 }
 
-/* A group that was there before must be empty: what is in it is ours then. */
+/* A group that existed before must be empty, because all processes in it are
+ * the container's from now on. */
 static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 {
 	autofd dir = -1;
@@ -6485,9 +6490,10 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 			      "process(es) found in %s", n, d->path);
 }
 
-/* rmdir from the leaf up to what existed. The groups below the leaf go too, and
- * what is in them gets sig; above it others may live, who keep what they use.
- * False and errno: the leaf stays, what is in it did not end in time. */
+/* Removes the directories from the leaf up to what existed before. The groups
+ * below the leaf are removed too, and the processes in it and below get sig. A
+ * directory above the leaf stays if others use it. False with errno: the leaf
+ * stays, because its processes did not end in time. */
 static bool cg_drop_path(const char *full, size_t keep, int sig, int *tries)
 {
 	char path[PATH_MAX];
@@ -6523,8 +6529,10 @@ static bool cg_is_device(const struct cg_write *w)
 	return str_eq(w->key, "devices");
 }
 
-/* Where nothing is to be written, a host that gives no cgroup is no failure;
- * with best effort only a device policy is, unless it is loose. */
+/* May the container run without this group, which could not be made? Yes, if
+ * nothing has to be written there, cgroupsPath is not absolute and the host
+ * gives no cgroup. With best effort only a device policy needs the group. A
+ * loose device policy does not need it. */
 static bool cg_refused(const struct cg_plan *p, size_t dir,
 		       const struct nsrun_options *o, int num)
 {
@@ -6539,8 +6547,8 @@ static bool cg_refused(const struct cg_plan *p, size_t dir,
 				      num == EROFS));
 }
 
-/* A group that the container may divide is its user's (config-linux.md,
- * "Cgroup ownership"). */
+/* Gives a v2 group that the container may divide to the container's user
+ * (config-linux.md, "Cgroup ownership"). */
 static bool cg_delegate(const struct cg_plan *p, const struct cg_dir *d,
 			struct err *e)
 {
@@ -6602,7 +6610,8 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	return true;
 }
 
-/* The device policy whose first rule is w: *n is how many writes it takes. */
+/* Attaches the device policy whose first rule is writes p->w[first]. *n: how
+ * many writes it has. */
 static bool cg_put_devices(const struct cg_plan *p, size_t first, size_t *n,
 			   struct err *e)
 {
@@ -6611,7 +6620,7 @@ static bool cg_put_devices(const struct cg_plan *p, size_t first, size_t *n,
 	return cg_put_program(&p->d[p->w[first].dir], &p->w[first], *n, e);
 }
 
-/* May the container do without what could not be written? */
+/* May the container run without the limit that could not be written? */
 static bool cg_yields(const struct cg_plan *p, const struct cg_write *w,
 		      const struct nsrun_options *o, struct err *e)
 {
@@ -6620,7 +6629,7 @@ static bool cg_yields(const struct cg_plan *p, const struct cg_write *w,
 	return cg_plan_lack(o, e);
 }
 
-/* Some files depend on each other, in an order that depends on what they hold:
+/* Some files depend on each other, in an order that depends on their values, so
  * what the kernel refuses is written once more after the rest. */
 static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 		     struct err *e)
@@ -6653,7 +6662,7 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 	return ok;
 }
 
-/* An exiting neighbour makes the kernel say EINVAL for a moment. */
+/* While a neighbour exits, the kernel may answer EINVAL for a moment. */
 static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 {
 	int tries = 0;
@@ -6668,7 +6677,7 @@ static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 	return true;
 }
 
-/* P moves a process into all groups, or only into those that are late. */
+/* P moves a process into the late groups, or into all others. */
 static bool cg_join(const struct cg_plan *p, int pid, bool late,
 		    struct err *e)
 {
@@ -6683,8 +6692,9 @@ static bool cg_join(const struct cg_plan *p, int pid, bool late,
 	return true;
 }
 
-/* Where init went below the group at path, by its /proc/PID/cgroup: the kernel
- * takes no process into a v2 group whose children have controllers. */
+/* Finds the group below path that init moved to, by init's /proc/PID/cgroup.
+ * The kernel takes no process into a v2 group whose children have
+ * controllers. */
 static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 {
 	char name[32], text[8192], *s;
@@ -6698,7 +6708,7 @@ static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 		return false;
 	s = str_find(s, "::") + 2;
 	str_line(s);
-	/* what both have in common is known to lead to the group */
+	/* the end of path that is also the start of s leads to the group */
 	for (n = strlen(s); n; n--)
 		if (n <= len && strncmp(path + len - n, s, n) == 0 &&
 		    s[n] == '/' && !str_find(s, "/.."))
@@ -6706,7 +6716,7 @@ static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 	return false;
 }
 
-/* P moves one more process to where init is. */
+/* P moves one more process to the groups that init is in. */
 static bool cg_join_init(const struct cg_plan *p, int pid, int proc, int init,
 			 struct err *e)
 {
@@ -6726,7 +6736,7 @@ static bool cg_join_init(const struct cg_plan *p, int pid, int proc, int init,
 	return true;
 }
 
-/* Is there a group that is entered last? */
+/* Is there a group that is joined after READY? */
 static bool cg_is_late(const struct cg_plan *p)
 {
 	size_t i;
@@ -6737,7 +6747,7 @@ static bool cg_is_late(const struct cg_plan *p)
 	return false;
 }
 
-/* Back to where P is, from the groups that are late. */
+/* Moves a process from the late groups back to P's own groups. */
 static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 {
 	char path[PATH_MAX], buf[16];
@@ -6757,7 +6767,8 @@ static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* The groups that a container was given, in the places of the plan. */
+/* Puts the groups that the state records into the plan, at the index of their
+ * hierarchy. */
 static void cg_recorded(struct cg_plan *p, const struct cg_host *host,
 			const struct state *s)
 {
