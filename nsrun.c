@@ -4361,7 +4361,7 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 
 struct state_cgroup {
 	const char	*path;		/* absolute, with the mount point */
-	struct opt	keep;		/* that much of it existed before */
+	struct opt	keep;		/* length of what existed before */
 };
 
 struct state_device {		/* a host device that moves in (phys) */
@@ -5034,7 +5034,7 @@ struct cg_host {
 struct cg_dir {
 	const struct cg_hier *h;
 	const char	*path;		/* with the mount point */
-	size_t		keep;		/* that much of it existed before */
+	size_t		keep;		/* length of what existed before */
 	bool		late;		/* joined after READY */
 	bool		ours;		/* the container's: join, remove */
 };
@@ -5925,8 +5925,8 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 
 	if (r->pids.set && !r->pids.v)
 		log_note(o, NSRUN_WARNING, "linux.resources.pids.limit: 0 is "
-			 "a limit since ociVersion 1.3.0, the least that there "
-			 "is: the process cannot fork (-1: no limit)");
+			 "a limit since ociVersion 1.3.0, the lowest one: the "
+			 "process cannot fork (-1: no limit)");
 	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
 	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
 			     COUNT(cg_default_devices) + 2 * r->hugepages.n +
@@ -6050,7 +6050,7 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 		if (io_get_in(path, up[i] + 3, buf, sizeof buf) > 1)
 			continue;
 		if (io_get_in(path, up[i], buf, sizeof buf) < 0) {
-			if (errno == ENOENT)	/* mounted noprefix */
+			if (errno == ENOENT)	/* mounted with noprefix */
 				continue;
 			return sysfail(e, "read %s/%s", path, up[i]);
 		}
@@ -6610,8 +6610,8 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	return true;
 }
 
-/* Attaches the device policy whose first rule is writes p->w[first]. *n: how
- * many writes it has. */
+/* Attaches the device policy whose first rule is p->w[first]. *n: how many
+ * writes it has. */
 static bool cg_put_devices(const struct cg_plan *p, size_t first, size_t *n,
 			   struct err *e)
 {
@@ -6794,20 +6794,21 @@ static void cg_recorded(struct cg_plan *p, const struct cg_host *host,
 /* ----- CGROUP: statistics ------------------------------------------------ */
 
 /*
- * Statistics, in the shape of runc's: what is read from which file, in the
- * order of the objects. Of a controller the rows of its version count.
+ * Statistics, in the shape of runc's: which value is read from which file, in
+ * the order of the objects. Only the rows for the cgroup version of a
+ * controller count; version 0 means both.
  */
 enum stat_kind {
-	STAT_NUM,	/* a number, or that of a field; "max" is the most */
+	STAT_NUM,	/* a number, or that of a field; "max" is ~0ULL */
 	STAT_LIMIT,	/* the same, but "max" is 0 */
-	STAT_SUM,	/* and that of a second file, the field */
+	STAT_SUM,	/* plus that of a second file, the field */
 	STAT_LIST,	/* all numbers */
-	STAT_COLUMN,	/* those of a column, which is the scale */
+	STAT_COLUMN,	/* the numbers in column number scale */
 	STAT_SET,	/* 0-2,5 as numbers */
 	STAT_ALL,	/* KEY VALUE in each line: members */
 	STAT_PSI,	/* pressure */
 	STAT_IO1,	/* MAJOR:MINOR OPERATION VALUE */
-	STAT_IO2,	/* io.stat: those whose names end in the field */
+	STAT_IO2,	/* io.stat: the keys that end in the field */
 };
 
 static const struct cg_stat {
@@ -6889,7 +6890,7 @@ static const struct cg_stat {
 #undef S_BY
 };
 
-/* The number at s, "max" is max; 0 if there is none. */
+/* The number at s; "max" gives max, no number gives 0. */
 static unsigned long long stat_number(const char *s, unsigned long long max)
 {
 	unsigned long long v = 0;
@@ -6900,7 +6901,8 @@ static unsigned long long stat_number(const char *s, unsigned long long max)
 	return v;
 }
 
-/* Behind the field of a line, or the whole text; NULL: it is not there. */
+/* The text that follows field at the start of a line, or the whole text without
+ * a field; NULL: there is no such line. */
 static const char *stat_field(const char *text, const char *field)
 {
 	size_t n = field ? strlen(field) : 0;
@@ -6911,7 +6913,7 @@ static const char *stat_field(const char *text, const char *field)
 	return n ? NULL : text;
 }
 
-/* The words of a line, in place; how many. */
+/* Splits a line into words, in place; returns how many. */
 static unsigned stat_split(char *line, char **w, unsigned max)
 {
 	unsigned n = 0;
@@ -6925,7 +6927,7 @@ static unsigned stat_split(char *line, char **w, unsigned max)
 	return n;
 }
 
-/* One entry of a block device's list. */
+/* Puts one entry of a list of block devices. */
 static void stat_io(struct json_out *o, const char *device, const char *op,
 		    const char *value)
 {
@@ -6941,7 +6943,8 @@ static void stat_io(struct json_out *o, const char *device, const char *op,
 	json_put_close(o, '}');
 }
 
-/* rbytes=5 of io.stat, if it is one of the field: "bytes" or "ios". */
+/* Puts a word of io.stat, such as rbytes=5, if it is of the field: "bytes" or
+ * "ios". */
 static void stat_io2(struct json_out *o, const char *device, const char *word,
 		     const char *field)
 {
@@ -6954,7 +6957,7 @@ static void stat_io2(struct json_out *o, const char *device, const char *word,
 		stat_io(o, device, op, value + 1);
 }
 
-/* some avg10=0.25 ... total=7 */
+/* Puts a line such as "some avg10=0.25 ... total=7". */
 static void stat_pressure(struct json_out *o, char **w, unsigned n)
 {
 	unsigned i;
@@ -6966,13 +6969,13 @@ static void stat_pressure(struct json_out *o, char **w, unsigned n)
 		if (!eq)
 			continue;
 		*eq = 0;
-		json_put_key(o, w[i]);	/* a fraction is JSON as it is */
+		json_put_key(o, w[i]);	/* a fraction is valid JSON */
 		text_add(o->t, "%s", eq + 1);
 	}
 	json_put_close(o, '}');
 }
 
-/* 0-2,5 */
+/* Puts the numbers of a set such as "0-2,5". */
 static void stat_set(struct json_out *o, const char *s)
 {
 	while (is_digit(*s)) {
@@ -7015,8 +7018,8 @@ static void stat_line(struct json_out *o, const struct cg_stat *s, char *line)
 		}
 }
 
-/* A number as it stands there, or scaled, or the sum with that in dir's file of
- * the field's name. */
+/* Puts a number as it is in the file, or multiplied by the scale, or (STAT_SUM)
+ * plus the number in dir's file whose name is the field. */
 static void stat_put_number(struct json_out *o, const struct cg_stat *s,
 			    int dir, const char *text)
 {
@@ -7038,7 +7041,7 @@ static void stat_put_number(struct json_out *o, const struct cg_stat *s,
 			 v * s->scale + more);
 }
 
-/* One row of the table, from the text of its file. */
+/* Puts the value of one row of the table, from the text of its file. */
 static void stat_put(struct json_out *o, const struct cg_stat *s, int dir,
 		     char *text)
 {
@@ -7060,7 +7063,8 @@ static void stat_put(struct json_out *o, const struct cg_stat *s, int dir,
 		json_put_close(o, ']');
 }
 
-/* From inside one object to another: "cpu.usage" to "memory". */
+/* Closes and opens objects to get from inside one to another: from "cpu.usage"
+ * to "memory". */
 static void stat_move(struct json_out *o, const char *at, const char *to)
 {
 	size_t i, n, common = 0;
@@ -7083,7 +7087,8 @@ static void stat_move(struct json_out *o, const char *at, const char *to)
 	}
 }
 
-/* What a page size has: by the files of the group open at dir. */
+/* Puts an object for each page size, from the files of the group open at
+ * dir. */
 static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 {
 	static const struct { const char *key, *file[2], *field[2]; } rows[] = {
@@ -7120,11 +7125,12 @@ static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 	}
 }
 
-/* The members of a statistics object, from the groups that were recorded. */
+/* Puts the members of a statistics object, from the groups that the state
+ * records. */
 static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 			 const struct cg_host *host)
 {
-	const char *at = "", *held = "";	/* the file in text */
+	const char *at = "", *held = "";	/* held: the file in text */
 	char text[16384];
 	autofd dir = -1;
 	int last = -1, h;
@@ -7132,7 +7138,7 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 
 	for (i = 0; i <= COUNT(cg_stats); i++) {
 		const struct cg_stat *s = &cg_stats[i];
-		bool pages = i == COUNT(cg_stats);	/* the last part */
+		bool pages = i == COUNT(cg_stats);	/* after the table */
 
 		h = cg_find(host, pages ? "hugetlb" : s->file);
 		if (h < 0 || !p->d[h].ours ||
@@ -7159,14 +7165,15 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 		if (!*text)
 			continue;
 		stat_put(o, s, dir, text);
-		if (s->kind > STAT_SUM)		/* it was taken apart */
+		if (s->kind > STAT_SUM)		/* text was split in place */
 			held = "";
 	}
 	stat_move(o, at, "");
 }
 
-/* What tells of processes that were killed for memory: an event of v1 or a
- * change of a file of v2. -1: the container has no memory group. */
+/* Opens a file descriptor that becomes readable when the kernel kills a process
+ * for lack of memory: an eventfd on v1, an inotify watch of memory.events on
+ * v2. -1: the container has no memory group, or there is an error. */
 static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 		       struct err *e)
 {
@@ -7195,8 +7202,9 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 	return fd_take(&event);
 }
 
-/* Did it happen since the last call? told: the watch says so. v1 does before it
- * counts, and at the end of the group too; v2 may do so late. */
+/* Was a process killed for lack of memory since the last call? told: the watch
+ * reported it. v1 reports it before it counts the kill, and reports the removal
+ * of the group too; v2 may report it late. */
 static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
 		       bool told, unsigned long long *seen)
 {
@@ -7221,16 +7229,17 @@ static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
  *
  * linux.intelRdt: shares of the cache and of the memory bandwidth, by the
  * directories of a resctrl file system, which are groups of tasks as cgroups
- * are. One that is called after the container comes and goes with it, one that
- * closID names is made if it is missing, and stays. A monitoring group below it
- * always goes with the container. The process joins both after its cgroups.
+ * are. A directory that has the container's name is made and removed with it. A
+ * directory that closID names is made if it is missing, and stays. A monitoring
+ * group below it is always removed with the container. The process joins both
+ * after its cgroups.
  */
 
 struct rdt_plan {
 	const char	*group;		/* path; NULL: nothing was asked */
 	const char	*monitor;	/* path or NULL */
 	const char	*schemata;	/* lines */
-	bool		own;		/* it is called after the container */
+	bool		own;		/* it has the container's name */
 };
 
 static bool rdt_plan(struct rdt_plan *p, const struct spec_rdt *r,
@@ -7257,7 +7266,7 @@ static bool rdt_plan(struct rdt_plan *p, const struct spec_rdt *r,
 	       no_memory(e);
 }
 
-/* The kernel tells more of a refusal in a file. */
+/* Adds the kernel's reason for a refusal, which it writes to a file. */
 static bool rdt_failed(struct err *e)
 {
 	char said[256];
@@ -7269,7 +7278,7 @@ static bool rdt_failed(struct err *e)
 	return err_add(e, said);
 }
 
-/* Each line by a write of its own, so that it is known which is refused. */
+/* Writes each line separately, so that the error names the refused one. */
 static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 {
 	char line[CG_VALUE_MAX];
@@ -7290,8 +7299,8 @@ static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 	return true;
 }
 
-/* Does the list of a schema, 0=7f;1=3, have one=value? Zeros in front do not
- * count. */
+/* Does the list of a schema, such as 0=7f;1=3, contain one, an entry of n bytes
+ * such as 1=3? Leading zeros do not count. */
 static bool rdt_has(const char *list, const char *one, size_t n)
 {
 	size_t id = strcspn(one, "=") + 1, zeros = strspn(one + id, "0");
@@ -7310,7 +7319,8 @@ static bool rdt_has(const char *list, const char *one, size_t n)
 	return false;
 }
 
-/* A group that others use too is not changed: it must be as it was asked. */
+/* An existing group that closID names may be used by others, so it is not
+ * changed: it must already have what the config asks for. */
 static bool rdt_compare(const struct rdt_plan *p, struct err *e)
 {
 	char have[CG_VALUE_MAX];
@@ -7350,7 +7360,7 @@ static bool rdt_make(const struct rdt_plan *p, struct err *e)
 	there = access(p->group, F_OK) == 0;
 	if (!there && !p->own && !*p->schemata)
 		return fail(e, "linux.intelRdt.closID: %s does not exist, and "
-			    "there is no schema to make it of", p->group);
+			    "no schema is given to make it with", p->group);
 	if (!there && mkdir(p->group, 0755) < 0) {
 		sysfail(e, "linux.intelRdt: make %s", p->group);
 		return rdt_failed(e);
@@ -7381,8 +7391,8 @@ static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* The files of a directory, in a row as of str_among(), as members, numbers or
- * text: those it has. */
+/* Puts the files of a directory that exist as members, numbers or text. files
+ * is a row, as for str_among(). */
 static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 			  const char *files)
 {
@@ -7405,7 +7415,7 @@ static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 		json_put_close(o, '}');
 }
 
-/* The schema of a resource in a group, "L3:0=f". */
+/* Puts the schema of a resource in a group, such as "L3:0=f". */
 static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 			   const char *name)
 {
@@ -7420,7 +7430,7 @@ static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 	json_put_str(o, key, s);
 }
 
-/* What the monitors of each cache say. */
+/* Puts the values of each cache's monitors. */
 static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
 			     const char *key, const char *files)
 {
@@ -7467,14 +7477,14 @@ static void rdt_put_stats(struct json_out *o, const struct rdt_plan *p)
 
 /* ===== NS ================================================================
  *
- * Which namespaces are made and which are joined. All but mount, cgroup and
- * time are made by the clone of init itself; the kernel makes a user namespace
- * first, so one clone serves. mount is unshared by init, so that its cwd, the
- * root, moves along; cgroup is unshared once init sits in its cgroups; time is
- * made by the stage J, because it takes effect for children only.
+ * Which namespaces are made and which are joined. The clone of init makes all
+ * but mount, cgroup and time; the kernel makes a user namespace first, so one
+ * clone is enough. Init unshares mount, so that its cwd, the root, moves along,
+ * and unshares cgroup when it is in its cgroups. The stage J makes time,
+ * because that takes effect for children only.
  *
- * Paths are all opened before the first is joined. Who may not join one yet
- * joins the user namespace and tries again.
+ * All paths are opened before the first namespace is joined. If J may not join
+ * one yet, it joins the user namespace and tries again.
  */
 
 struct ns_join {
@@ -7488,7 +7498,7 @@ struct ns_plan {
 	struct ns_join	join[NS_COUNT];	/* in the order of joining */
 	size_t		n;
 	bool		stage;		/* J is needed */
-	bool		enter;		/* exec: those of a container */
+	bool		enter;		/* exec: join a container's */
 	const char	*uid_map, *gid_map;	/* text of the kernel's files */
 	const char	*time_offsets;
 	char		**newuidmap, **newgidmap;	/* argv; [1]: the pid */
@@ -7509,8 +7519,9 @@ static bool ns_joins(const struct ns_plan *p, int type)
 	return false;
 }
 
-/* What the clone makes; the others follow. One of them is the ipc namespace of a
- * user namespace: its /dev/mqueue belongs to who makes it, which is id 0. */
+/* What the clone of init makes; the others are made later. With a user
+ * namespace, ipc is one of those, because its /dev/mqueue belongs to the
+ * process that makes it, which must be id 0. */
 static unsigned ns_clone_flags(const struct ns_plan *p)
 {
 	bool user = ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER);
@@ -7593,7 +7604,8 @@ static const char *ns_name(int type)
 	return name_of(ns_names, COUNT(ns_names), type);
 }
 
-/* The file of a process's namespace of a type, below a procfs. pid 0: ours. */
+/* The file of a process's namespace of a type, below a procfs. pid 0: the
+ * calling process. */
 static void ns_file(char buf[32], int pid, int type)
 {
 	char number[16] = "self";
@@ -7612,7 +7624,7 @@ static int ns_fd(int proc, int pid, int type)
 	return openat(proc, path, O_RDONLY | O_CLOEXEC);
 }
 
-/* May nobody set groups here, as where a user made the user namespace? */
+/* Is setgroups() denied here, as in a user namespace that a user made? */
 static bool ns_has_no_groups(int proc)
 {
 	char buf[16];
@@ -7621,7 +7633,7 @@ static bool ns_has_no_groups(int proc)
 	       *buf == 'd';
 }
 
-/* All namespaces of a process, to be entered. */
+/* Plans to join all namespaces of a process. */
 static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
 			  struct err *e)
 {
@@ -7640,8 +7652,8 @@ static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
 	return true;
 }
 
-/* Opens all that will be joined. One that we are in already is left out: for
- * a user namespace the kernel would refuse it. */
+/* Opens all namespaces that will be joined. One that P is in already is left
+ * out: the kernel would refuse to join the same user namespace again. */
 static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 {
 	char own[32];
@@ -7665,7 +7677,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
 			fd_close(&j->fd);
-		/* pivot_root changes the root of all who are in it */
+		/* pivot_root changes the root of all processes in it */
 		if (j->type == CLONE_NEWNS && !p->enter &&
 		    (j->fd < 0 || (fstatat(proc, "1/ns/mnt", &b, 0) == 0 &&
 				   a.st_ino == b.st_ino)))
@@ -7673,7 +7685,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 				    "%s is the host's, whose root would be "
 				    "replaced", j->path);
 	}
-	if (p->enter) {		/* what it shares with us is none of its own */
+	if (p->enter) {		/* drop those that P is in too */
 		for (i = n = 0; i < p->n; i++)
 			if (p->join[i].fd >= 0)
 				p->join[n++] = p->join[i];
@@ -7682,7 +7694,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 	return true;
 }
 
-/* Is this one joined by a path that leads to the one we are in? */
+/* Does the path of the namespace to join lead to the one that P is in? */
 static bool ns_is_own(const struct ns_plan *p, int type)
 {
 	size_t i;
@@ -7703,7 +7715,8 @@ static bool ns_enter_failed(const struct ns_join *j, struct err *e)
 	       false;
 }
 
-/* In J. Those that need the user namespace's privileges come in round two. */
+/* Runs in J. The namespaces that need the user namespace's privileges are
+ * joined in round two. */
 static bool ns_enter(struct ns_plan *p, struct err *e)
 {
 	int round;
@@ -7723,8 +7736,9 @@ static bool ns_enter(struct ns_plan *p, struct err *e)
 	return true;
 }
 
-/* ENOSPC: of these types, which may not be made? A limit of 0 can be seen, if it
- * is not one of a user namespace around ours. Said once: I may have done it. */
+/* ENOSPC: which of these types may not be made? A limit of 0 can be read,
+ * unless it is that of a user namespace around this one. The hint is given only
+ * once: I may have given it already. */
 static bool ns_explain_limit(unsigned types, int proc, struct err *e)
 {
 	char file[32], which[32] = "*", path[64], value[16];
@@ -7749,7 +7763,7 @@ static bool ns_explain_limit(unsigned types, int proc, struct err *e)
 		    "namespace or one around it, allows no more", which);
 }
 
-/* In a child of ours. */
+/* Runs in I or J. */
 static bool ns_unshare(int type, struct err *e)
 {
 	if (unshare(type) == 0)
@@ -7759,7 +7773,7 @@ static bool ns_unshare(int type, struct err *e)
 	       false;
 }
 
-/* The kernel lacks a namespace, or a switch forbids it: which one? */
+/* Which namespace does the kernel lack, or which switch forbids it? */
 static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 {
 	struct stat st;
