@@ -7670,8 +7670,8 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 			sysfail(e, "linux.namespaces: open the %s namespace %s",
 				ns_name(j->type), j->path);
 			return p->enter && e->num == EACCES ?
-			       hint(e, "a user's container can be entered when "
-				    "it is started") : false;
+			       hint(e, "an unprivileged user can enter a "
+				    "container only after its start") : false;
 		}
 		ns_file(own, 0, j->type);
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
