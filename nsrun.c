@@ -7822,21 +7822,22 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 /* ===== NETLINK ===========================================================
  *
  * netlink(7): messages to the kernel and its answers. A message is built in a
- * buffer: a nest is an offset that is filled in when it is closed, and a message
- * that does not fit is remembered and refused when it is sent.
+ * buffer. A nest (an attribute that holds attributes) is an offset until it is
+ * closed; then its length is filled in. If something does not fit, the message
+ * is marked as bad, and refused when it is sent.
  */
 
-struct nl_msg {			/* one or more, as they are sent */
+struct nl_msg {			/* one or more messages, as they are sent */
 	_Alignas(8) char buf[8192];
 	size_t		len;
-	size_t		head;		/* where the last one begins */
+	size_t		head;		/* where the last message begins */
 	uint32_t	seq;
-	size_t		nest[6];	/* where those that are open begin */
+	size_t		nest[6];	/* where the open nests begin */
 	unsigned	depth;
-	bool		bad;		/* it did not fit */
+	bool		bad;		/* something did not fit */
 };
 
-/* n bytes more, zero; NULL: there is no room, which is remembered. */
+/* Appends n zero bytes. NULL: there is no room, and m->bad is set. */
 static void *nl_grow(struct nl_msg *m, size_t n)
 {
 	void *p = m->buf + m->len;
@@ -7849,7 +7850,8 @@ static void *nl_grow(struct nl_msg *m, size_t n)
 	return memset(p, 0, n);
 }
 
-/* One more message, with a header of its own kind of that size. */
+/* Begins one more message. data, size: the header that this type of message has
+ * after struct nlmsghdr. */
 static void nl_add(struct nl_msg *m, unsigned type, unsigned flags,
 		   const void *data, size_t size)
 {
@@ -7865,7 +7867,7 @@ static void nl_add(struct nl_msg *m, unsigned type, unsigned flags,
 	memcpy(p + sizeof h, data, size);
 }
 
-/* The length of the last message is known when it is complete. */
+/* Fills in the length of the last message, which is complete now. */
 static void nl_end(struct nl_msg *m)
 {
 	if (!m->bad)
@@ -7886,8 +7888,8 @@ static void nl_init(struct nl_msg *m, unsigned type, unsigned flags,
 	nl_add(m, type, flags | K_NLM_ACK, data, size);
 }
 
-/* One about a link: by its index, or 0 and a name to follow. up: the flags that
- * are to be set. */
+/* Begins a message about a link. The index names the link; if it is 0, the
+ * caller adds a name. up: the flags to set. */
 static void nl_link(struct nl_msg *m, unsigned type, unsigned flags, int index,
 		    unsigned up)
 {
@@ -7918,7 +7920,7 @@ static void nl_str(struct nl_msg *m, unsigned type, const char *s)
 	nl_put(m, type, s, strlen(s) + 1);
 }
 
-/* A nest is an offset until it is closed. */
+/* Opens a nest; nl_close() fills in its length. */
 static void nl_open(struct nl_msg *m, unsigned type)
 {
 	m->nest[m->depth++] = m->len;
@@ -7940,13 +7942,13 @@ static int nl_socket(int protocol, struct err *e)
 
 	if (s < 0)
 		return sysfail(e, "open netlink"), -1;
-	/* what the kernel has to say of an error, 4.12; without our echo */
+	/* errors: with the kernel's text (4.12), without our own message */
 	setsockopt(s, K_SOL_NETLINK, K_NETLINK_CAP_ACK, &one, sizeof one);
 	setsockopt(s, K_SOL_NETLINK, K_NETLINK_EXT_ACK, &one, sizeof one);
 	return fd_take(&s);
 }
 
-/* The attribute of the type among the n bytes at p; NULL: none. */
+/* Finds the attribute of that type in the n bytes at p; NULL: there is none. */
 static const char *nl_find(const char *p, size_t n, unsigned type, size_t *len)
 {
 	uint16_t a[2];
@@ -7966,7 +7968,7 @@ static const char *nl_find(const char *p, size_t n, unsigned type, size_t *len)
 	return NULL;
 }
 
-/* A string among them, if it ends; else "". */
+/* As nl_find(), for a string. "": there is none, or it has no final NUL. */
 static const char *nl_text(const char *p, size_t n, unsigned type)
 {
 	size_t len;
@@ -7979,8 +7981,9 @@ typedef void nl_each(void *data, const char *body, size_t n);
 
 enum { NL_MORE = -1, NL_TORN = -2 };
 
-/* What the kernel said: 0 and errnos are the answer to the message numbered
- * last, or an error before it; NL_MORE: it is still to come. said: its text. */
+/* Parses replies of the kernel. 0 or an errno: the answer to the message with
+ * the number last, or the error of a message before it. NL_MORE: this answer is
+ * still to come. NL_TORN: the reply is malformed. said: the kernel's text. */
 static int nl_parse(const char *p, size_t n, uint32_t last, nl_each *each,
 		    void *data, char said[128])
 {
@@ -8016,9 +8019,9 @@ static int nl_parse(const char *p, size_t n, uint32_t last, nl_each *each,
 	return n ? NL_TORN : NL_MORE;
 }
 
-/* Sends what is in m and reads to the answer of its last message. each gets
- * the replies of a dump. False with errno in e->num, and a text to be wrapped
- * by what was wanted. */
+/* Sends the messages in m and reads up to the answer to the last one. each is
+ * called for every reply of a dump. On failure e->num is the errno; the caller
+ * wraps the text with what it wanted to do. */
 static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 		    struct err *e)
 {
@@ -8044,7 +8047,7 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 	if (num == 0)
 		return true;
 	while (recv(s, buf, sizeof buf, MSG_DONTWAIT) > 0)
-		;		/* of those behind the one that failed */
+		;		/* answers to messages after the failed one */
 	if (num == NL_TORN)
 		return fail(e, "the kernel's answer is not understood");
 	errno = num;
@@ -8053,8 +8056,8 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 
 /* ===== NFT ===============================================================
  *
- * nf_tables by nfnetlink: an expression of a rule is a function. A message of
- * the batch is one rule, or a table and its chains. Numbers are big-endian.
+ * nf_tables over nfnetlink. Functions build the expressions of a rule. A batch
+ * makes one rule, or one table with its chains. Numbers are big-endian.
  */
 
 static void nft_u32(struct nl_msg *m, unsigned type, uint32_t v)
@@ -8089,15 +8092,15 @@ static bool nft_commit(int s, struct nl_msg *m, struct err *e)
 	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
 
 	nl_end(m);
-	m->seq--;		/* answered is the one before, not the end */
+	m->seq--;		/* the message before the end is answered */
 	nl_add(m, K_NFNL_BATCH_END, 0, &h, sizeof h);
 	return nl_call(s, m, NULL, NULL, e);
 }
 
-#define NFT_TABLE "nsrun-"		/* and the id */
+#define NFT_TABLE "nsrun-"		/* then the key, see net_key() */
 enum { NFT_COMMENT_MAX = 100 };
 
-/* An expression is two nests. */
+/* An expression is two nests: an element of the list, and its data. */
 static void nft_open(struct nl_msg *m, const char *name)
 {
 	nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
@@ -8134,7 +8137,7 @@ static void nft_compare(struct nl_msg *m, bool equal, const void *data,
 	nft_cmp(m, equal ? K_NFT_CMP_EQ : K_NFT_CMP_NEQ, data, n);
 }
 
-/* n bytes of the packet, from there on in the header of that layer. */
+/* Loads n bytes of the packet, at that offset in the header of that layer. */
 static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
 			size_t n)
 {
@@ -8167,7 +8170,7 @@ static void nft_meta(struct nl_msg *m, unsigned key)
 	nft_close(m);
 }
 
-/* It came by a published port. */
+/* Matches a packet that came by a published port. */
 static void nft_translated(struct nl_msg *m)
 {
 	const uint32_t bit = K_IPS_DST_NAT;
@@ -8180,7 +8183,7 @@ static void nft_translated(struct nl_msg *m)
 	nft_compare(m, false, (const char[4]){ 0 }, sizeof bit);
 }
 
-/* The destination is an address of the host's. */
+/* Matches a packet whose destination is an address of the host. */
 static void nft_local(struct nl_msg *m)
 {
 	const uint32_t local = K_RTN_LOCAL;
@@ -8257,33 +8260,38 @@ static bool nft_drop_table(int s, int family, const char *table,
 
 /* ===== NET ===============================================================
  *
- * networks, routes and dns: keys of nsrun's own beside those of the
- * specification, which other runtimes ignore. P makes the links, because they
- * begin in the host's namespace: a veth pair by one message, its far end born
- * in the container's namespace under its final name. I gives them addresses
- * and routes from inside, and brings up lo, index 1 of a new namespace. All of
- * it goes over rtnetlink, which is there even where the kernel has no IPv4.
+ * The keys networks, routes and dns are nsrun's own. They stand beside those of
+ * the OCI specification, and other runtimes ignore them. P makes the links,
+ * because they begin in the host's namespace. One message makes a veth pair, and
+ * its far end is created in the container's namespace under its final name. I
+ * gives the links addresses and routes from inside, and brings up lo, which has
+ * index 1 in a new namespace. All of this uses rtnetlink, which exists even
+ * where the kernel has no IPv4.
  *
- * What stays on the host is found again without any record: a link's alias
- * says which container it belongs to and what its init is, and before it has
- * one its group does, which it is born with; a bridge that we made has a group
- * and no alias; and the rules for masquerade and publish are tables of nf_tables
- * called after the container, which say what they publish in their comments. A
- * table belongs to the init that the links of the same container name. What
- * has an init that lives is never touched: who wants its name or its port is
- * refused. What has a dead one is replaced. A lock that all of the host share
- * keeps the last who leaves a bridge from removing it under one who comes.
+ * No record is needed to find again what stays on the host:
+ * - A link's alias names its container and the container's init. A link without
+ *   an alias yet has a group, set when it is created, that names the container.
+ * - A bridge that nsrun made has a group and no alias.
+ * - The rules for masquerade and publish are in tables of nf_tables, which are
+ *   named after the container; the comments of the rules say what they publish.
+ *   A table belongs to the init that the links of the same container name.
+ * As long as that init lives, its links and tables are never touched: another
+ * container that wants one of their names or ports is refused. When the init is
+ * dead, they are replaced. One lock for the whole host keeps the last container
+ * that leaves a bridge from removing it while another container joins it.
  */
 
 /* ----- NET: whose things are --------------------------------------------- */
 
-/* "nsrn", of what the host has of ours: bridges and ends of pairs, which have
- * an alias. A firewall can name it. Even, unlike those of net_group(). */
+/* "nsrn": the group of nsrun's links on the host, which are bridges and ends of
+ * veth pairs (these have an alias, too). A firewall can name this group. It is
+ * even, the groups of net_group() are odd. */
 enum { NET_GROUP = 0x6e73726e };
 
-/* Whose things are: the id, what is too long of it as a hash, and which state
- * root it is of, so that the same id in another is somebody else. -1: in none. */
-enum { NET_KEY_MAX = 145 };		/* an alias is 255 at most */
+/* A key names the container that owns a link or a table: its id, cut if it is
+ * too long, and a hash of the rest of the id and of the state root. So the same
+ * id in another state root is another container. root -1: no state root. */
+enum { NET_KEY_MAX = 145 };		/* an alias has 255 bytes at most */
 
 static bool net_hash_root(int root, unsigned *hash)
 {
@@ -8313,11 +8321,11 @@ static int net_group(const char *id)
 	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
 }
 
-#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns,
-					   and what addresses it has */
+#define NET_ALIAS "nsrun "		/* then key, pid, start time, pid ns
+					   and addresses of the container */
 enum { NET_ALIAS_MAX = 256 };		/* IFALIASZ */
 
-/* Pids of another pid namespace say nothing here. */
+/* An alias names this, too: pids of another pid namespace mean nothing here. */
 static unsigned long long net_pid_ns(int proc)
 {
 	struct stat st = { 0 };
@@ -8333,8 +8341,8 @@ static void net_alias(char buf[NET_ALIAS_MAX], const char *key, int pid,
 		state_pid_start(proc, pid), net_pid_ns(proc));
 }
 
-/* Does the init live that this alias speaks of? If it cannot be told it does,
- * and nothing is taken from it. */
+/* Is the init that this alias names alive? If nsrun cannot tell, the answer is
+ * yes, and nothing is taken from that container. */
 static bool net_lives(const char *alias, int proc)
 {
 	const char *s = strchr(alias + strlen(NET_ALIAS), ' ');
@@ -8351,7 +8359,7 @@ static bool net_lives(const char *alias, int proc)
 			   (struct opt){ v[1], true });
 }
 
-/* An empty key is that of all containers. */
+/* Does the alias have this key? An empty key matches all containers. */
 static bool net_is_of(const char *alias, const char *key)
 {
 	const char *s = str_after(alias, NET_ALIAS);
@@ -8369,24 +8377,24 @@ struct net_addr {
 };
 
 struct net_port {
-	struct net_addr	host;		/* none: all of the host's */
-	unsigned	from, to;	/* the first of so many */
+	struct net_addr	host;		/* none: all addresses of the host */
+	unsigned	from, to;	/* the first of count ports */
 	unsigned	count;
 	bool		udp;
 };
 
-/* Of two, [0] is IPv4 and [1] IPv6. */
+/* In arrays of two, [0] is IPv4 and [1] is IPv6. */
 struct net_if {
 	const struct spec_network_if *s;
 	struct net_addr	addr[2], via[2], host[2], bridge[2];
 	unsigned char	mac[6];
 	bool		has_mac;
-	bool		made;		/* by this call, on a link */
-	unsigned	id;		/* a hash of the container's */
-	unsigned	mode, mtu;	/* mtu 0: what the kernel makes it */
-	char		born[16];	/* its first name; "": it has but one */
-	int		end, master;	/* indices, of the host's end and of its
-					   bridge, once made */
+	bool		made;		/* by this call, on a parent link */
+	unsigned	id;		/* a hash of the container's id */
+	unsigned	mode, mtu;	/* mtu 0: the kernel chooses it */
+	char		born[16];	/* its first name; "": s->name */
+	int		end, master;	/* indices of the host's end and of its
+					   bridge, once they are made */
 	struct net_port	*ports;
 	size_t		nports;
 };
@@ -8403,10 +8411,10 @@ struct net_plan {
 	struct net_route *r;
 	size_t		nr;
 	bool		nat[2];		/* forwarding is needed */
-	bool		forwards[2];	/* and this call switched it on */
-	const char	*files[3];	/* texts by net_files, or NULL */
-	const char	*tmpfs;		/* options of the one that holds them */
-	unsigned	mark;		/* of the places that are made for them */
+	bool		forwards[2];	/* this call switched it on */
+	const char	*files[3];	/* texts of net_files, or NULL */
+	const char	*tmpfs;		/* options of the tmpfs for the files */
+	unsigned	mark;		/* see net_is_marked() */
 };
 
 static const char *const net_files[] = { "/etc/resolv.conf", "/etc/hosts",
@@ -8423,13 +8431,14 @@ static bool net_is_file(const char *path)
 }
 
 /*
- * An empty file that was made in the root, for one of them to be bound over,
- * goes with the last container of the root. While another one has its bind
- * there, to unlink the file would silently undo that bind (since 3.18). So the
- * file is marked: by the sticky bit, and with the state root whose containers
- * are to be looked at as its mtime. A container of another state root takes the
- * mark away, and then the file stays. An /etc that was made for the files has
- * the sticky bit, too, and goes with them if nothing else is in it.
+ * Each of net_files is bound over a file of the root. If that file is missing,
+ * nsrun makes an empty one, and removes it with the last container of the root.
+ * It must not be removed while another container has its bind there: unlink()
+ * would silently undo that bind (since 3.18). So the file is marked: by the
+ * sticky bit, and by its mtime, a hash that says in which state root to look for
+ * other containers. A container of another state root takes the mark away, and
+ * then the file stays. An /etc that was made for the files has the sticky bit,
+ * too, and is removed with them if nothing else is in it.
  */
 static bool net_is_marked(const struct stat *st)
 {
@@ -8441,11 +8450,12 @@ static size_t net_size(const struct net_addr *a)
 	return a->family == AF_INET ? 4 : 16;
 }
 
-/* As inet_ntop(3), which needs the whole of printf, and a floating point unit.
- * The longest run of zeros, the first of equals, is "::" (RFC 5952). */
+/* Does what inet_ntop(3) does, which needs the whole of printf, and a floating
+ * point unit. The longest run of zeros becomes "::"; of several equally long
+ * runs it is the first (RFC 5952). */
 static void net_text(struct text *t, const struct net_addr *a)
 {
-	int i, k, from = 8, most = 1;	/* one alone is written out */
+	int i, k, from = 8, most = 1;	/* a single zero is written out */
 
 	if (a->family == AF_INET) {
 		text_add(t, "%u.%u.%u.%u", a->b[0], a->b[1], a->b[2], a->b[3]);
@@ -8470,7 +8480,7 @@ static void net_text(struct text *t, const struct net_addr *a)
 	}
 }
 
-/* ADDRESS or ADDRESS/PREFIX, as many characters as n. */
+/* Parses the n characters at s: ADDRESS/PREFIX if prefix is set, else ADDRESS. */
 static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 {
 	const char *slash = memchr(s, '/', n);
@@ -8542,7 +8552,7 @@ static bool net_read_port(const char *s, struct net_port *p)
 			      &count) && count == p->count;
 }
 
-/* 0.0.0.0 or ::, all of a family's. */
+/* 0.0.0.0 or ::, which stands for all addresses of the family. */
 static bool net_is_zero(const struct net_addr *a)
 {
 	return memcmp(a->b, (const char[16]){ 0 }, net_size(a)) == 0;
@@ -8554,7 +8564,7 @@ static bool net_is_same(const struct net_addr *a, const struct net_addr *b)
 	       memcmp(a->b, b->b, net_size(a)) == 0;
 }
 
-/* 127.0.0.1 or ::1, from where nothing is passed on. */
+/* A loopback address (127.0.0.0/8, ::1), from where nothing is forwarded. */
 static bool net_is_own(const struct net_addr *a)
 {
 	return a->family == AF_INET ? a->b[0] == 127 :
@@ -8566,8 +8576,9 @@ static bool net_port_is_of(const struct net_port *p, int family)
 	return !p->host.family || p->host.family == family;
 }
 
-/* One of the network's that takes what the port wants: of two that publish the
- * same the second would get nothing. NULL: none. */
+/* Finds a published port of the network f that overlaps with port: of two
+ * containers that publish the same port, the second would get nothing. NULL:
+ * there is none. */
 static const char *net_find_port(const struct net_if *f,
 				 const struct net_port *port, int family)
 {
@@ -9915,8 +9926,8 @@ static void net_return(const struct state_device *v, size_t n, int ns,
 
 /* ----- NET: rules -------------------------------------------------------- */
 
-/* masquerade and publish: a table of nf_tables for each family and container, so
- * that one message removes what is the container's. */
+/* masquerade and publish use one table of nf_tables for each family and
+ * container, so that one message removes all rules of the container. */
 
 /* The packet's source or destination is, or is not, in a's network of so many
  * bits. */
