@@ -8262,7 +8262,7 @@ static bool nft_drop_table(int s, int family, const char *table,
  *
  * The keys networks, routes and dns are nsrun's own. They stand beside those of
  * the OCI specification, and other runtimes ignore them. P makes the links,
- * because they begin in the host's namespace. One message makes a veth pair, and
+ * because they begin in the host's namespace. One message makes a veth pair:
  * its far end is created in the container's namespace under its final name. I
  * gives the links addresses and routes from inside, and brings up lo, which has
  * index 1 in a new namespace. All of this uses rtnetlink, which exists even
@@ -8435,10 +8435,10 @@ static bool net_is_file(const char *path)
  * nsrun makes an empty one, and removes it with the last container of the root.
  * It must not be removed while another container has its bind there: unlink()
  * would silently undo that bind (since 3.18). So the file is marked: by the
- * sticky bit, and by its mtime, a hash that says in which state root to look for
- * other containers. A container of another state root takes the mark away, and
- * then the file stays. An /etc that was made for the files has the sticky bit,
- * too, and is removed with them if nothing else is in it.
+ * sticky bit, and by its mtime, a hash that says in which state root to look
+ * for other containers. A container of another state root takes the mark away,
+ * and then the file stays. An /etc that was made for the files has the sticky
+ * bit, too, and is removed with them if nothing else is in it.
  */
 static bool net_is_marked(const struct stat *st)
 {
@@ -8480,7 +8480,7 @@ static void net_text(struct text *t, const struct net_addr *a)
 	}
 }
 
-/* Parses the n characters at s: ADDRESS/PREFIX if prefix is set, else ADDRESS. */
+/* Parses n characters at s: ADDRESS/PREFIX if prefix is set, else ADDRESS. */
 static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 {
 	const char *slash = memchr(s, '/', n);
@@ -8609,19 +8609,19 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 
 		if (!net_read_port(l->v[i], port))
 			return fail(e, "publish[%u]: \"%s\" is not "
-				    "[ADDRESS:]PORT:PORT[/tcp|/udp], a PORT "
-				    "one or a range FIRST-LAST, of equal "
-				    "lengths",
+				    "[ADDRESS:]PORT:PORT[/tcp|/udp], PORT is "
+				    "a number or a range FIRST-LAST, both of "
+				    "equal lengths",
 				    (unsigned)i, l->v[i]);
 		k = port->host.family == AF_INET6;
 		if (port->host.family && net_is_own(&port->host))
-			return fail(e, "publish[%u]: \"%s\" would be reached "
-				    "from nowhere: what is for the host alone "
-				    "needs no port of it", (unsigned)i,
-				    l->v[i]);
+			return fail(e, "publish[%u]: \"%s\" has a loopback "
+				    "address, from where nothing is forwarded: "
+				    "the host can use the container's address",
+				    (unsigned)i, l->v[i]);
 		if (port->host.family && !f->addr[k].family)
 			return fail(e, "publish[%u]: the container has no "
-				    "address of the kind of %s", (unsigned)i,
+				    "address of the family of %s", (unsigned)i,
 				    l->v[i]);
 		for (of = p->v; !twin && of <= f; of++) {
 			twin = net_find_port(of, port, AF_INET);
@@ -8640,16 +8640,17 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 	       fail(e, "%s: needs an address", l->n ? "publish" : "masquerade");
 }
 
-/* "n" and four bytes; those that begin with 2 are "locally administered". */
+/* Two bytes and the four given. The 2 says "locally administered". */
 static void net_put_mac(unsigned char mac[6], const void *four)
 {
 	memcpy(mac, "\2n", 2);
 	memcpy(mac + 2, four, 4);
 }
 
-/* A hardware address that is made of one of the two, as it is or by a hash: who
- * remembers the last who had it is right about the next, too. False: there is
- * none. */
+/* Makes a hardware address from the IPv4 address, or from a hash of the IPv6
+ * address. So a neighbour that remembers the hardware address of the last
+ * container with this address is right about the next one, too. False: a is
+ * empty. */
 static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 {
 	const struct net_addr *of = a[0].family ? &a[0] : &a[1];
@@ -8662,8 +8663,9 @@ static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 	return true;
 }
 
-/* One that lasts, as what a DHCP server has leased: of the id and the name.
- * seed tells those of different parents apart, which may be in one network. */
+/* Makes a hardware address from the container's id and the link's name. It is
+ * the same in each run, so a DHCP lease lasts. seed makes a difference between
+ * links of different parents, which may be in one network. */
 static void net_mac_of_name(struct net_if *f, unsigned seed)
 {
 	unsigned hash = seed ^ f->id * 31 ^
@@ -8674,7 +8676,7 @@ static void net_mac_of_name(struct net_if *f, unsigned seed)
 	f->has_mac = true;
 }
 
-/* The addresses of a network: where its texts stand, and what they become. */
+/* The addresses of a network: the fields of their texts and of their values. */
 static const struct {
 	const char	*key;
 	unsigned short	text, to;	/* offsets in spec and plan */
@@ -8714,10 +8716,10 @@ static bool net_plan_addresses(struct net_if *f, struct err *e)
 	return true;
 }
 
-/* It is on a link of the host's, which is its parent. Before 6.15 the kernel
- * looks for the name of such a link in the host's namespace, and refuses one
- * that is taken there: it is born under a name that nobody else uses, and gets
- * its own inside. */
+/* Is it a link on a parent, which is a link of the host? Before 6.15 the kernel
+ * looks for the name of such a new link in the host's namespace, and refuses a
+ * name that is taken there. So the link is created under a name that nobody
+ * else uses, and I gives it its own name inside. */
 static bool net_is_on_link(const struct net_if *f)
 {
 	return f->s->type.v == NET_MACVLAN || f->s->type.v == NET_IPVLAN;
@@ -8740,7 +8742,8 @@ static bool net_plan_gateways(const struct net_if *f, struct err *e)
 	       fail(e, "metric: needs a gateway");
 }
 
-/* libcontainer says of lo what it is anyway. */
+/* Does the config of lo set nothing? The address and gateway that libcontainer
+ * writes for lo are accepted: they say what lo has anyway. */
 static bool net_is_bare(const struct spec_network_if *s)
 {
 	return !s->bridge && !s->mac && !s->host_name && !s->mode &&
@@ -8870,7 +8873,7 @@ static bool net_plan_route(struct net_route *r, const struct spec_route *s,
 			return fail(e, "%s: \"%s\" is no address%s", t[i].key,
 				    t[i].text,
 				    t[i].prefix ? " with a prefix length" :
-				    " of the kind of destination");
+				    " of the family of destination");
 	return (r->to.family && (r->via.family || r->dev)) ||
 	       fail(e, "destination: is needed, and a gateway or an "
 		    "interface_name");
@@ -8886,7 +8889,7 @@ static char *net_lines(struct arena *mem, char *text, const char *word,
 	return text;
 }
 
-/* resolv.conf, hosts and hostname. */
+/* Writes the texts of resolv.conf, hosts and hostname. */
 static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 			 const char *hostname, const char *label,
 			 struct arena *mem, struct err *e)
@@ -8898,7 +8901,7 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 	for (k = 0; k < COUNT(lists); k++)
 		for (i = 0; i < lists[k]->n; i++)
 			if (strpbrk(lists[k]->v[i], " \t\n"))
-				return fail(e, "dns: \"%s\" is no word",
+				return fail(e, "dns: \"%s\" has white space",
 					    lists[k]->v[i]);
 	resolv = net_lines(mem, mem_text(mem, "%s", ""), "nameserver",
 			   &d->servers);
@@ -8979,13 +8982,13 @@ static bool net_lo_up(struct err *e)
 	       wrap(e, "bring up lo");
 }
 
-/* What a reply tells of a link. */
+/* What a reply says about a link. */
 struct net_link {
 	int		index, type, master, group, mtu;
 	unsigned char	mac[6];
 	bool		has_mac;
-	uint16_t	pvid;			/* what a bridge gives a port */
-	bool		filters;		/* a bridge, by VLAN */
+	uint16_t	pvid;			/* default_pvid of a bridge */
+	bool		filters;		/* vlan_filtering of a bridge */
 	char		alias[256];		/* IFALIASZ */
 };
 
@@ -9000,7 +9003,7 @@ static int net_number(const char *p, size_t n, unsigned type)
 	return v;
 }
 
-/* Of a link of another kind it is nonsense, which nobody asks for. */
+/* If the link is no bridge, the values are nonsense, but nothing uses them. */
 static void net_see_bridge(struct net_link *l, const char *p, size_t n)
 {
 	const char *v;
@@ -9039,7 +9042,7 @@ static void net_see_link(void *data, const char *body, size_t n)
 	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
 }
 
-/* A link of the namespace of the socket by its name. */
+/* Finds a link by its name, in the network namespace of the socket. */
 static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
 {
 	struct nl_msg m;
@@ -9051,7 +9054,7 @@ static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
 	       wrap(e, "find the interface %s", name);
 }
 
-/* What the kernel says of a kind of link that it does not know. */
+/* Adds a hint if the kernel does not know this kind of link. Returns false. */
 static bool net_lacks(const char *kind, const char *config, struct err *e)
 {
 	return e->num == EOPNOTSUPP ? hint(e, "this kernel has no %s: %s, or "
@@ -9076,10 +9079,10 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	nl_init(&m, K_RTM_NEWADDR, K_NLM_CREATE | K_NLM_REPLACE, &h, sizeof h);
 	nl_put(&m, K_IFA_LOCAL, a->b, net_size(a));
 	nl_put(&m, K_IFA_ADDRESS, a->b, net_size(a));
-	/* the kernel makes none up: programs would send to 0.0.0.0 */
+	/* the kernel does not set it itself: programs would use 0.0.0.0 */
 	if (a->family == AF_INET && a->prefix < 31)
 		nl_u32(&m, K_IFA_BROADCAST, all);
-	if (a->family == AF_INET6)	/* ours by plan: usable at once */
+	if (a->family == AF_INET6)	/* no DAD: it is usable at once */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
 	net_text(&t, a);
 	if (nl_call(s, &m, NULL, NULL, e))
@@ -9098,10 +9101,10 @@ static bool net_add_both(int s, int index, const struct net_addr a[2],
 	       net_add_address(s, index, &a[1], e);
 }
 
-/* Is it worth to ask once more? The device of a container that has just ended
- * keeps its parent, or its address, until its namespace goes, a moment later,
- * and an init that dies with its nsrun does not do so at once. Waits, a second
- * in all. */
+/* Waits before another try; false after a second in all. A later try can
+ * succeed: the device of a container that has just ended keeps its parent, or
+ * its address, until its namespace goes, a moment later; and an init does not
+ * die at once when its nsrun dies. */
 static bool net_wait(unsigned *tries)
 {
 	return ++*tries <= 100 && poll(NULL, 0, 10) == 0;
@@ -9144,8 +9147,8 @@ static bool net_put_route(int s, int index, const struct net_route *r,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
-/* A gateway may be in no network of the link: a route to it alone comes first.
- * The flag RTNH_F_ONLINK is not known to IPv6 before 4.16. */
+/* A gateway may be in no network of the link: then a route to the gateway alone
+ * is added first. IPv6 does not know the flag RTNH_F_ONLINK before 4.16. */
 static bool net_add_route(int s, int index, const struct net_route *r,
 			  struct err *e)
 {
@@ -9157,12 +9160,13 @@ static bool net_add_route(int s, int index, const struct net_route *r,
 	     net_put_route(s, index, &gateway, e) &&
 	     net_put_route(s, index, r, e)))
 		return true;
-	return e->num == EEXIST ? hint(e, "another route leads there, a metric "
-				       "would tell them apart") : false;
+	return e->num == EEXIST ? hint(e, "another route has this destination, "
+				       "set another metric") : false;
 }
 
-/* Asked for a link the kernel first tells itself that it is up (6.6), which it
- * may put off for a second: a bridge and IPv6 wait for that. */
+/* Makes the kernel handle now that the link is up. It may put this off for a
+ * second, and a bridge and IPv6 wait for it; but since 6.6 it does so before it
+ * answers a question about the link. */
 static void net_sync(int s, int index)
 {
 	struct net_link l;
@@ -9173,7 +9177,8 @@ static void net_sync(int s, int index)
 	nl_call(s, &m, net_see_link, &l, &ignored);
 }
 
-/* What IPv6 shall not do on an interface; to be told before it is up. */
+/* Sets an IPv6 parameter of an interface to 0. Call it before the interface is
+ * up. */
 static void net_forbid(int proc, const char *name, const char *what)
 {
 	char path[64];
@@ -9182,24 +9187,25 @@ static void net_forbid(int proc, const char *name, const char *what)
 	io_put(proc, path, "0");
 }
 
-/* IPv6 is on, also where the default is that it is not. The address that it
- * gives itself is not to be doubted for a second or two, in which nobody is
- * asked or answered. */
+/* Switches IPv6 on, also where it is off by default. DAD is switched off: it
+ * would test the link-local address for a second or two, in which the interface
+ * neither asks its neighbours nor answers them. */
 static void net_allow_v6(int proc, const char *name)
 {
 	net_forbid(proc, name, "disable_ipv6");
 	net_forbid(proc, name, "accept_dad");
 }
 
-/* Nobody there says where the way leads: a container would become the router
- * of the host (CVE-2020-13401), or of its neighbours (CVE-2020-10749). */
+/* Router advertisements and redirects are not accepted on this interface: with
+ * them a container could become the router of the host (CVE-2020-13401), or of
+ * its neighbours (CVE-2020-10749). */
 static void net_no_routers(int proc, const char *name)
 {
 	net_forbid(proc, name, "accept_ra");
 	net_forbid(proc, name, "accept_redirects");
 }
 
-/* What a link is born with; mac may be NULL. */
+/* The attributes with which a link is created; mac may be NULL. */
 static void net_put_link(struct nl_msg *m, const struct net_if *f,
 			 const char *name, const unsigned char *mac)
 {
@@ -9214,7 +9220,7 @@ static void net_put_link(struct nl_msg *m, const struct net_if *f,
 		nl_put(m, K_IFLA_ADDRESS, mac, sizeof f->mac);
 }
 
-/* The link in the container, which has its own name from then on. */
+/* Finds the link in the container, and gives it its own name. */
 static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 			   struct err *e)
 {
@@ -9226,7 +9232,7 @@ static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 			return true;
 	} else if (!phys || e->num != ENODEV ||
 		   !net_get(s, f->s->host_name, l, e)) {
-		return false;	/* else a radio, which moved as it was */
+		return false;	/* else it moved with a radio, unrenamed */
 	}
 	nl_link(&m, K_RTM_NEWLINK, 0, l->index, 0);
 	if (phys)
@@ -9237,8 +9243,8 @@ static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 	       wrap(e, "give it the name %s", f->s->name);
 }
 
-/* It is forwarded what comes in by a link of ours, also where that is off for
- * a new one (conf/default). */
+/* Switches forwarding on for what comes in by a link of nsrun's, also where it
+ * is off for new links (conf/default). */
 static void net_forwards(int proc, const char *name, const struct net_if *f)
 {
 	char path[64];
@@ -9252,7 +9258,7 @@ static void net_forwards(int proc, const char *name, const struct net_if *f)
 	}
 }
 
-/* In the container: addresses, up, routes. */
+/* In the container: sets addresses, brings the link up, adds default routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
 {
@@ -9309,10 +9315,11 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 
 /* Looks for the links of a container, and counts the ports of a bridge. */
 struct net_search {
-	const char	*key, *own;	/* own: the alias of those not meant */
+	const char	*key, *own;	/* own: links whose alias begins so do
+					   not count as living */
 	int		proc, group;
-	int		index;		/* of one whose init is dead */
-	int		living;
+	int		index;		/* of a link whose init is dead */
+	int		living;		/* the number of those that live */
 	int		bridge, ports;
 };
 
@@ -9340,8 +9347,8 @@ static bool net_dump(int s, struct net_search *f, struct err *e)
 	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
 }
 
-/* Has a container of that key, other than the one with the alias own, an init
- * that lives? If it cannot be told it has. */
+/* Is there a container with that key whose init is alive, except the one whose
+ * alias begins with own? If nsrun cannot tell, the answer is yes. */
 static bool net_has_living(int s, const char *key, const char *own, int proc)
 {
 	unsigned tries = 0;
@@ -9357,7 +9364,7 @@ static bool net_has_living(int s, const char *key, const char *own, int proc)
 	return true;
 }
 
-/* It may go by itself, with its other end. */
+/* Removes a link, which may already be gone together with its other end. */
 static bool net_remove(int s, int index, struct err *e)
 {
 	struct nl_msg m;
@@ -9367,8 +9374,9 @@ static bool net_remove(int s, int index, struct err *e)
 	       wrap(e, "remove a link");
 }
 
-/* A link of this name is in the way. Removes it if one of ours left it whose
- * init is dead. False without an error: it is somebody else's. */
+/* A link of this name is in the way. Removes it if a container of nsrun's left
+ * it whose init is dead. False with an empty e->text: it is not nsrun's, or it
+ * belongs to another container. */
 static bool net_replace(int s, const char *name, const char *id, int proc,
 			struct err *e)
 {
@@ -9394,13 +9402,13 @@ static bool net_replace(int s, const char *name, const char *id, int proc,
 
 /* ----- NET: veth, macvlan, ipvlan ---------------------------------------- */
 
-/* One that we made. */
+/* Is it a bridge that nsrun made? */
 static bool net_is_bridge(const struct net_link *l)
 {
 	return l->group == NET_GROUP && !*l->alias;
 }
 
-/* The bridge, made if it is missing and may be. */
+/* Finds the bridge, and makes it if it is missing and has a bridge_address. */
 static bool net_bridge(int s, const struct net_if *f, int proc,
 		       struct net_link *l, struct err *e)
 {
@@ -9410,15 +9418,15 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 	struct nl_msg m;
 
 	if (!net_get(s, name, l, e) && (!make || e->num != ENODEV))
-		return e->num == ENODEV ? hint(e, "bridge_address would have "
-					       "it made") : false;
+		return e->num == ENODEV ? hint(e, "with bridge_address nsrun "
+					       "makes it") : false;
 	if (l->index && !net_is_bridge(l))
-		return true;		/* somebody else's, and well so */
+		return true;		/* not made by nsrun: used as it is */
 	if (!l->index) {
 		nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
-		/* else it has that of a port, and changes with them */
+		/* else its address is that of a port, and changes with ports */
 		if (net_mac(f->bridge, mac))
 			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 		nl_open(&m, K_IFLA_LINKINFO);
@@ -9431,14 +9439,14 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 		}
 		net_no_routers(proc, name);
 	}
-	if (f->bridge[1].family)	/* this may be its first address */
+	if (f->bridge[1].family)	/* it may have had no IPv6 before */
 		net_allow_v6(proc, name);
 	net_forwards(proc, name, f);
 	return (net_add_both(s, l->index, f->bridge, e) &&
 		net_up(s, l->index, e)) || wrap(e, "bridge %s", name);
 }
 
-/* The mtu is that of the config, or of what the link is on. */
+/* Sets the mtu: that of the config, or of the bridge or parent (on). */
 static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
 			struct err *e)
 {
@@ -9452,7 +9460,8 @@ static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
 		    mtu);
 }
 
-/* The same on the container's side, in the namespace of the process pid. */
+/* net_put_link() for the container's link, which goes to the network namespace
+ * of the process pid. */
 static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 {
 	net_put_link(m, f, *f->born ? f->born : f->s->name,
@@ -9482,7 +9491,8 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 	       wrap(e, "create veth %s/%s", host, f->s->name);
 }
 
-/* A bridge that filters gives a port the VLAN of its default, or none. */
+/* A bridge that filters by VLAN puts a new port into the VLAN default_pvid; if
+ * that is 0, into none. */
 static bool net_check_vlan(const struct net_if *f, const struct net_link *b,
 			   struct err *e)
 {
@@ -9494,7 +9504,7 @@ static bool net_check_vlan(const struct net_if *f, const struct net_link *b,
 		    "a new port, its default_pvid is 0", f->s->bridge);
 }
 
-/* RTM_SETLINK has a port of a bridge enter a VLAN, RTM_DELLINK leave it. */
+/* RTM_SETLINK adds a port of a bridge to a VLAN, RTM_DELLINK removes it. */
 static bool net_put_vlan(int s, int port, unsigned type, unsigned vlan,
 			 struct err *e)
 {
@@ -9510,7 +9520,8 @@ static bool net_put_vlan(int s, int port, unsigned type, unsigned vlan,
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "vlan");
 }
 
-/* It would stay in the default one, too, and hear what is sent there. */
+/* Moves the port from the default VLAN to its own. If it were only added to
+ * that, it would stay in the default one, too, and get what is sent there. */
 static bool net_set_vlan(int s, const struct net_if *f,
 			 const struct net_link *bridge, struct err *e)
 {
@@ -9522,7 +9533,7 @@ static bool net_set_vlan(int s, const struct net_if *f,
 		net_put_vlan(s, f->end, K_RTM_SETLINK, vlan, e));
 }
 
-/* The host's end: whose it is, its bridge or its addresses, and up. */
+/* Sets alias, group, bridge or addresses of the host's end and brings it up. */
 static bool net_host_end(int s, struct net_if *f, const char *host,
 			 const struct net_link *bridge, const char *alias,
 			 struct err *e)
@@ -9536,7 +9547,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	f->master = bridge->index;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, IFF_UP);
 	nl_str(&m, K_IFLA_IFALIAS, alias);
-	nl_u32(&m, K_IFLA_GROUP, NET_GROUP);	/* the first one has served */
+	nl_u32(&m, K_IFLA_GROUP, NET_GROUP);	/* the alias names it now */
 	if (bridge->index)
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge->index);
 	if (!nl_call(s, &m, NULL, NULL, e))
@@ -9556,7 +9567,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "hairpin_mode");
 }
 
-/* The address that a reply tells of, and the index of its link; 0: none. */
+/* Gets the address from a reply. Returns the index of its link; 0: none. */
 static int net_get_address(const char *body, size_t n, struct net_addr *at)
 {
 	struct k_ifaddr a;
@@ -9568,7 +9579,7 @@ static int net_get_address(const char *body, size_t n, struct net_addr *at)
 		return 0;
 	memcpy(&a, body, sizeof a);
 	p = nl_find(body + sizeof a, n - sizeof a, K_IFA_LOCAL, &len);
-	if (!p)			/* IPv6 has no peers */
+	if (!p)			/* IPv6, where there is no peer */
 		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
 			    &len);
 	at->family = a.family;
@@ -9579,12 +9590,12 @@ static int net_get_address(const char *body, size_t n, struct net_addr *at)
 	return (int)a.index;
 }
 
-/* Looks for who has an address of f's: the bridge or a port of it. */
+/* Looks for a holder of one of f's addresses: the bridge or a port of it. */
 struct net_holder {
 	const struct net_if *f;
 	int		bridge, proc;
 	int		taken;		/* 1 or 2: IPv4 or IPv6 */
-	char		by[NET_KEY_MAX];
+	char		by[NET_KEY_MAX];	/* key; "": the bridge */
 };
 
 static void net_see_port(void *data, const char *body, size_t n)
@@ -9620,8 +9631,9 @@ static void net_see_held(void *data, const char *body, size_t n)
 		h->taken = a.family == AF_INET6 ? 2 : 1;
 }
 
-/* Two with one address take each other's packets, and nobody says so. What of
- * an init that is about to die is waited for. */
+/* Checks that nobody on the bridge has the container's addresses: two holders
+ * of one address take each other's packets, without any error. If the init of a
+ * holder is about to die, nsrun waits for that. */
 static bool net_address_free(int s, const struct net_if *f, int bridge,
 			     int proc, struct err *e)
 {
@@ -9652,7 +9664,7 @@ static bool net_address_free(int s, const struct net_if *f, int bridge,
 				f->s->bridge);
 }
 
-/* The addresses that the container has stand there for net_address_free(). */
+/* Adds the container's addresses to the alias, for net_address_free(). */
 static void net_alias_addresses(char alias[NET_ALIAS_MAX],
 				const struct net_if *f)
 {
@@ -9666,7 +9678,7 @@ static void net_alias_addresses(char alias[NET_ALIAS_MAX],
 		}
 }
 
-/* A pair whose host end has the name asked for, or one that is free. */
+/* Makes a veth pair. The host's end gets the config's name, or a free one. */
 static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, int proc, struct err *e)
 {
@@ -9709,7 +9721,8 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 	return false;
 }
 
-/* macvlan and ipvlan: a link of the container's on the one of that index. */
+/* Makes a macvlan or ipvlan for the container on the link that has the index
+ * parent. */
 static bool net_make_on(int s, const struct net_if *f, const char *kind,
 			int parent, int group, int pid, struct err *e)
 {
@@ -9737,7 +9750,7 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 {
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
 				   (int)f->s->type.v);
-	bool macvlan = f->s->type.v == NET_MACVLAN;	/* one is passthru? */
+	bool macvlan = f->s->type.v == NET_MACVLAN;
 	unsigned tries = 0;
 	struct net_link l;
 
@@ -9747,7 +9760,7 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 	if (macvlan)
 		net_mac_of_name(f, str_hash((const char *)l.mac,
 					    sizeof l.mac));
-	do {
+	do {	/* EINVAL: another macvlan is on the parent, one is passthru */
 		f->made = net_make_on(s, f, kind, l.index, group, pid, e);
 		if (f->made)
 			return true;
@@ -9758,8 +9771,9 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 
 /* ----- NET: devices of the host ------------------------------------------ */
 
-/* A radio and all its links, of which index is one, into the namespace of the
- * process pid. family: the number of nl80211. */
+/* Makes the message that moves a radio and all its links to the network
+ * namespace of the process pid. index: one of these links. family: the number
+ * of nl80211. */
 static void net_put_radio(struct nl_msg *m, unsigned family, int index, int pid)
 {
 	const struct k_genl h = { K_NL80211_SET_WIPHY_NETNS, 0, 0 };
@@ -9781,7 +9795,8 @@ static void net_see_family(void *data, const char *body, size_t n)
 		memcpy(data, p, len);
 }
 
-/* e->num EOPNOTSUPP: it is one, and its driver cannot do it. */
+/* Moves the radio of a link. e->num EOPNOTSUPP: the link has a radio, and its
+ * driver cannot move it. */
 static bool net_move_radio(int index, int pid, struct err *e)
 {
 	const struct k_genl h = { K_CTRL_GETFAMILY, 1, 0 };
@@ -9800,7 +9815,7 @@ static bool net_move_radio(int index, int pid, struct err *e)
 	       wrap(e, "move its radio (nl80211)");
 }
 
-/* A device of the host's moves in. A wireless link is bound to its radio, and
+/* Moves a device of the host in. A wireless link moves only with its radio, and
  * gets its name inside. */
 static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 {
@@ -9823,8 +9838,8 @@ static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 	return wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
 }
 
-/* The devices that will move in, as they are now. own: the namespace is made
- * for them, so they keep their indices, because they are its first. */
+/* Notes the devices that will move in, as they are now. own: the namespace is
+ * new, and they keep their indices there, because they are its first links. */
 static bool net_note_devices(const struct net_plan *p, bool own,
 			     struct arena *mem, struct state_device *v,
 			     size_t *n, struct err *e)
@@ -9856,8 +9871,8 @@ static bool net_note_devices(const struct net_plan *p, bool own,
 	return true;
 }
 
-/* In a child, in the container's namespace: one goes to that of our parent,
- * and is there as it was. */
+/* In a child, in the container's network namespace: moves one device to that of
+ * the parent process, and gives it the name, mtu and address that it had. */
 static void net_return_one(int s, const struct state_device *d)
 {
 	const struct k_ifinfo down = { .change = IFF_UP };
@@ -9884,7 +9899,7 @@ static void net_return_one(int s, const struct state_device *d)
 		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 	if (nl_call(s, &m, NULL, NULL, &e) || e.num != EINVAL)
 		return;
-	/* a radio takes the name along that its link has */
+	/* a link keeps its name when its radio moves: rename it before */
 	nl_init(&m, K_RTM_NEWLINK, 0, &down, sizeof down);
 	((struct k_ifinfo *)(m.buf + m.len - sizeof down))->index = l.index;
 	nl_str(&m, K_IFLA_IFNAME, d->name);
@@ -9904,7 +9919,7 @@ static _Noreturn void net_return_main(const struct state_device *v, size_t n,
 	_exit(0);
 }
 
-/* The devices come back from the namespace open at ns. */
+/* Brings the devices back from the network namespace that is open as ns. */
 static void net_return(const struct state_device *v, size_t n, int ns,
 		       const struct nsrun_options *o)
 {
@@ -9929,8 +9944,8 @@ static void net_return(const struct state_device *v, size_t n, int ns,
 /* masquerade and publish use one table of nf_tables for each family and
  * container, so that one message removes all rules of the container. */
 
-/* The packet's source or destination is, or is not, in a's network of so many
- * bits. */
+/* Matches a packet whose source (or destination) is (or, if equal is false, is
+ * not) in the network of a with a prefix of so many bits. */
 static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 			unsigned bits, bool equal)
 {
@@ -9950,8 +9965,9 @@ static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 	nft_compare(m, equal, net, n);
 }
 
-/* What leaves by another link than the container's gets the host's address;
- * or what came in to it by a published port, from its own network. */
+/* Gives packets the host's address: those of the container that leave its
+ * network by another link; or, if inbound is true, those from its own network
+ * that came to it by a published port. */
 static bool nft_masquerade(int s, const struct net_if *f,
 			   const struct net_addr *a, const char *table,
 			   bool inbound, struct err *e)
@@ -9977,19 +9993,19 @@ static bool nft_masquerade(int s, const struct net_if *f,
 	return nft_commit(s, &m, e);
 }
 
-/* A comment, which nft shows. */
+/* Adds a comment to the rule; nft shows it. */
 static void nft_comment(struct nl_msg *m, const char *s)
 {
 	char data[2 + NFT_COMMENT_MAX];
 
 	if (!text_to(data + 2, sizeof data - 2, "%s", s))
-		return;			/* it has a hundred zeros */
-	data[0] = 0;			/* its kind */
+		return;			/* a port with a hundred zeros */
+	data[0] = 0;			/* the kind: a comment */
 	data[1] = (char)(strlen(data + 2) + 1);
 	nl_put(m, K_NFTA_RULE_USERDATA, data, 2 + (size_t)data[1]);
 }
 
-/* One port, or several that keep their numbers. */
+/* Publishes one port, or several that keep their numbers. */
 static bool nft_publish(int s, const struct net_port *p, const char *text,
 			const struct net_addr *a, const char *table,
 			const struct nft_chain *chain, struct err *e)
@@ -10009,7 +10025,7 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 		nft_address(&m, false, &p->host, p->host.prefix, true);
 	else
 		nft_local(&m);
-	/* they cannot talk to others, whatever is made of them */
+	/* not loopback: no other address can be reached from there */
 	if (chain->hook == 3)
 		nft_address(&m, false, not, not->prefix, false);
 	nft_meta(&m, K_NFT_META_L4PROTO);
@@ -10036,8 +10052,8 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 	return nft_commit(s, &m, e);
 }
 
-/* A range whose numbers change is a rule for each of them: the kernel's range
- * of a translation is one to choose from. */
+/* A range of ports whose numbers change needs one rule for each port: from a
+ * range that a translation gives, the kernel chooses any port. */
 static bool nft_publish_all(int s, const struct net_port *p, const char *text,
 			    const struct net_addr *a, const char *table,
 			    struct err *e)
@@ -10083,7 +10099,7 @@ static const char *const net_forward_files[] = {
 	"sys/net/ipv4/ip_forward", "sys/net/ipv6/conf/all/forwarding",
 };
 
-/* Packets go from link to link only where that is switched on. */
+/* Switches IP forwarding on: without it no packet goes from link to link. */
 static bool net_forward(struct net_plan *p, bool v6, int proc,
 			const struct nsrun_options *o, struct err *e)
 {
@@ -10105,16 +10121,17 @@ static bool net_forward(struct net_plan *p, bool v6, int proc,
 /* ----- NET: flows -------------------------------------------------------- */
 
 /*
- * A flow of UDP goes where its first packet went for as long as packets come,
- * and those of a client that does not give up came while nobody or another had
- * the port: such flows are forgotten, all in one pass, for a client makes as
- * many as it likes. Where the kernel cannot, so be it.
+ * The kernel (conntrack) sends a flow of UDP where its first packet went, for
+ * as long as packets come. A client that does not give up may have begun its
+ * flow while nobody, or another container, had the port. So such flows are
+ * deleted, all in one pass, because a client makes as many as it likes. If the
+ * kernel cannot do this, it is no error.
  */
 struct ct_search {
 	const struct spec_network_if *v;
 	size_t		n;
-	struct nl_msg	m;		/* to forget those that were seen */
-	int		s;		/* for that, while they are listed */
+	struct nl_msg	m;		/* deletes the flows that were seen */
+	int		s;		/* for m: another socket lists flows */
 	uint8_t		family;
 };
 
@@ -10127,7 +10144,7 @@ static void ct_flush(struct ct_search *f)
 	nl_begin(&f->m);
 }
 
-/* port 0: any at all */
+/* Does a network publish this port of UDP? port 0: does one publish any? */
 static bool ct_is_published(const struct ct_search *f, unsigned port)
 {
 	struct net_port p;
@@ -10205,12 +10222,12 @@ static const char *net_table_key(const char *table)
 	       !number[1 + strspn(number + 1, "0123456789abcdef")] ? key : NULL;
 }
 
-/* Looks for somebody else's rule that has a port of ours. */
+/* Looks for a rule of another container that publishes one of p's ports. */
 struct nft_search {
 	const struct net_plan *p;
 	int		family;
-	const char	*port;			/* ours; NULL: none */
-	char		by[NET_KEY_MAX];	/* the key of who has it */
+	const char	*port;			/* that of p; NULL: none */
+	char		by[NET_KEY_MAX];	/* the other's key */
 };
 
 static void nft_see_rule(void *data, const char *body, size_t n)
@@ -10239,8 +10256,9 @@ static void net_table_name(char buf[NET_KEY_MAX + 8], const char *key)
 	text_to(buf, NET_KEY_MAX + 8, NFT_TABLE "%s", key);
 }
 
-/* The ports are free, or become free because a container whose init is dead has
- * them. To be asked before there are rules of ours. links: of rtnetlink. */
+/* Checks that the ports are free. A container that has one of them, and whose
+ * init is dead, loses its table. Call it before our rules are added. links: a
+ * socket of rtnetlink. */
 static bool nft_ports_free(int s, int links, const struct net_plan *p,
 			   int family, int proc, struct err *e)
 {
@@ -10272,7 +10290,7 @@ static bool nft_ports_free(int s, int links, const struct net_plan *p,
 		    f.port, (int)(strrchr(f.by, '-') - f.by), f.by);
 }
 
-/* Looks for base chains that drop what is forwarded. */
+/* Looks for base chains that drop forwarded packets. */
 static const struct name nft_families[] = {
 	{ "inet", K_NFPROTO_INET }, { "ip", K_NFPROTO_IPV4 },
 	{ "ip6", K_NFPROTO_IPV6 },
@@ -10338,8 +10356,9 @@ static void nft_see_group(void *data, const char *body, size_t n)
 				 str_eq(f->v[i].table, table);
 }
 
-/* A packet that one chain of the hook drops is dropped, whatever a table of
- * ours would say: the rule must be in that chain. */
+/* Warns of chains that drop forwarded packets. A packet that one chain of the
+ * hook drops is dropped, whatever nsrun's tables say: the rule that accepts it
+ * must be in that chain. */
 static void nft_warn_drops(int s, const struct nsrun_options *o)
 {
 	const struct k_nfgen all = { 0, 0, 0 };
@@ -10370,8 +10389,9 @@ static void nft_warn_drops(int s, const struct nsrun_options *o)
 	}
 }
 
-/* The table of a container for a family, in the place of one that a dead one
- * left. own: the alias of its links. */
+/* Makes the table of a container for a family. It replaces a table that a dead
+ * container of the same key left. own: how the alias of this container's links
+ * begins. */
 static bool net_table(int s, int links, int family, const char *id,
 		      const char *own, int proc, struct err *e)
 {
@@ -10392,12 +10412,12 @@ static bool net_table(int s, int links, int family, const char *id,
 		"nf_tables and its nat chains in the kernel");
 }
 
-/* The files of the sockets; those that listen stand first in that of TCP. */
+/* The files that list sockets. Those of TCP list listening sockets first. */
 static const struct net_sockets {
 	const char	*path;
 	bool		udp;
 	int		words;		/* of an address, 32 bits each */
-	int		state;		/* that of a socket that waits */
+	int		state;		/* listening; UDP: not connected */
 } net_sockets[] = {
 	{ "thread-self/net/tcp",	false,	1,	10 },
 	{ "thread-self/net/tcp6",	false,	4,	10 },
@@ -10405,7 +10425,8 @@ static const struct net_sockets {
 	{ "thread-self/net/udp6",	true,	4,	7 },
 };
 
-/* "0: 0100007F:1F90 00000000:0000 0A ...". The state; -1: no such line. */
+/* Parses "0: 0100007F:1F90 00000000:0000 0A ...". Returns the state of the
+ * socket; -1: it is another line. */
 static int net_read_socket(const struct net_sockets *t, const char *line,
 			   struct net_port *p)
 {
@@ -10429,8 +10450,8 @@ static int net_read_socket(const struct net_sockets *t, const char *line,
 	return num_hex(s + 2 * (n + 6), 2);
 }
 
-/* A port that a program of the host waits at, which from then on is reached by
- * 127.0.0.1 and ::1 alone. NULL: there is none. */
+/* Finds a port to publish at which a program of the host listens. Once it is
+ * published, the program is reached by 127.0.0.1 and ::1 alone. NULL: none. */
 static const char *net_find_socket(const struct net_plan *p, int proc,
 				   const struct net_sockets *t)
 {
@@ -10476,9 +10497,9 @@ static void net_warn_sockets(const struct net_plan *p, int proc,
 		found = net_find_socket(p, proc, &net_sockets[i]);
 	if (found)
 		log_note(o, NSRUN_WARNING, "networks: publish: \"%s\" takes "
-			 "the port from a program of the host that waits at "
-			 "it (see ss -lntup); \"publish_over\": true says "
-			 "that it is meant", found);
+			 "the port from a program of the host that listens at "
+			 "it (see ss -lntup); set \"publish_over\": true if "
+			 "this is intended", found);
 }
 
 static bool net_nat(int links, struct net_plan *p, const char *id,
@@ -10525,10 +10546,10 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 
 /* ----- NET: make and drop ------------------------------------------------ */
 
-/* Who makes links or rules, and who removes some, waits for the other. The file
- * is one that each network namespace has, that needs no place to write, and
- * that only its root may open. A container that is root of the host's
- * namespaces can open it, too: after ten seconds we go on without the lock. */
+/* A process that makes or removes links or rules holds this lock. The locked
+ * file exists in each network namespace, needs no writable directory, and only
+ * root of that namespace may open it. A container that is root of the host's
+ * namespaces can open it, too: after ten seconds nsrun goes on without it. */
 static int net_lock(int proc)
 {
 	int fd = openat(proc, "sys/net/ipv4/tcp_fastopen_key", O_RDONLY |
@@ -10541,8 +10562,9 @@ static int net_lock(int proc)
 	return fd;
 }
 
-/* Who makes or uses marked files in a root, and who removes them, waits for the
- * other: not for ever, as a process of a container can hold this lock, too. */
+/* A process that makes, uses or removes marked files in a root holds this lock.
+ * nsrun does not wait for ever, because a process of a container can hold the
+ * lock, too. */
 static bool net_lock_root(int root)
 {
 	unsigned tries = 0;
@@ -10553,7 +10575,8 @@ static bool net_lock_root(int root)
 	return true;
 }
 
-/* P: the links, into the namespace of the process pid, and the rules. */
+/* In P: makes the links, or moves them, into the network namespace of the
+ * process pid, and makes the rules. */
 static bool net_make(struct net_plan *p, const char *id, int pid,
 		     int proc, int root, const struct nsrun_options *o,
 		     struct err *e)
@@ -10571,7 +10594,7 @@ static bool net_make(struct net_plan *p, const char *id, int pid,
 	s = nl_socket(K_NETLINK_ROUTE, e);
 	if (s < 0)
 		return false;
-	for (i = 0; i < 2 * p->n; i++) {	/* phys first: see above */
+	for (i = 0; i < 2 * p->n; i++) {	/* phys first: indices */
 		struct net_if *f = &p->v[i % p->n];
 		int type = (int)f->s->type.v;
 
@@ -10587,7 +10610,7 @@ static bool net_make(struct net_plan *p, const char *id, int pid,
 	return net_nat(s, p, id, pid, proc, o, e);
 }
 
-/* P, when the other ends are up. */
+/* In P, when the ends in the container are up: see net_sync(). */
 static void net_settle(const struct net_plan *p)
 {
 	autofd s = -1;
@@ -10601,12 +10624,12 @@ static void net_settle(const struct net_plan *p)
 			s = nl_socket(K_NETLINK_ROUTE, &ignored);
 		if (s >= 0)
 			net_sync(s, p->v[i].end);
-		if (s >= 0 && p->v[i].master)	/* it had no port before */
+		if (s >= 0 && p->v[i].master)	/* maybe its first port */
 			net_sync(s, p->v[i].master);
 	}
 }
 
-/* A bridge of ours that has no port any more. */
+/* Removes a bridge that nsrun made and that has no port any more. */
 static bool net_drop_bridge(int s, const char *name, struct err *e)
 {
 	struct net_search f = { .key = NULL };
@@ -10620,7 +10643,8 @@ static bool net_drop_bridge(int s, const char *name, struct err *e)
 	return net_dump(s, &f, e) && (f.ports || net_remove(s, l.index, e));
 }
 
-/* living: it has links whose init lives, which stay. */
+/* Removes links of the container whose init is dead, and bridges without ports.
+ * living: there are links whose init is alive; these stay. */
 static bool net_drop_links(const struct spec *spec, const char *id, int proc,
 			   bool *living, struct err *e)
 {
@@ -10629,7 +10653,7 @@ static bool net_drop_links(const struct spec *spec, const char *id, int proc,
 	unsigned tries = 0;
 	size_t i;
 
-	if (s < 0)		/* without it nothing was made */
+	if (s < 0)		/* without rtnetlink nothing was made */
 		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
 	while (ok) {
 		struct net_search f = { .key = id, .proc = proc,
@@ -10660,7 +10684,7 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 	for (k = 0; ok && s >= 0 && k < 2; k++) {
 		int family = k ? AF_INET6 : AF_INET;
 
-		/* where there is none: ENOENT, or what old kernels say to a
+		/* there is no table: ENOENT, or what old kernels answer for a
 		 * family or a subsystem that they do not have */
 		ok = nft_drop_table(s, family, table, e) ||
 		     e->num == ENOENT || e->num == EAFNOSUPPORT ||
@@ -10670,8 +10694,8 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 	return ok;
 }
 
-/* In a child: the links that are all in a namespace which others made, and
- * which does not go. */
+/* In a child: removes links that have no end on the host. The container joined
+ * their network namespace, which others made and which stays. */
 static _Noreturn void net_drop_joined(const char *path, const char *id,
 				      int proc)
 {
@@ -10702,9 +10726,10 @@ static void net_drop_inside(const struct spec *spec, const char *id, int proc)
 		io_reap(pid);
 }
 
-/* What net_make() left on the host, also if its nsrun was killed. Its init is
- * dead: what has one that lives is another's of the same id. p: of the call
- * that made it; empty: it was another call. */
+/* Removes what net_make() left on the host, also if that nsrun was killed. The
+ * container's init is dead: links whose init is alive belong to another
+ * container of the same id. p: the plan of this call, which called net_make();
+ * empty: another call did. */
 static bool net_drop(const struct spec *spec, const struct net_plan *p,
 		     const char *id, int root, int proc, struct err *e)
 {
@@ -10728,8 +10753,8 @@ static bool net_drop(const struct spec *spec, const struct net_plan *p,
 	       (!nat || living || net_drop_tables(spec, id, e));
 }
 
-/* After a failure forwarding is as it was, if no other container has come
- * meanwhile, which found it on. */
+/* After a failure: switches forwarding off again that this call switched on,
+ * unless another container has been made meanwhile, which found it on. */
 static void net_unforward(const struct net_plan *p, int proc)
 {
 	autofd lock = -1, s = -1;
@@ -10746,39 +10771,44 @@ static void net_unforward(const struct net_plan *p, int proc)
 			io_put(proc, net_forward_files[k], "0");
 }
 
+/* Finds the bridge of nsrun with the next higher index. */
+struct net_next {
+	int		after, index;		/* index 0: there is none */
+};
+
 static void net_see_bridges(void *data, const char *body, size_t n)
 {
-	struct net_link l = { 0 }, *found = data;
+	struct net_next *next = data;
+	struct net_link l = { 0 };
 
 	net_see_link(&l, body, n);
-	if (net_is_bridge(&l) && l.index > found->group &&
-	    (!found->index || l.index < found->index))
-		found->index = l.index;
+	if (net_is_bridge(&l) && l.index > next->after &&
+	    (!next->index || l.index < next->index))
+		next->index = l.index;
 }
 
-/* Bridges of ours that no container has a port on. */
-static bool net_drop_bridges(struct err *e)
+/* Removes each bridge of nsrun that no container has a port on. */
+static void net_drop_bridges(void)
 {
-	autofd s = nl_socket(K_NETLINK_ROUTE, e);
-	struct net_link next = { 0 };		/* group: the last one seen */
+	struct net_next next = { 0, 0 };
 	struct nl_msg m;
+	struct err e;
+	autofd s = nl_socket(K_NETLINK_ROUTE, &e);
 
-	for (; s >= 0; next.group = next.index, next.index = 0) {
+	for (; s >= 0; next = (struct net_next){ next.index, 0 }) {
 		struct net_search f = { .key = NULL };
 
 		nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
-		if (!nl_call(s, &m, net_see_bridges, &next, e) || !next.index)
-			break;
+		if (!nl_call(s, &m, net_see_bridges, &next, &e) || !next.index)
+			return;
 		f.bridge = next.index;
-		if (!net_dump(s, &f, e) ||
-		    (!f.ports && !net_remove(s, next.index, e)))
-			break;
+		if (net_dump(s, &f, &e) && !f.ports)
+			net_remove(s, next.index, &e);
 	}
-	return !next.index;
 }
 
-/* What is left of an id that has no state, by a run that had none or whose
- * state is lost. */
+/* Removes what is left of an id that has no state: of a run that could do
+ * without one, or whose state is lost. */
 static void net_drop_lost(const char *id, int root, int proc)
 {
 	static const struct spec none;
@@ -10793,12 +10823,12 @@ static void net_drop_lost(const char *id, int root, int proc)
 	lock = net_lock(proc);
 	if (net_drop_links(&none, id, proc, &living, &ignored) && !living)
 		net_drop_tables(&none, id, &ignored);
-	net_drop_bridges(&ignored);
+	net_drop_bridges();
 }
 
 /* ----- NET: statistics --------------------------------------------------- */
 
-/* The interfaces of the namespace that the caller is in. */
+/* The interfaces of the network namespace in which the caller is. */
 struct net_tell {
 	struct nsrun_link v[NSRUN_LINKS_MAX];
 	int		index[NSRUN_LINKS_MAX];
@@ -10848,7 +10878,7 @@ static void net_see_address(void *data, const char *body, size_t n)
 		text_add(&to, "%s", had ? " " : "");
 		net_text(&to, &at);
 		text_add(&to, "/%u", at.prefix);
-		if (to.bad)		/* none rather than a half */
+		if (to.bad)		/* no address rather than half of one */
 			to.p[had] = 0;
 	}
 }
@@ -10869,7 +10899,7 @@ static bool net_list(struct net_tell *t, struct err *e)
 	return nl_call(s, &m, net_see_address, t, e);
 }
 
-/* As runc's events have them, and the addresses. */
+/* Writes the members that runc's events have, and the addresses. */
 static void net_put_links(struct json_out *o, const char *key,
 			  const struct nsrun_link *l, size_t n)
 {
