@@ -8020,8 +8020,8 @@ static int nl_parse(const char *p, size_t n, uint32_t last, nl_each *each,
 }
 
 /* Sends the messages in m and reads up to the answer to the last one. each is
- * called for every reply of a dump. On failure e->num is the errno; the caller
- * wraps the text with what it wanted to do. */
+ * called for every reply with data, such as those of a dump. On failure e->num
+ * is the errno; the caller wraps the text with what it wanted to do. */
 static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 		    struct err *e)
 {
@@ -8401,7 +8401,7 @@ struct net_if {
 
 struct net_route {
 	const char	*dev;
-	struct net_addr	to, from, via;	/* to none: the default route */
+	struct net_addr	to, from, via;	/* no to: the default route */
 	struct opt	metric;
 };
 
@@ -8576,9 +8576,8 @@ static bool net_port_is_of(const struct net_port *p, int family)
 	return !p->host.family || p->host.family == family;
 }
 
-/* Finds a published port of the network f that overlaps with port: of two
- * containers that publish the same port, the second would get nothing. NULL:
- * there is none. */
+/* Finds a published port of the network f that overlaps with port: if two
+ * publish the same port, the second gets nothing. NULL: there is none. */
 static const char *net_find_port(const struct net_if *f,
 				 const struct net_port *port, int family)
 {
@@ -8716,10 +8715,10 @@ static bool net_plan_addresses(struct net_if *f, struct err *e)
 	return true;
 }
 
-/* Is it a link on a parent, which is a link of the host? Before 6.15 the kernel
- * looks for the name of such a new link in the host's namespace, and refuses a
- * name that is taken there. So the link is created under a name that nobody
- * else uses, and I gives it its own name inside. */
+/* Is the link on a parent, a link of the host? Before 6.15 the kernel looks for
+ * the name of such a new link in the host's namespace, and refuses a name that
+ * is taken there. So the link is created under a name that nobody else uses,
+ * and I gives it its own name inside. */
 static bool net_is_on_link(const struct net_if *f)
 {
 	return f->s->type.v == NET_MACVLAN || f->s->type.v == NET_IPVLAN;
@@ -9082,7 +9081,7 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	/* the kernel does not set it itself: programs would use 0.0.0.0 */
 	if (a->family == AF_INET && a->prefix < 31)
 		nl_u32(&m, K_IFA_BROADCAST, all);
-	if (a->family == AF_INET6)	/* no DAD: it is usable at once */
+	if (a->family == AF_INET6)	/* configured: usable at once, no DAD */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
 	net_text(&t, a);
 	if (nl_call(s, &m, NULL, NULL, e))
@@ -9164,9 +9163,9 @@ static bool net_add_route(int s, int index, const struct net_route *r,
 				       "set another metric") : false;
 }
 
-/* Makes the kernel handle now that the link is up. It may put this off for a
- * second, and a bridge and IPv6 wait for it; but since 6.6 it does so before it
- * answers a question about the link. */
+/* Asks for a link. Before the kernel answers, it tells itself that the link is
+ * up (since 6.6). Without the question it may put that off for a second, and a
+ * bridge and IPv6 wait for it. */
 static void net_sync(int s, int index)
 {
 	struct net_link l;
@@ -9187,9 +9186,9 @@ static void net_forbid(int proc, const char *name, const char *what)
 	io_put(proc, path, "0");
 }
 
-/* Switches IPv6 on, also where it is off by default. DAD is switched off: it
- * would test the link-local address for a second or two, in which the interface
- * neither asks its neighbours nor answers them. */
+/* Switches IPv6 on, also where it is off by default, and duplicate address
+ * detection off: it would test the address that the interface gives itself for
+ * a second or two, in which the interface neither asks nor answers anybody. */
 static void net_allow_v6(int proc, const char *name)
 {
 	net_forbid(proc, name, "disable_ipv6");
@@ -9374,9 +9373,9 @@ static bool net_remove(int s, int index, struct err *e)
 	       wrap(e, "remove a link");
 }
 
-/* A link of this name is in the way. Removes it if a container of nsrun's left
- * it whose init is dead. False with an empty e->text: it is not nsrun's, or it
- * belongs to another container. */
+/* A link of this name is in the way. Removes it if nsrun made it, for a
+ * container whose init is dead. False with an empty e->text: the link is not
+ * nsrun's, or it belongs to another container. */
 static bool net_replace(int s, const char *name, const char *id, int proc,
 			struct err *e)
 {
@@ -9460,8 +9459,8 @@ static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
 		    mtu);
 }
 
-/* net_put_link() for the container's link, which goes to the network namespace
- * of the process pid. */
+/* As net_put_link(), for the container's link, which goes to the network
+ * namespace of the process pid. */
 static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 {
 	net_put_link(m, f, *f->born ? f->born : f->s->name,
@@ -9872,7 +9871,7 @@ static bool net_note_devices(const struct net_plan *p, bool own,
 }
 
 /* In a child, in the container's network namespace: moves one device to that of
- * the parent process, and gives it the name, mtu and address that it had. */
+ * the parent process, with the name, mtu and hardware address that it had. */
 static void net_return_one(int s, const struct state_device *d)
 {
 	const struct k_ifinfo down = { .change = IFF_UP };
@@ -10300,7 +10299,7 @@ struct nft_drops {
 	struct nft_drop {
 		const char	*family;
 		char		table[128], chain[128];
-		bool		knows;		/* has a rule for our group */
+		bool		knows;		/* has a rule for NET_GROUP */
 	} v[8];
 	size_t		n;
 };
@@ -10446,7 +10445,7 @@ static int net_read_socket(const struct net_sockets *t, const char *line,
 	p->from = (unsigned)num_hex(s + n + 1, 4);
 	p->host.family = t->words == 1 ? AF_INET : AF_INET6;
 	if (t->words > 1 && net_is_zero(&p->host))
-		p->host.family = 0;	/* it takes IPv4, too */
+		p->host.family = 0;	/* the socket takes IPv4, too */
 	return num_hex(s + 2 * (n + 6), 2);
 }
 
@@ -10717,7 +10716,7 @@ static void net_drop_inside(const struct spec *spec, const char *id, int proc)
 	const struct spec_ns *ns = spec_find_ns(spec, CLONE_NEWNET);
 	int pid;
 
-	if (!ns || !ns->path || !*ns->path)	/* it goes with the container */
+	if (!ns || !ns->path || !*ns->path)	/* ends with the container */
 		return;
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
