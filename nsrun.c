@@ -10932,17 +10932,18 @@ static void net_put_links(struct json_out *o, const char *key,
 
 /* ===== MOUNT =============================================================
  *
- * The options of mounts[] are words; the table says what each does to a struct
- * mnt, and what is no word is data for the file system. Mounting happens on
- * fds only: the target is opened below the root (IO), a file system is mounted
- * on it or a tree is cloned and moved there, then given its attributes and its
- * propagation, still by fd. So no name in an
- * untrusted tree is looked up twice.
+ * The table `words` says what each option of mounts[] does to a struct mnt. An
+ * option that is not in the table is data for the file system. Mounting works
+ * on fds only: the target is opened below the root (IO), a file system is
+ * mounted on it, or a tree is cloned and moved onto it; then attributes and
+ * propagation are set, also by fd. So no name in an untrusted tree is looked up
+ * twice.
  *
- * Trees are bound by open_tree(2), move_mount(2) and mount_setattr(2). Kernels
- * before 5.2 have none of them, before 5.12 not the last; for those, and for
- * new file systems everywhere, it is mount(2) with the path "self/fd/N" below a
- * verified procfs, and the new mount is found by opening the target again.
+ * Trees are bound with open_tree(2), move_mount(2) and mount_setattr(2).
+ * Kernels before 5.2 have none of the three, kernels before 5.12 lack
+ * mount_setattr(2). There, and for new file systems on every kernel (but see
+ * mnt_fs_held()), nsrun uses mount(2) with the path "self/fd/N" below a
+ * verified procfs, and finds the new mount by opening the target again.
  */
 
 enum mnt_kind { MNT_FS, MNT_BIND, MNT_CGROUP };
@@ -11019,7 +11020,7 @@ static const struct word {
 	{ "copy-symlink", W_LINK, 0 },
 };
 
-/* Attributes of mounts, as mount(2) says them. */
+/* Attributes of mounts and the options that set them. */
 static const struct name attr_names[] = {
 	{ "ro", K_ATTR_RDONLY },	{ "nosuid", K_ATTR_NOSUID },
 	{ "nodev", K_ATTR_NODEV },	{ "noexec", K_ATTR_NOEXEC },
@@ -11069,10 +11070,10 @@ static bool mnt_word(struct mnt *m, const char *s)
 	if (!w)
 		return false;
 	switch (w->act) {
-	/* of two words about one thing the later counts */
+	/* of two options about one attribute the later one counts */
 	case W_ATTR:	 *set |= w->bits; *clr &= ~w->bits; break;
 	case W_ATTR_OFF: *clr |= w->bits; *set &= ~w->bits; break;
-	case W_ATIME:	/* a field, which is cleared before it is set */
+	case W_ATIME:	/* a field of bits: cleared before it is set */
 		*set = (*set & ~(unsigned)K_ATTR__ATIME) | w->bits;
 		*clr |= K_ATTR__ATIME;
 		break;
@@ -11091,14 +11092,16 @@ static bool mnt_word(struct mnt *m, const char *s)
 	return true;
 }
 
-/* Kernel file systems: their superblock is shared or has no ro of its own. */
+/* File systems of the kernel: `ro` is set on the mount only, because their
+ * superblock is shared or has no read-only flag of its own. */
 static bool mnt_is_kernel(const char *type)
 {
 	return str_among("tmpfs\0proc\0sysfs\0devpts\0mqueue\0cgroup\0"
 			 "cgroup2\0", type);
 }
 
-/* What may be mounted over inside /proc: files that lxcfs and such provide. */
+/* The files inside /proc that may be covered: lxcfs and the like provide
+ * them. */
 static bool mnt_proc_allowed(const char *dest)
 {
 	return str_among("cpuinfo\0diskstats\0meminfo\0stat\0swaps\0uptime\0"
@@ -11106,8 +11109,8 @@ static bool mnt_proc_allowed(const char *dest)
 			 "sys/crypto/fips_enabled\0", dest + 6);
 }
 
-/* One range, ID-HOST-LENGTH, behind the others in *map, which is NULL if it is
- * none. An @ before it makes HOST an id of the container's user namespace. */
+/* Appends the range at *p, ID-HOST-LENGTH, to *map; on failure *map is NULL.
+ * After an @, HOST is an id of the container's user namespace. */
 static bool mnt_plan_range(const char **map, const char **p,
 			   const spec_maps *own, struct arena *mem)
 {
@@ -11138,7 +11141,7 @@ static bool mnt_plan_range(const char **map, const char **p,
 	return *map != NULL;
 }
 
-/* crun's idmap=uids=0-1-10#10-11-10;gids=@0-100-10. */
+/* crun's option, as in idmap=uids=0-1-10#10-11-10;gids=@0-100-10. */
 static bool mnt_plan_ids(struct mnt *m, const struct spec_linux *l,
 			 struct arena *mem, struct err *e)
 {
@@ -11162,7 +11165,7 @@ static bool mnt_plan_ids(struct mnt *m, const struct spec_linux *l,
 	return true;
 }
 
-/* The option words; those that are not ours are for the file system. */
+/* Reads the options. One that nsrun does not know is for the file system. */
 static bool mnt_plan_words(struct mnt *m, const struct spec_mount *s,
 			   const struct spec_linux *l, struct arena *mem,
 			   struct err *e)
@@ -11198,7 +11201,7 @@ static bool mnt_plan_source(struct mnt *m, const char *bundle,
 	return m->src || no_memory(e);
 }
 
-/* What does not go together. */
+/* Refuses members and options that do not go together. */
 static bool mnt_plan_check(const struct mnt *m, struct err *e)
 {
 	if (*m->data && m->kind != MNT_FS)
@@ -11253,9 +11256,9 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	    !mnt_plan_label(m, l->mount_label, mem, e))
 		return false;
 	if (m->kind == MNT_BIND)
-		m->sb = 0;		/* it is of the mount, not of the medium */
+		m->sb = 0;		/* a bind changes no superblock */
 	else if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(m->type))
-		m->sb |= MS_RDONLY;	/* of a medium that cannot be written */
+		m->sb |= MS_RDONLY;	/* the medium may be read-only */
 	m->late_ro = (m->remount || str_eq(m->type, "tmpfs")) &&
 		     (m->set & K_ATTR_RDONLY);
 	return true;
@@ -11266,14 +11269,15 @@ struct mnt_list {
 	size_t		n;
 };
 
-/* Nothing on it may open as a device, but in the container's own /dev. */
+/* Makes the mount nodev, so that no device on it can be opened; not devpts, and
+ * not a tmpfs on /dev, which holds nothing but the devices made there. */
 static bool mnt_nodev(struct mnt *m, struct err *e)
 {
 	bool tree = m->kind == MNT_BIND && m->rec;
 
 	if (str_eq(m->type, "devpts"))
 		return true;
-	if (m->remount) {	/* it has it already, where it must */
+	if (m->remount) {	/* if it must be nodev, it is so already */
 		m->clr &= ~(unsigned)K_ATTR_NODEV;
 		m->rclr &= ~(unsigned)K_ATTR_NODEV;
 		return true;
@@ -11315,35 +11319,35 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 /* ----- MOUNT: attributes and clones -------------------------------------- */
 
 /*
- * What init holds while it arranges the namespaces: the root as an fd of its
- * own mount namespace, the host's procfs until it leaves the host's root, and a
- * way to ask P.
+ * What I holds while it arranges its namespaces: the root, as an fd in its own
+ * mount namespace; the host's procfs, until I leaves the host's root; and the
+ * functions that ask P for help.
  */
 struct inside {
-	int		root, proc;	/* proc: -1 when it has left */
+	int		root, proc;	/* proc: -1 after init_leave() */
 	const char	*path;		/* of the root, on the host */
-	int		covered;	/* what a mount on / covers there */
+	int		covered;	/* the root below a mount on /; -1 */
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
-	bool		cgroup_view;	/* a cgroup namespace, or one joined */
-	bool		cwd_due;	/* only the user may enter it */
+	bool		cgroup_view;	/* cgroup_ns, or one is joined */
+	bool		cwd_due;	/* only process.user may enter it */
 	bool		no_groups;	/* setgroups is denied */
 	bool		nodev;		/* see DEV */
 	bool		root_ro;	/* a mount on / asks for it */
 	int		late[32];	/* mounts to become read-only, O_PATH */
 	size_t		nlate;
-	/* P's help for what needs the host's privileges: the bind source of
-	 * mounts[index], as a detached tree, with its idmap, or the node of a
-	 * device behind them; -1 on failure */
+	/* Asks P for what needs the host's privileges: the bind source of
+	 * mounts[index], as a detached tree with its idmap. An index behind
+	 * those of mounts[] means the node of a device. -1 on failure. */
 	int		(*source)(struct inside *, size_t index, struct err *);
-	/* Waits until P has placed us in the cgroups, which it does while we
-	 * mount; nothing the second time. */
+	/* Waits until P has placed I in the cgroups, which P does while I
+	 * mounts. A second call does nothing. */
 	bool		(*placed)(struct inside *, struct err *);
-	/* P puts us into all cgroups, or takes us back out of those that are
-	 * entered last: what is kept in memory for the container is its. */
+	/* Has P put I into all cgroups, so that memory that the container keeps
+	 * is charged to it; or take I out of those that are entered last. */
 	bool		(*charged)(struct inside *, bool in, struct err *);
 	bool		is_placed;
-	int		gos;		/* GO messages that came */
+	int		gos;		/* GO messages received */
 	int		sock;
 };
 
@@ -11358,8 +11362,9 @@ static unsigned long mnt_flags(unsigned attr)
 		(unsigned long)MS_RELATIME);
 }
 
-/* mount(2) on fds: cwd becomes the procfs, so that no absolute path is used; or
- * the target, when only that of the root is left to be changed. */
+/* mount(2) on fds. The procfs becomes the cwd, so that no absolute path is
+ * used. After init_leave() there is no procfs, and only the mount of the root
+ * is still changed: then target becomes the cwd. */
 static bool mnt_old(struct inside *in, int src, int target, const char *type,
 		    unsigned long flags, const char *data)
 {
@@ -11372,7 +11377,7 @@ static bool mnt_old(struct inside *in, int src, int target, const char *type,
 	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
 }
 
-/* What attributes the mount at fd has. */
+/* Reads the attributes of the mount at fd. */
 static bool mnt_attributes(int fd, unsigned *now, struct err *e)
 {
 	struct statfs fs;
@@ -11387,8 +11392,9 @@ static bool mnt_attributes(int fd, unsigned *now, struct err *e)
 	return true;
 }
 
-/* Sets attributes of the mount at fd (and below it, if rec). What is not named
- * stays: flags that a user namespace has locked, too. */
+/* Sets and clears attributes of the mount at fd (and of those below it, if
+ * rec). All others stay as they are, also those that a user namespace has
+ * locked. */
 static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 		    bool rec, struct err *e)
 {
@@ -11426,13 +11432,14 @@ static bool mnt_propagate(struct inside *in, int fd, int how, struct err *e)
 
 	if (sys_mount_setattr(fd, how & MS_REC ? K_AT_RECURSIVE : 0, &a) == 0)
 		return true;
-	/* before 5.12 missing; EINVAL there is a filter's way to say so */
+	/* missing before 5.12, which a filter may report as EINVAL */
 	return mnt_old(in, -1, fd, NULL, (unsigned long)how, NULL) ||
 	       sysfail(e, "set propagation");
 }
 
-/* Clones what is at src, all of it if rec, and moves the clone onto target,
- * which is open at path below the root. Returns the new mount's fd. */
+/* Clones the tree at src, with the mounts below it if rec, and moves the clone
+ * onto target, whose path below the root is path. Returns the new mount's
+ * fd. */
 static int mnt_clone(struct inside *in, int src, int target, const char *path,
 		     bool rec, int walk, struct err *e)
 {
@@ -11457,8 +11464,8 @@ enum { MNT_OPTION_MAX = 4096 };	/* the options of a mount are a page at most */
 
 /* ----- MOUNT: file systems ----------------------------------------------- */
 
-/* The option of a file system at *p, outside quotes up to a comma, into buf;
- * *p moves behind it. */
+/* Copies the file system option at *p to buf and moves *p behind it. A comma
+ * ends the option, except inside quotes or after a backslash. */
 static bool mnt_option(const char **p, char *buf, size_t size)
 {
 	const char *s = *p;
@@ -11472,7 +11479,8 @@ static bool mnt_option(const char **p, char *buf, size_t size)
 	return text_to(buf, size, "%.*s", (int)n, s);
 }
 
-/* Each of data to what fsopen(2) made. Of false: one, with errno. */
+/* Gives each option in data to fs, which is from fsopen(2). False: `one` is the
+ * option that was refused, with errno. */
 static bool mnt_options_to(int fs, const char *data, char one[MNT_OPTION_MAX])
 {
 	while (*data && mnt_option(&data, one, MNT_OPTION_MAX)) {
@@ -11491,7 +11499,7 @@ static bool mnt_options_to(int fs, const char *data, char one[MNT_OPTION_MAX])
 	return true;
 }
 
-/* The kernel's own words, as in "e tmpfs: Unknown parameter 'x'". */
+/* Adds the kernel's own error messages, as "e tmpfs: Unknown parameter 'x'". */
 static void mnt_fs_words(int fs, struct err *e)
 {
 	char buf[256];
@@ -11505,8 +11513,8 @@ static void mnt_fs_words(int fs, struct err *e)
 	}
 }
 
-/* mount(2) said no, with errno. fsopen(2) is not as terse: told the options one
- * by one, it says which it does not like, and why. */
+/* Explains why mount(2) failed with errno. EINVAL says too little: fsconfig(2),
+ * which takes the options one by one, says which it refuses, and why. */
 static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 {
 	char one[MNT_OPTION_MAX];
@@ -11528,9 +11536,10 @@ static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 	return false;
 }
 
-/* A new file system onto target by fsopen(2) and its friends, which have its
- * mount in hand from the first. -1: not so, also where mount(2) says more:
- * flags of the superblock, quotes. */
+/* Mounts a new file system onto target with fsopen(2), fsmount(2) and
+ * move_mount(2), which give an fd of the mount from the start. Returns it, or
+ * -1 if that fails, or if only mount(2) can do it: flags of the superblock,
+ * quotes. */
 static int mnt_fs_held(const struct mnt *m, unsigned attr, const char *data,
 		       int target)
 {
@@ -11551,8 +11560,9 @@ static int mnt_fs_held(const struct mnt *m, unsigned attr, const char *data,
 	return fd >= 0 && sys_move_mount(fd, target) == 0 ? fd_take(&fd) : -1;
 }
 
-/* What the path leads to is a mount on target: who shares a volume could have
- * led us elsewhere meanwhile (CVE-2021-30465). Else false and errno. */
+/* Is fd, which was opened by the path of target, the root of a mount on target?
+ * Another container that shares a volume could have changed that path meanwhile
+ * (CVE-2021-30465). False: errno is set. */
 static bool mnt_is_on(int fd, int target)
 {
 	struct stat top, below, up, up_below;
@@ -11566,8 +11576,9 @@ static bool mnt_is_on(int fd, int target)
 	       up.st_ino == up_below.st_ino;
 }
 
-/* The mount that now covers path, which is target. The root itself is found by
- * its name on the host: no path below it leads there. */
+/* Opens the new mount on target, which is at path. A mount on the root is found
+ * by the root's path on the host, because no path below the root leads to
+ * it. */
 static int mnt_top(struct inside *in, const char *path, int target,
 		   struct err *e)
 {
@@ -11586,14 +11597,15 @@ static int mnt_top(struct inside *in, const char *path, int target,
 /* How a new file system is mounted. */
 struct mnt_fs {
 	unsigned	attr;
-	const char	*mode;		/* a further option; NULL: none */
-	const char	*skip;		/* options that begin so are left out */
-	const char	*path;		/* of target, if the mount is wanted */
-	int		top;		/* the mount then */
+	const char	*mode;		/* of an option mode=; NULL: none */
+	const char	*skip;		/* leave out options that begin so */
+	const char	*path;		/* of target; NULL: no need of top */
+	int		top;		/* fd of the new mount, or -1 */
 };
 
-/* A new file system onto target, by mount(2) with the path self/fd/N: one call
- * for what fsopen and its friends do in seven; unless its mount is wanted. */
+/* Mounts a new file system onto target, by mount(2) with the path self/fd/N:
+ * one call, where fsopen(2) and its friends need seven. They are preferred only
+ * if the caller needs the mount's fd. */
 static bool mnt_fs(struct inside *in, const struct mnt *m, struct mnt_fs *f,
 		   int target, struct err *e)
 {
@@ -11668,7 +11680,7 @@ static bool copy_entry(int from, int to, const char *name,
 		sys_fchmodat(to, name, mode & 07777) == 0);
 }
 
-/* Extended attributes of what is open at both, as far as they can be had. */
+/* Copies the extended attributes of a file, as far as that is possible. */
 static void copy_xattrs(int from, int to)
 {
 	char names[2048], value[2048], *p = names;
@@ -11681,7 +11693,7 @@ static void copy_xattrs(int from, int to)
 	}
 }
 
-/* A directory's contents, then those of its directories, up to a depth that
+/* Copies the contents of a directory and of those below it, up to a depth that
  * only a hostile image exceeds. */
 static bool copy_tree(int from, int to, int depth)
 {
@@ -11714,8 +11726,8 @@ static bool copy_tree(int from, int to, int depth)
 	return l.len == 0;
 }
 
-/* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
- * top it has already, by the option. */
+/* tmpcopyup: copies what the new tmpfs at fs covers into it. The top directory
+ * has the right mode already, by the option mode=. */
 static bool mnt_copy_up(struct inside *in, const struct mnt *m, int fs,
 			int target, struct err *e)
 {
@@ -11738,8 +11750,9 @@ static bool mnt_copy_up(struct inside *in, const struct mnt *m, int fs,
 
 /* ----- MOUNT: targets ---------------------------------------------------- */
 
-/* procfs is guarded: nothing but the list of A2 may be mounted in it, by
- * whatever name it was reached; and sysfs or proc not through a link. */
+/* Guards procfs: mnt_plan_check() lets only some files in /proc be covered, so
+ * a link must not lead into a procfs under another name. (proc and sysfs are
+ * never mounted through a link: see mnt_target().) */
 static bool mnt_guard(const struct mnt *m, int target, struct err *e)
 {
 	struct statfs fs;
@@ -11758,7 +11771,8 @@ static bool mnt_is_real(const struct mnt *m)
 				     str_eq(m->type, "sysfs"));
 }
 
-/* The mount point, made if it is missing, as a file if it must be one. */
+/* Opens the mount point. A missing one is made, as a directory if dir, else as
+ * a file. */
 static int mnt_target(struct inside *in, const struct mnt *m, bool dir,
 		      bool *existed, struct err *e)
 {
@@ -11798,7 +11812,7 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 	for (i = 0; i < m->nprop; i++)
 		if (!mnt_propagate(in, *fd, m->prop[i], e))
 			return false;
-	if (str_eq(m->dest, "/")) {	/* it replaces the root */
+	if (str_eq(m->dest, "/")) {	/* the mount replaces the root */
 		if (in->covered < 0)
 			in->covered = fd_take(&in->root);
 		fd_close(&in->root);
@@ -11814,7 +11828,8 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 
 /* ----- MOUNT: binds and new mounts --------------------------------------- */
 
-/* A symlink as a source, kept as one. */
+/* copy-symlink: the source is a symbolic link, and the same link is made at the
+ * destination. */
 static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
 			struct err *e)
 {
@@ -11835,8 +11850,8 @@ static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
 	       sysfail(e, "make the symbolic link");
 }
 
-/* Opens the source. One below the path of the root is meant as the host has it,
- * also where a mount on / covers that. */
+/* Opens the source. A source below the root's path means the host's file, also
+ * if a mount on / covers that now. */
 static int mnt_open(const struct inside *in, const struct mnt *m)
 {
 	int flags = O_PATH | O_CLOEXEC | (m->src_nofollow ? O_NOFOLLOW : 0);
@@ -11852,7 +11867,8 @@ static int mnt_open(const struct inside *in, const struct mnt *m)
 	return openat(in->covered, *p ? p : ".", flags);
 }
 
-/* The source as a tree ready to be moved, from P, or as an O_PATH fd. */
+/* Opens the source, as an O_PATH fd in *src; or, if it has an idmap or only P
+ * may open it, gets it from P as a tree that is ready to be moved, in *tree. */
 static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 		       int *tree, struct err *e)
 {
@@ -11871,9 +11887,9 @@ static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 	return *tree >= 0;
 }
 
-/* Clones src, or moves tree, which P has made, onto target. Within a user
- * namespace what is mounted below src is locked, and EINVAL says that it may
- * not be left out; outside it may. */
+/* Clones src onto target; or moves tree there, if P has made it. In a user
+ * namespace the mounts below src are locked, and a clone that leaves them out
+ * fails with EINVAL. P is outside the user namespace and may leave them out. */
 static bool mnt_bind_to(struct inside *in, const struct mnt *m, int src,
 			int *tree, int target, struct err *e)
 {
@@ -11918,7 +11934,7 @@ static bool mnt_bind(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &tree, e);
 }
 
-/* Why a user namespace may not mount it. */
+/* Explains why a user namespace may not mount this file system. */
 static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 			   struct err *e)
 {
@@ -11934,8 +11950,9 @@ static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 	return false;
 }
 
-/* sysfs belongs to the network namespace: without a new one, a user namespace
- * gets the host's, read-only as asked. The mount, or -1. */
+/* sysfs belongs to the network namespace. A user namespace without a new
+ * network namespace gets the host's /sys, read-only if that is asked. Returns
+ * the mount, or -1. */
 static int mnt_host_sys(const struct mnt *m, int target)
 {
 	struct k_attr a = { m->set, m->clr, 0, 0 };
@@ -11983,7 +12000,7 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 		mnt_finish(in, m, &fd, e));
 }
 
-/* Other options for the file system at fd, which keeps its attributes. */
+/* Gives the file system at fd other options; its mount keeps its attributes. */
 static bool mnt_options(struct inside *in, const struct mnt *m, int fd,
 			struct err *e)
 {
@@ -11997,8 +12014,8 @@ static bool mnt_options(struct inside *in, const struct mnt *m, int fd,
 		sysfail(e, "remount with \"%s\"", m->data));
 }
 
-/* `remount`: what is mounted there gets other options; with `bind` only its
- * mount, not its file system. */
+/* `remount` gives other options to the mount at the destination; with `bind`
+ * only to the mount, not to its file system. */
 static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 {
 	autofd fd = root_open(in->root, m->dest, 0);
@@ -12014,9 +12031,10 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 
 /* ----- MOUNT: cgroup ----------------------------------------------------- */
 
-/* What a bind of one hierarchy shows: the container's own group. Without a
- * cgroup namespace it is all of v2, so that the path in /proc/self/cgroup is
- * below it; and on v1, where the host gave no group, the one that we are in. */
+/* The directory that a bind of one hierarchy shows: the container's own group.
+ * Two exceptions: v2 without a cgroup namespace shows the whole hierarchy, so
+ * that the path in /proc/self/cgroup is below it; v1 shows P's group if the
+ * host gave the container none. */
 static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
 			    char from[PATH_MAX], struct err *e)
 {
@@ -12030,10 +12048,11 @@ static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
 	       fail(e, "the path is too long");
 }
 
-/* One hierarchy of the cgroup mount: mounted from inside the container's cgroup
- * namespace, or else, as in a nested one that may not, a bind. 1: done; 0: the
- * host gave none. A new mount of v2 from the host's cgroup namespace would take
- * its options away from the host (nsdelegate). */
+/* Mounts one hierarchy: anew from inside the container's cgroup namespace; or
+ * as a bind if there is none, or if the new mount fails, as a nested container
+ * may not make one. A new mount of v2 from the host's cgroup namespace would
+ * take options away from the host's mount (nsdelegate). Returns 1: done; 0: the
+ * host gave no such group; -1: failed. */
 static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 			  const struct cg_dir *d, int target,
 			  const char *path, int *top, struct err *e)
@@ -12064,9 +12083,10 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	return 1;
 }
 
-/* v1: a tmpfs with a directory for each hierarchy, named as on the host, and
- * links from the controllers to those that are mounted together. Not for the v2
- * part of a hybrid host: systemd as the program would take that for its own. */
+/* v1: fills the tmpfs with a directory for each hierarchy, named as on the
+ * host. If a hierarchy has several controllers, each of them gets a link to it.
+ * The v2 hierarchy of a hybrid host is left out: systemd, run as the
+ * container's program, would take it for its own. */
 static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 			  struct err *e)
 {
@@ -12108,9 +12128,9 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 	return true;
 }
 
-/* `cgroup` is what the host has: v2, the v1 hierarchies, or nothing, which is
- * an empty directory. The directories are read-only when all mounts are there:
- * some may be below them. */
+/* A mount of type `cgroup` shows what the host has: v2, or the v1 hierarchies,
+ * or an empty directory if it has none. The tmpfs becomes read-only after all
+ * mounts are made, because some may be below it. */
 static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 {
 	struct mnt t = { .dest = m->dest, .src = "cgroup", .type = "tmpfs",
@@ -12162,7 +12182,7 @@ static bool mnt_all(struct inside *in, const struct mnt_list *l,
 	return true;
 }
 
-/* After everything below them was made. */
+/* Makes mounts read-only after everything below them was made. */
 static bool mnt_late(struct inside *in, struct err *e)
 {
 	while (in->nlate) {
@@ -12176,8 +12196,8 @@ static bool mnt_late(struct inside *in, struct err *e)
 	return true;
 }
 
-/* readonlyPaths: a bind of the path onto itself. What is not there needs no
- * protection. */
+/* readonlyPaths: binds each path onto itself, read-only. A path that does not
+ * exist needs no protection. */
 static bool mnt_readonly(struct inside *in, const struct strs *paths,
 			 struct err *e)
 {
@@ -12200,7 +12220,8 @@ static bool mnt_readonly(struct inside *in, const struct strs *paths,
 	return true;
 }
 
-/* The container's null device, proved to be one (CVE-2025-31133). */
+/* Opens the container's /dev/null, which must be the null device
+ * (CVE-2025-31133). */
 static int mnt_null(struct inside *in, struct err *e)
 {
 	int fd = root_open(in->root, "/dev/null", WALK_NOLINK);
@@ -12218,8 +12239,8 @@ static int mnt_null(struct inside *in, struct err *e)
 	return -1;
 }
 
-/* maskedPaths: a directory gets an empty read-only tmpfs, one for all of them;
- * anything else the null device. */
+/* maskedPaths: an empty read-only tmpfs, the same for all, covers a directory;
+ * the null device covers anything else. */
 static bool mnt_mask(struct inside *in, const struct strs *paths,
 		     struct err *e)
 {
@@ -14690,8 +14711,8 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 	       (*e = ignored, wrap(e, "root.readonly"));
 }
 
-/* Can the process have a right that we lack here? Also id 0 of a user namespace,
- * by its groups, as to a file whose owner is not mapped. */
+/* Can the process have a right that we lack here? Also id 0 of a user
+ * namespace, by its groups, as to a file whose owner is not mapped. */
 static bool init_has_less(const struct plan *p, const struct inside *in)
 {
 	return p->cred.uid || (in->user_ns && (p->cred.gid ||
