@@ -12286,16 +12286,17 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
 
 /* ===== DEV ===============================================================
  *
- * The six nodes and six links that every container has (config-linux.md,
- * "Default Devices"), then linux.devices. A node that is there already must be
- * the right one. Where mknod is refused (a user namespace, a filter) the
- * host's node is bound instead, or one that P makes. If /dev is a bind mount,
- * it is the owner's business and left alone; so is a node that mounts[] puts
- * something on.
+ * Every container gets six nodes and six links (config-linux.md, "Default
+ * Devices"), then the nodes of linux.devices. An existing node must be the
+ * right one. Where mknod is refused (a user namespace, a filter) the host's
+ * node is bound instead, or a node that P makes. If /dev is a bind mount, its
+ * contents are the caller's business, and nothing is made there; nor is a node
+ * made at a path where mounts[] mounts something.
  *
- * nodev: the config asks for a device policy and there is no cgroup to enforce
- * it, but the container can make neither nodes nor mounts. Then what it brings
- * along must not open: all is nodev but devpts and a tmpfs on /dev.
+ * nodev: the config asks for a device policy, no cgroup here can enforce it,
+ * and the container can make neither nodes nor mounts. Then only the nodes that
+ * it brings along must not open: all mounts are made nodev, except devpts and a
+ * tmpfs on /dev.
  */
 
 struct dev {
@@ -12308,8 +12309,8 @@ struct dev {
 struct dev_list {
 	struct dev	*v;
 	size_t		n;
-	size_t		base;		/* of their indices as sources */
-	bool		skip;		/* /dev is bound */
+	size_t		base;		/* index of the first as a source */
+	bool		skip;		/* none is made: see dev_plan() */
 };
 
 static const struct { const char *path; unsigned char major, minor; }
@@ -12337,8 +12338,8 @@ static bool dev_listed(const struct spec *s, const char *path)
 	return false;
 }
 
-/* Does a mount of the config stand there, as of -v /dev/urandom:/dev/random?
- * One on /dev or / hides those before it. */
+/* Does mounts[] mount something at path, as with -v /dev/urandom:/dev/random?
+ * A mount on /dev or / hides the mounts before it. */
 static bool dev_mounted(const struct mnt_list *mounts, const char *path)
 {
 	bool there = false;
@@ -12354,7 +12355,7 @@ static bool dev_mounted(const struct mnt_list *mounts, const char *path)
 	return there;
 }
 
-/* A device policy that is asked for and cannot be had in any way. */
+/* Fails: nothing here can enforce the device policy of the config. */
 static bool dev_unguarded(const char *why, struct err *e)
 {
 	return fail(e, "linux.resources.devices: no cgroup here can enforce "
@@ -12374,7 +12375,7 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 			l->skip = mounts->v[i].kind == MNT_BIND;
 			covered = true;
 		}
-	/* without a mount namespace this would be the host's root */
+	/* without a mount namespace they would be made in the host's tree */
 	l->skip |= !spec_has_ns(s, CLONE_NEWNS);
 	l->base = mounts->n;
 	l->v = mem_new(mem, (COUNT(dev_defaults) + s->linux.devices.n) *
@@ -12425,8 +12426,8 @@ static bool dev_is(const struct dev *d, const struct stat *st)
 	       st->st_rdev == d->rdev;
 }
 
-/* Where we may not make a node: that of the host, or if it has no such one, one
- * that P makes. */
+/* Binds the host's node where I may not make one; or, if the host has no such
+ * node, one that P makes. */
 static bool dev_bind(struct inside *in, const struct dev_list *l,
 		     const struct dev *d, struct err *e)
 {
@@ -12447,8 +12448,9 @@ static bool dev_bind(struct inside *in, const struct dev_list *l,
 			   sysfail(e, "mount the node"));
 }
 
-/* The directory of a path below the root, and the name in it. Most are in
- * /dev, which stays open in *dev. */
+/* Opens the directory of a path below the root and copies the last component to
+ * name. Most paths are in /dev, which stays open in *dev; another directory's
+ * fd is in *own as well, for the caller to close. */
 static int dev_parent(struct inside *in, int *dev, const char *path,
 		      char name[NAME_MAX + 1], int *own)
 {
@@ -12488,7 +12490,7 @@ static bool dev_make(struct inside *in, int *dev, const struct dev_list *l,
 	if ((st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
 	    (S_ISFIFO(st.st_mode) || st.st_rdev == d->rdev))
 		return true;
-	if (S_ISREG(st.st_mode) && in->user_ns)	/* a mount point of before */
+	if (S_ISREG(st.st_mode) && in->user_ns)	/* earlier run's mount point */
 		return dev_bind(in, l, d, e);
 	return fail(e, "something else is there already");
 }
@@ -12529,7 +12531,7 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 	return true;
 }
 
-/* The line of the mount that fd is on. */
+/* Copies the "mnt_id:" line of fd's fdinfo: the mount that fd is on. */
 static bool dev_mount_id(struct inside *in, int fd, char id[32])
 {
 	char path[32], buf[512], *p = NULL;
@@ -12548,8 +12550,9 @@ static bool dev_is_on_root(struct inside *in, int fd)
 	       dev_mount_id(in, fd, own) && str_eq(root, own);
 }
 
-/* See net_is_marked(). What lies in a mount of the container is not found in
- * the root afterwards. mark 0: nothing is ours. */
+/* Marks a file that was made, and takes away another state root's mark: see
+ * net_is_marked(). A file in a mount of the container is not marked, because it
+ * is not found in the root afterwards. mark 0: no file is marked. */
 static void dev_file_mark(struct inside *in, int fd, const struct stat *st,
 			  bool made, unsigned mark)
 {
@@ -12567,10 +12570,10 @@ static void dev_file_mark(struct inside *in, int fd, const struct stat *st,
 }
 
 /*
- * Where a file of dns is bound: its path, made if it is missing. The image's
- * links could lead into what is mounted in the root, a volume or procfs. So one
- * is followed on the root's own mount only, where nothing is made through it:
- * one that leads nowhere is covered itself.
+ * Opens the path over which a file of dns is bound; a missing file is made. The
+ * image's links could lead into a mount in the root, a volume or procfs. So a
+ * link is followed only on the root's own mount, and no file is made through a
+ * link: a link that leads nowhere is covered itself.
  */
 static int dev_file_place(struct inside *in, const char *path, unsigned mark,
 			  struct err *e)
@@ -12629,8 +12632,9 @@ static bool dev_file_bind(struct inside *in, int dir, const char *path,
 	       sysfail(e, "dns: bind %s", path);
 }
 
-/* On the tmpfs at dir, which becomes read-only before: a kernel without
- * open_tree(2) would have to find each of the binds again for it. */
+/* Writes the files to the tmpfs at dir and binds them. The tmpfs becomes
+ * read-only before the binds are made: otherwise a kernel without open_tree(2)
+ * would have to find each bind again to make it read-only. */
 static bool dev_files_bind(struct inside *in, const struct net_plan *p,
 			   bool ro, int dir, const int *place, struct err *e)
 {
@@ -12649,8 +12653,8 @@ static bool dev_files_bind(struct inside *in, const struct net_plan *p,
 	return true;
 }
 
-/* The tmpfs covers the root only as long as the binding takes: a path with `..`
- * would lead into it. */
+/* Mounts the tmpfs over the root and detaches it as soon as the files are
+ * bound: while it is there, a path with `..` would lead into it. */
 static bool dev_files_make(struct inside *in, const struct net_plan *p,
 			   bool ro, const int *place, struct err *e)
 {
@@ -12669,8 +12673,8 @@ static bool dev_files_make(struct inside *in, const struct net_plan *p,
 		sysfail(e, "dns: detach the tmpfs")) && ok;
 }
 
-/* The files of dns: made on a tmpfs of the container's own and bound over their
- * places. So nothing of the image, and of what is mounted in it, is written. */
+/* Makes the files of dns on a tmpfs of the container's own and binds them over
+ * their paths. So nothing in the image, or in a mount in it, is written to. */
 static bool dev_files(struct inside *in, const struct net_plan *p, bool ro,
 		      struct err *e)
 {
@@ -12701,18 +12705,19 @@ static bool dev_files(struct inside *in, const struct net_plan *p, bool ro,
  * mounts and devices are made below it, and at last it becomes "/".
  *
  * pivot_root fails with EINVAL if the host's root is the initramfs itself (it
- * has no parent to be detached from), or is no mount point (in a chroot). Then
- * the way out is a stepping stone: a tmpfs over the host's root, onto which
- * the container's root is moved; from that tmpfs pivot_root works. What was
- * mounted on the initramfs is detached, so that no unmasked /proc stays in the
- * namespace. The initramfs itself cannot be: it lies below all mounts, and who
- * has CAP_SYS_ADMIN can dig down to it (README).
+ * has no parent to be detached from), or is not a mount point (in a chroot).
+ * Then a stepping stone is needed: a tmpfs is mounted over the host's root, and
+ * the container's root is moved onto it; from that tmpfs pivot_root works. The
+ * mounts on the initramfs are detached, so that no unmasked /proc stays in the
+ * namespace. The initramfs itself cannot be detached: it lies below all mounts,
+ * and a process with CAP_SYS_ADMIN can dig down to it (README).
  */
 
-/* Slaves: what the host mounts later may arrive, nothing of ours leaves. With
- * a shared rootfsPropagation, bind mounts shall stay peers of the host's; then
- * only the mount that holds the root is cut off, from which the root and so
- * all of ours are cloned. */
+/* Makes all mounts slaves: the host's later mounts may propagate to the
+ * container, the container's mounts never propagate to the host. With a shared
+ * rootfsPropagation, bind mounts must stay peers of the host's mounts. Then
+ * only the mount that holds the root becomes private: the root is cloned from
+ * it, and all the container's mounts are made below that clone. */
 static bool root_private(struct inside *in, int propagation, struct err *e)
 {
 	autofd fd = -1;
@@ -12735,7 +12740,8 @@ static bool root_private(struct inside *in, int propagation, struct err *e)
 static bool root_bind(struct inside *in, const char *path, struct err *e)
 {
 	struct k_attr none = { 0, 0, 0, 0 };
-	/* nodev must hold for all of the tree, or it is not all taken */
+	/* nodev must hold for the whole tree: if only the top mount can be made
+	 * nodev, the mounts below it are left out */
 	bool tree = !in->nodev || sys_mount_setattr(-1, 0, &none) == 0 ||
 		    !no_syscall(errno);
 	int fd = sys_open_tree(in->root, "", K_TREE_CLONE | K_AT_EMPTY_PATH |
@@ -12765,8 +12771,8 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 	return !in->nodev || mnt_set(in, fd, K_ATTR_NODEV, 0, tree, e);
 }
 
-/* Detaches the mounts on the bottom file system; those that hold others take
- * them along. Cut off from their peers first, or the host would lose them. */
+/* Detaches the mounts on the bottom file system; each takes the mounts below it
+ * along. They are made slaves first, or the host would lose them, too. */
 static void root_strip(int proc)
 {
 	autofd fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -12796,7 +12802,7 @@ static int root_stone(struct inside *in, struct err *e)
 
 	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0 && errno != EINVAL)
 		return sysfail(e, "make the host's root private"), -1;
-	/* "/.." is what covers the root */
+	/* "/.." leads to the mount that covers the root */
 	ok = mount("nsrun", "/", "tmpfs", 0, "mode=755") == 0 &&
 	     chdir("/..") == 0;
 	if (ok)
@@ -12834,8 +12840,8 @@ static bool root_pivot(struct inside *in, struct err *e)
 		fd_close(&old);
 		old = fd_take(&stone);
 	}
-	/* the old root now lies over the new one; unmounting its mounts must
-	 * not reach the host's */
+	/* the old root now lies over the new one; that its mounts are detached
+	 * must not propagate to the host's mounts */
 	if (sys_fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
 				     NULL) < 0)
 		return sysfail(e, "cut off the host's root");
@@ -12844,7 +12850,7 @@ static bool root_pivot(struct inside *in, struct err *e)
 	return true;
 }
 
-/* Without a mount namespace nothing can be mounted, so nothing is hidden: the
+/* Without a mount namespace nothing can be mounted, so no path is masked: the
  * config asked for that. */
 static bool root_chroot(struct inside *in, struct err *e)
 {
@@ -12863,10 +12869,10 @@ static bool root_enter(struct inside *in, bool pivot, struct err *e)
 
 /* ===== TTY ===============================================================
  *
- * The pty comes from the container's own devpts, which is checked to be one;
- * the slave is had from the master by TIOCGPTPEER, so that no path is trusted
- * (CVE-2025-52565). It becomes /dev/console, the controlling terminal and fds
- * 0 to 2; the master goes to P.
+ * The pty comes from the container's own /dev/pts, which must be a devpts. The
+ * slave is opened through the master, by TIOCGPTPEER, so that no path is
+ * trusted (CVE-2025-52565). The slave becomes /dev/console, the controlling
+ * terminal and fds 0 to 2; the master goes to P.
  */
 
 static int tty_slave(int pts, int master)
@@ -12898,7 +12904,8 @@ static bool tty_console(struct inside *in, int slave, struct err *e)
 	return fd >= 0 || wrap(e, "/dev/console");
 }
 
-/* Returns the master, with the slave as stdin, stdout and stderr; -1. */
+/* Makes the pty; the slave becomes stdin, stdout and stderr. Returns the
+ * master, or -1. */
 static int tty_make(struct inside *in, const struct spec_size *size,
 		    bool console, struct err *e)
 {
@@ -12935,11 +12942,12 @@ static int tty_make(struct inside *in, const struct spec_size *size,
 
 /* ===== CRED ==============================================================
  *
- * What the process may do: ids, groups, capabilities. The order matters. The
- * bounding set is cut while CAP_SETPCAP is there; the ids change with
- * KEEPCAPS, or all would be lost; the sets are what the config says, nothing
- * goes into the inheritable set by itself (CVE-2022-29162); ambient ones come
- * last, since they must be permitted and inheritable.
+ * The ids, groups and capabilities of the process. The order matters. The
+ * bounding set is cut while I still has CAP_SETPCAP. The ids change with
+ * PR_SET_KEEPCAPS, or all capabilities would be lost. The sets are exactly
+ * those of the config: nothing is added to the inheritable set
+ * (CVE-2022-29162). The ambient set comes last, since its members must be
+ * permitted and inheritable.
  */
 
 struct cred_plan {
@@ -12952,8 +12960,8 @@ struct cred_plan {
 	bool		no_new_privs;
 };
 
-/* One warning for all of them: callers that put none into inheritable do so
- * each time. */
+/* Logs one warning for all lost ambient capabilities: a caller that leaves the
+ * inheritable set empty does so every time. */
 static void cred_tell_ambient(const struct nsrun_options *o, uint64_t lost)
 {
 	const char *name = cap_names;
@@ -12970,9 +12978,9 @@ static void cred_tell_ambient(const struct nsrun_options *o, uint64_t lost)
 			 "both hold", buf);
 }
 
-/* What cannot be granted is left out with a warning (config.md, "Linux
- * Process"): grant is what the kernel knows and, outside a user namespace of
- * the container's own, what P has. */
+/* A capability that cannot be granted is left out with a warning (config.md,
+ * "Linux Process"). grant: the capabilities that the kernel knows and, unless
+ * the config names a user namespace, that P has. */
 static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		      const struct spec_process *s, uint64_t grant,
 		      struct arena *mem, struct err *e)
@@ -13026,8 +13034,8 @@ static bool cred_bounding(const struct cred_plan *p, struct err *e)
 	return true;
 }
 
-/* Id 0 of a user namespace makes what is made there. Where none is mapped the
- * process's own does: what an unmapped one makes is EOVERFLOW. */
+/* In a user namespace I makes files as id 0. If id 0 is not mapped, I takes the
+ * ids of the process: an unmapped id that makes a file gets EOVERFLOW. */
 static bool cred_become(const struct cred_plan *p)
 {
 	return (sys_setgid_all(0) == 0 ||
