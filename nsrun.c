@@ -13109,12 +13109,12 @@ static bool cred_apply(const struct cred_plan *p, struct inside *in,
 
 /* ===== PROC ==============================================================
  *
- * What the process is: its limits, its scheduling, its environment, its
- * program. The program is looked up in the container, as the shell would, once
- * when everything is in place, so that a missing one is reported before
- * anything starts. When execve refuses it, proc_explain() opens the file and
- * says why: the kernel's errno alone is the most asked-about error of all
- * runtimes. The words that callers match on come first.
+ * The process: its limits, its scheduling, its environment, its program. The
+ * program is looked up in the container, as a shell does it, when everything is
+ * arranged, so that a missing program is reported before anything starts. If
+ * execve refuses the program, proc_explain() opens the file and says why: the
+ * kernel's errno alone is the most asked-about error of all runtimes. A message
+ * begins with the words that callers match on.
  */
 
 struct proc_rlimit {
@@ -13124,27 +13124,27 @@ struct proc_rlimit {
 
 struct sysctl {
 	const char	*path, *value, *key;
-	int		ns;		/* that it belongs to */
+	int		ns;		/* the namespace it belongs to */
 };
 
 struct proc_plan {
 	char		**argv, **env;	/* env has a spare slot */
 	size_t		nenv;
-	char		*listen_pid;	/* in env, for our pid; NULL: none */
+	char		*listen_pid;	/* in env, for I's pid; NULL: none */
 	const char	*cwd, *apparmor, *selinux;
 	struct proc_rlimit *rlimits;
 	size_t		nrlimits;
 	struct opt	oom_score_adj;
 	struct k_sched	sched;		/* size 0: leave it */
 	int		ioprio;		/* -1: leave it */
-	/* of an exec: before it enters the cgroup, and then. NULL: what the
-	 * cpuset gives */
+	/* affinity of an exec: before and after it enters the cgroup. NULL:
+	 * what the cpuset gives */
 	const unsigned char *cpus_first, *cpus;
 	struct opt	personality;
 	struct sysctl	*sysctls;
 	size_t		nsysctls;
 	bool		terminal;
-	bool		keyring;	/* a new one of the session */
+	bool		keyring;	/* a new session keyring */
 	const struct spec_size *size;
 	int		preserve_fds;
 };
@@ -13164,7 +13164,7 @@ static int proc_sysctl_ns(const char *path)
 }
 
 /* net.ipv4.conf.eth0/100.x is net/ipv4/conf/eth0.100/x: the first separator
- * says which of the two it is. */
+ * says which of the two notations is used. */
 static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 			     const struct spec *spec, struct arena *mem,
 			     struct err *e)
@@ -13198,7 +13198,7 @@ static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 	return true;
 }
 
-/* "0-3,7" as a mask, if it is asked for. */
+/* Makes a mask from a list such as "0-3,7"; none if there is no list. */
 static bool proc_plan_cpus(const unsigned char **out, const char *s,
 			   struct arena *mem, struct err *e)
 {
@@ -13233,7 +13233,7 @@ static bool proc_plan_cpus(const unsigned char **out, const char *s,
 	}
 }
 
-/* sd_listen_fds(3): the pid is put in later. */
+/* sd_listen_fds(3). The pid is filled in later, by proc_give_fds(). */
 static bool proc_plan_listen(struct proc_plan *p, int fds, struct arena *mem,
 			     struct err *e)
 {
@@ -13247,11 +13247,12 @@ static bool proc_plan_listen(struct proc_plan *p, int fds, struct arena *mem,
 	return true;
 }
 
-/* Of two variables of one name the later one counts. */
+/* Of two variables with the same name the later one counts. */
 static bool proc_plan_env(struct proc_plan *p, const struct strs *env,
 			  struct arena *mem, struct err *e)
 {
-	/* 16 bytes of the kernel's: nobody can choose names for one slot */
+	/* 16 random bytes from the kernel: nobody can choose names that all
+	 * share one slot */
 	const char *random = (const char *)getauxval(AT_RANDOM);
 	unsigned salt = random ? str_hash(random, 16) : 0;
 	unsigned *seen;			/* by hash: index in p->env, plus 1 */
@@ -13294,7 +13295,7 @@ static bool proc_plan_rlimits(struct proc_plan *p,
 	return true;
 }
 
-/* When it gets which processor, and its turn at a disk. */
+/* The scheduler, the I/O priority and the CPU affinity. */
 static bool proc_plan_schedule(struct proc_plan *p,
 			       const struct spec_process *s, struct arena *mem,
 			       struct err *e)
@@ -13376,8 +13377,9 @@ static bool proc_sysctl(const struct proc_plan *p, int proc, struct err *e)
 	return true;
 }
 
-/* The working directory, made if missing. It must lie in the container: a
- * leaked fd below /proc/self/fd would lead to the host (CVE-2024-21626). */
+/* With make, makes the working directory if it is missing; without, enters it.
+ * It must lie in the container: a path through a leaked fd in /proc/self/fd
+ * would lead to the host (CVE-2024-21626). */
 static bool proc_cwd(const struct proc_plan *p, int root, bool make,
 		     struct err *e)
 {
@@ -13412,9 +13414,10 @@ static const char *proc_getenv(const struct proc_plan *p, const char *name)
 	return NULL;
 }
 
-/* To read what is open at `at` and found at path, which may be anything in the
- * image: only a regular file that is not the kernel's own. Who reads its log
- * takes it away, and a map of pages has no end. -1 and errno. */
+/* Opens for reading the file that is open at `at` and found at path. That may
+ * be anything in the image, so only a regular file outside procfs and sysfs is
+ * opened: to read the kernel's log (kmsg) consumes it, and a page map has no
+ * end. Returns -1 with errno on failure. */
 static int proc_open_file(int at, const char *path)
 {
 	struct stat was, now;
@@ -13443,7 +13446,7 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 	char *s;
 
 	io_lines(&l, fd);
-	l.left = PASSWD_MAX;	/* it may grow under our eyes */
+	l.left = PASSWD_MAX;	/* it may grow while it is read */
 	while ((s = io_line(&l))) {
 		unsigned long long n;
 		char *f[7];
@@ -13460,13 +13463,13 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 			continue;
 		if (text_to(buf, size, "HOME=%s", f[5]))
 			break;
-		text_to(buf, size, "HOME=/");	/* too long to be one */
+		text_to(buf, size, "HOME=/");	/* the path is too long */
 	}
 	errno = l.error;
 	return !l.error;
 }
 
-/* HOME, if it is unset or empty, from the container's own /etc/passwd. */
+/* Sets HOME, if it is unset or empty, from the container's own /etc/passwd. */
 static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
 		      size_t size, struct err *e)
 {
@@ -13491,8 +13494,8 @@ static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
 	return true;
 }
 
-/* Finds argv[0] by PATH of the process. False with ENOENT, or with EACCES if
- * something was there that may not be executed. */
+/* Finds argv[0] by the PATH of the process. False: errno is ENOENT, or EACCES
+ * if a file was found that may not be executed. */
 static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
 {
 	const char *dirs = proc_getenv(p, "PATH"), *name = p->argv[0];
@@ -13575,7 +13578,8 @@ static const char *elf_machine(unsigned machine, char buf[32])
 	return buf;
 }
 
-/* The loader that a dynamic program names, into loader; false: none. */
+/* Copies to loader the path of the loader that a dynamic program names; false
+ * if it names none. */
 static bool elf_interp(int fd, const unsigned char *h, bool wide, bool big,
 		       char *loader, size_t size)
 {
@@ -13615,7 +13619,7 @@ static bool proc_explain_elf(int fd, const unsigned char *h, ssize_t n, int num,
 		       hint(e, "it needs the loader %s, which is not in the "
 			    "container: built for another libc?", loader) :
 		       hint(e, "its loader %s may not be executed", loader);
-	if (num != ENOEXEC)	/* the kernel took it for one of its own */
+	if (num != ENOEXEC)	/* the kernel accepts the format */
 		return false;
 	if (machine != ELF_HOST || h[EI_DATA] != ELF_ORDER ||
 	    (wide && sizeof(long) == 4))
@@ -13649,7 +13653,7 @@ static bool proc_explain_script(char *line, int num, struct err *e)
 	       hint(e, "its interpreter %s may not be executed", p) : false;
 }
 
-/* Which directory on the way may not be entered. */
+/* Names the first directory of path that the user may not enter. */
 static bool proc_explain_way(const char *path, struct err *e)
 {
 	char dir[PATH_MAX];
@@ -13663,7 +13667,7 @@ static bool proc_explain_way(const char *path, struct err *e)
 	return false;
 }
 
-/* Why the program at path could not be executed: e has the errno's text. */
+/* Adds why the program at path was not executed; e already has num's text. */
 static bool proc_explain(const char *path, int num, struct err *e)
 {
 	autofd at = io_open(path, O_PATH), fd = proc_open_file(at, path);
@@ -13707,7 +13711,8 @@ static bool proc_explain(const char *path, int num, struct err *e)
 				     "try: sh %s", path) : false;
 }
 
-/* The lookup's error. Of a bare name: what callers match on, verbatim. */
+/* Reports the error of proc_find(). Callers match on the text for a name
+ * without a slash, so it stays verbatim. */
 static bool proc_fail(const struct proc_plan *p, const char *path,
 		      struct err *e)
 {
@@ -13728,9 +13733,10 @@ static bool proc_fail(const struct proc_plan *p, const char *path,
 	return false;
 }
 
-/* Exec attributes of a security module; refused if there is no such module or
- * profile, by `create` already. They wait for the next execve, so no other may
- * come before it but that of a startContainer hook. */
+/* Sets the exec attributes of a security module. If there is no such module or
+ * profile, `create` fails already. The attributes apply to the next execve, so
+ * no execve may come before that of the program, except that of a
+ * startContainer hook. */
 static bool proc_label(const struct proc_plan *p, int proc, struct err *e)
 {
 	char buf[512];
@@ -13769,8 +13775,9 @@ static bool proc_limits(const struct proc_plan *p, struct err *e)
 	return true;
 }
 
-/* What only privilege may raise, and so far as it does not bind us: so that a
- * create fails that could not be started. */
+/* Raises the hard limits, which needs privileges, but lowers none and sets no
+ * soft limit, which would restrict I. So `create` fails already if the
+ * container could not be started. */
 static bool proc_raise_limits(const struct proc_plan *p, struct err *e)
 {
 	struct k_rlimit now;
@@ -13801,7 +13808,7 @@ static bool proc_schedule(const struct proc_plan *p, bool exec, struct err *e)
 {
 	unsigned char all[CPU_MASK];
 
-	/* not what P was pinned to, but what its cpuset gives; optional */
+	/* the cpuset decides, not the affinity of P; a failure is ignored */
 	memset(all, 255, sizeof all);
 	if (!exec || !p->cpus)
 		sys_setaffinity(sizeof all, all);
@@ -13819,8 +13826,9 @@ static bool proc_schedule(const struct proc_plan *p, bool exec, struct err *e)
 	return true;
 }
 
-/* So that the process may reopen its stdio by /proc/self/fd. Not the null
- * device, and not a terminal that is not the container's. */
+/* Gives stdio to the process's user, so that the process may reopen it by
+ * /proc/self/fd. The null device, and a terminal that is not the container's,
+ * keep their owner. */
 static void proc_own_stdio(uid_t uid, bool terminal)
 {
 	struct termios t;
@@ -13834,7 +13842,7 @@ static void proc_own_stdio(uid_t uid, bool terminal)
 			sys_fchown(fd, uid, (gid_t)K_NO_ID);
 }
 
-/* The fds that the caller gave along lose their close-on-exec. */
+/* The fds that the caller passes to the process lose their close-on-exec. */
 static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 {
 	int fd;
@@ -13851,12 +13859,12 @@ static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 
 /* ===== HOOK ==============================================================
  *
- * hooks (config.md, "POSIX-platform Hooks"): programs that are told of the
- * container's state on stdin. The first two kinds run in P, once the mounts
- * are made and before the pivot; createContainer in I at the same place;
- * startContainer in I as the process itself will be; poststart and poststop
- * in P. One that fails ends what is going on, but for poststop, which is only
- * logged.
+ * Hooks (config.md, "POSIX-platform Hooks") are programs that get the
+ * container's state on stdin. prestart and createRuntime run in P, after the
+ * mounts are made and before the pivot; createContainer runs in I at the same
+ * point; startContainer runs in I, with all that the process will have (ids,
+ * capabilities, limits); poststart and poststop run in P. A hook that fails
+ * ends the operation, except poststop: its failure is only logged.
  */
 
 static const char *hook_name(enum hook kind)
@@ -13864,8 +13872,8 @@ static const char *hook_name(enum hook kind)
 	return hooks_fields[kind].name;
 }
 
-/* The state as the stdin of a hook: a file, so that one who does not read it
- * hurts nobody. */
+/* Makes the stdin of a hook, which holds the state. It is a file, not a pipe,
+ * so that a hook that does not read it does no harm. */
 static int hook_stdin(const struct state *s, const char *status, int pid,
 		      struct err *e)
 {
@@ -13894,8 +13902,8 @@ struct hook_how {
 	const struct state *state;
 	const char	*status;
 	int		pid;
-	char		*const *env;	/* of those that name none */
-	const char	*dir;		/* their cwd; NULL: where we are */
+	char		*const *env;	/* of hooks without an env */
+	const char	*dir;		/* their cwd; NULL: the current one */
 	int		cancel, proc;
 };
 
@@ -13913,7 +13921,7 @@ static bool hook_run(const struct hook_how *w, enum hook kind, size_t i,
 	       wrap(e, "hooks.%s: hook #%u", hook_name(kind), (unsigned)i);
 }
 
-/* In order, to the first that fails. */
+/* Runs the hooks of a kind in order, up to the first that fails. */
 static bool hook_all(const struct hook_how *w, enum hook kind, struct err *e)
 {
 	size_t i;
@@ -13926,9 +13934,9 @@ static bool hook_all(const struct hook_how *w, enum hook kind, struct err *e)
 
 /* ===== PLAN ==============================================================
  *
- * The plan of a container: the parts that the sections above made of the
- * config, and its printer. What is printed is what act uses, in the order in
- * which it does so; the goldens of the tests are its output.
+ * The plan of a container: the parts that the sections above make from the
+ * config, and its printer. The printer shows what act uses, in the order in
+ * which act uses it; the golden files of the tests hold its output.
  */
 
 struct host {
@@ -13936,7 +13944,7 @@ struct host {
 	gid_t		egid;
 	int		cap_last;
 	uint64_t	caps;		/* P's permitted set */
-	bool		user_ns;	/* P is not in the first one */
+	bool		user_ns;	/* P's is not the initial one */
 	int		proc;		/* a procfs, or -1 */
 	struct cg_host	cg;
 };
@@ -13954,12 +13962,12 @@ struct plan {
 	struct proc_plan proc;
 	const spec_hooks *hooks;	/* by enum hook */
 	struct strs	masked, readonly;
-	int		propagation;	/* of the root, 0: as it is */
+	int		propagation;	/* of the root; 0: unchanged */
 	bool		nodev, root_ro, rootless;
 };
 
-/* The v2 group goes to the process's user where it can be divided: with a
- * cgroup namespace of its own and a mount of v2 that can be written. */
+/* Gives the v2 group to the process's user if the process can make groups in
+ * it: that needs a cgroup namespace of its own and a writable mount of v2. */
 static void plan_delegate(struct plan *p, const struct host *h,
 			  const struct spec *s)
 {
@@ -13986,12 +13994,13 @@ static void plan_delegate(struct plan *p, const struct host *h,
 		if (at >= 0 && at < maps->v[i].size.v)
 			p->cg.owner = maps->v[i].outside.v + at;
 	}
-	if (p->cg.owner == h->euid)	/* it is already */
+	if (p->cg.owner == h->euid)	/* P owns it already */
 		p->cg.owner = -1;
 }
 
-/* A device policy that no cgroup enforces: nodev on all mounts is as good for
- * who can make neither nodes nor mounts. That holds for `exec` too. */
+/* If no cgroup enforces the device policy, nodev on all mounts is as good, but
+ * only for a process that can make neither nodes nor mounts. `exec` checks its
+ * process in the same way. */
 static bool plan_is_held(const struct cred_plan *p, struct err *e)
 {
 	const uint64_t *c = p->caps;
@@ -14041,7 +14050,8 @@ static bool plan_make(struct plan *p, const struct host *h,
 		return no_memory(e);
 	if (!ns_plan(&p->ns, s, mem, e))
 		return wrap(e, "config.json");
-	/* mknod is powerless there; one that root joins may be the first */
+	/* mknod makes no device in a user namespace, so the policy may be left
+	 * out; but a user namespace that root joins may be the initial one */
 	p->cg.loose = h->user_ns || ns_makes(&p->ns, CLONE_NEWUSER) ||
 		      (h->euid && ns_joins(&p->ns, CLONE_NEWUSER));
 	if (!cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
@@ -14334,26 +14344,26 @@ static void plan_print(struct text *t, const struct plan *p)
 
 /* ===== SYNC ==============================================================
  *
- * The wire between P and I (and J): one SOCK_SEQPACKET pair, a packet a
- * message. EXEC is I's last word; the end of the socket after it means that
- * execve took place, because the socket is close-on-exec, and the end without
- * it means that I died.
+ * P talks with I (and J) over one SOCK_SEQPACKET pair, one packet a message.
+ * EXEC is I's last message. The end of the socket after EXEC means that execve
+ * took place, because the socket is close-on-exec; the end of the socket
+ * without EXEC means that I died.
  */
 
 enum msg_kind {
 	MSG_HELLO = 1,	/* J: init is cloned, index is its pid */
 	MSG_MAP,	/* J: map my ids */
-	MSG_GO,		/* P */
+	MSG_GO,		/* P: go on */
 	MSG_CHARGE,	/* I: put me into all cgroups; P: you are there */
 	MSG_LEAVE,	/* I: take me out of those that are entered last */
 	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, an fd */
 	MSG_TTY,	/* I: the master of the pty, an fd */
-	MSG_MOUNTED,	/* I: before the pivot, where hooks are run */
-	MSG_HOOKED,	/* P: they were */
+	MSG_MOUNTED,	/* I: before the pivot; run the hooks now */
+	MSG_HOOKED,	/* P: P's hooks have run */
 	MSG_READY,	/* I: all is arranged */
 	MSG_EXEC,	/* I: about to execve */
 	MSG_ERR,	/* any: text and errno, the last message */
-	MSG_END,	/* none: the end of the socket, after EXEC */
+	MSG_END,	/* not sent: the socket ended after EXEC */
 };
 
 struct msg {
@@ -14378,7 +14388,8 @@ static bool sync_send_err(int sock, const struct err *e)
 	return io_send(sock, &m, sizeof m, -1);
 }
 
-/* The kind of the next packet, 0 at the end, -1 with errno. */
+/* Receives a packet. Returns its kind; 0 at the end of the socket; -1 with
+ * errno on failure. */
 static int sync_recv(int sock, struct msg *m, int *fd)
 {
 	ssize_t n;
@@ -14390,21 +14401,22 @@ static int sync_recv(int sock, struct msg *m, int *fd)
 	       m->kind : 0;
 }
 
-/* I to P, with nothing to hand over. */
+/* I sends P a message that carries nothing else. */
 static bool sync_report(int sock, enum msg_kind kind, struct err *e)
 {
 	return sync_send(sock, kind, 0, -1) ||
 	       sysfail(e, "report to the parent");
 }
 
-/* P lets a child go on. One that is gone has left its ERR to be read next. */
+/* P lets a child go on. If the child has died, its ERR is still to be read, so
+ * that is no failure here. */
 static bool sync_go(int sock, struct err *e)
 {
 	return sync_send(sock, MSG_GO, 0, -1) || errno == EPIPE ||
 	       errno == ECONNRESET || sysfail(e, "let init go on");
 }
 
-/* In a child: waits for P's GO. If P is gone there is nobody to tell. */
+/* In a child: waits for P's GO. If P has died, nobody can receive an error. */
 static bool sync_wait_go(int sock, struct err *e)
 {
 	struct msg m;
@@ -14415,18 +14427,19 @@ static bool sync_wait_go(int sock, struct err *e)
 	return kind == MSG_GO || sysfail(e, "wait for the parent");
 }
 
-/* Everything about one container while a verb works on it. */
+/* What was made for a container and is to be undone. */
 enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8,
-	    MADE_POSTSTOP = 16 /* its hooks are due */, MADE_NET = 32,
+	    MADE_POSTSTOP = 16 /* the hooks are due */, MADE_NET = 32,
 	    MADE_FORWARD = 64 };
 
-/* What init does once it is arranged. */
+/* What I does when everything is arranged. */
 enum mode {
 	MODE_RUN,	/* execute, and die with P */
 	MODE_DETACH,	/* execute */
 	MODE_CREATE,	/* wait for a start */
 };
 
+/* Everything about one container while a verb works on it. */
 struct ctr {
 	const struct nsrun_options *o;
 	struct arena	mem;
@@ -14438,32 +14451,32 @@ struct ctr {
 	union {
 		struct {
 			int	root, pidfd, tty;
-			int	sock, peer;	/* P's; I's until the clone */
-			int	start;		/* the start socket, of I */
-			int	console;	/* the terminal is wanted */
-			int	notify;		/* systemd is to be told */
-			int	netns;		/* devices are to come back */
+			int	sock, peer;	/* P's end; I's, until the clone */
+			int	start;		/* I's socket for `start` */
+			int	console;	/* to --console-socket */
+			int	notify;		/* container's NOTIFY_SOCKET */
+			int	netns;		/* devices return from it */
 			int	state_dir, state_root;
 		};
-		int	fds[11];	/* all of these, to be closed */
+		int	fds[11];	/* the same fds, to close them */
 	};
-	int		relay;		/* the child that passes notify on */
+	int		relay;		/* the child that relays READY */
 	int		pid;
 	unsigned	made;
-	int		left;	/* errno of a state that could not be undone */
+	int		left;	/* errno: the state could not be removed */
 	enum mode	mode;
-	bool		exec;	/* one more process for a container */
-	bool		damaged;	/* its state.json says nothing */
+	bool		exec;	/* one more process: the verb exec */
+	bool		damaged;	/* its state.json cannot be parsed */
 	bool		no_groups;	/* J of an exec: see struct inside */
 	bool		hold;	/* P acts between READY and the start */
 	bool		arranged;	/* READY came */
-	const char	*config;	/* its text, to be kept */
+	const char	*config;	/* text of config.json, to be saved */
 	size_t		config_len;
 	struct err	err;		/* of the verb, for out */
 	struct nsrun_error *out;
 };
 
-/* What poll takes: readable is to give up, -1 never. */
+/* The fd for poll(2) that is readable when the caller cancels; -1: never. */
 static int ctr_cancel(const struct ctr *c)
 {
 	return c->o->cancel_fd > 0 ? c->o->cancel_fd : -1;
