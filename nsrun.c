@@ -7783,8 +7783,8 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 	if (e->num == ENOSPC)
 		return ns_explain_limit(p->make, proc, e);
 	if (e->num == ENOMEM && ns_joins(p, CLONE_NEWPID))
-		return hint(e, "nothing can be started in a pid namespace whose "
-			    "process 1 has ended");
+		return hint(e, "nothing can be started in a pid namespace "
+			    "whose process 1 has ended");
 	if (e->num != EPERM && e->num != EINVAL && e->num != ENOSYS)
 		return false;
 	for (i = 0; i < COUNT(ns_names); i++) {
@@ -9880,7 +9880,7 @@ static void net_return_one(int s, const struct state_device *d)
 	struct nl_msg m;
 	struct err e;
 
-	/* a tunnel that the kernel makes in each namespace may have its index */
+	/* the kernel's own tunnel of a new namespace may have this index */
 	nl_link(&m, K_RTM_GETLINK, 0, (int)d->index.v, 0);
 	if ((!d->index.set || !nl_call(s, &m, net_see_link, &l, &e) ||
 	     l.type != d->type.v) && !net_get(s, d->inside, &l, &e))
@@ -11100,8 +11100,8 @@ static bool mnt_is_kernel(const char *type)
 			 "cgroup2\0", type);
 }
 
-/* The files inside /proc that may be covered: lxcfs and the like provide
- * them. */
+/* The files inside /proc that may be covered: those that lxcfs and such
+ * have. */
 static bool mnt_proc_allowed(const char *dest)
 {
 	return str_among("cpuinfo\0diskstats\0meminfo\0stat\0swaps\0uptime\0"
@@ -11438,8 +11438,7 @@ static bool mnt_propagate(struct inside *in, int fd, int how, struct err *e)
 }
 
 /* Clones the tree at src, with the mounts below it if rec, and moves the clone
- * onto target, whose path below the root is path. Returns the new mount's
- * fd. */
+ * onto target, whose path below the root is path. Returns the mount's fd. */
 static int mnt_clone(struct inside *in, int src, int target, const char *path,
 		     bool rec, int walk, struct err *e)
 {
@@ -11577,8 +11576,7 @@ static bool mnt_is_on(int fd, int target)
 }
 
 /* Opens the new mount on target, which is at path. A mount on the root is found
- * by the root's path on the host, because no path below the root leads to
- * it. */
+ * by the root's path on the host: no path below the root leads to it. */
 static int mnt_top(struct inside *in, const char *path, int target,
 		   struct err *e)
 {
@@ -11902,8 +11900,8 @@ static bool mnt_bind_to(struct inside *in, const struct mnt *m, int src,
 			return false;
 		*tree = in->source(in, m->index, e);
 		if (*tree < 0)
-			return hint(e, "if something is mounted below %s, rbind "
-				    "takes that along", m->src);
+			return hint(e, "if something is mounted below %s, "
+				    "rbind takes that along", m->src);
 	}
 	return sys_move_mount(*tree, target) == 0 ||
 	       sysfail(e, "move the mount into place");
@@ -11996,7 +11994,8 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	if (!ok)
 		return mnt_fs_explain(in, m, e);
 	return !wanted ||
-	       ((!m->copy_up || !existed || mnt_copy_up(in, m, fd, target, e)) &&
+	       ((!m->copy_up || !existed ||
+		 mnt_copy_up(in, m, fd, target, e)) &&
 		mnt_finish(in, m, &fd, e));
 }
 
@@ -14451,7 +14450,7 @@ struct ctr {
 	union {
 		struct {
 			int	root, pidfd, tty;
-			int	sock, peer;	/* P's end; I's, until the clone */
+			int	sock, peer;	/* I's: till the clone */
 			int	start;		/* I's socket for `start` */
 			int	console;	/* to --console-socket */
 			int	notify;		/* container's NOTIFY_SOCKET */
@@ -14492,12 +14491,12 @@ static bool ctr_is_hooked(const struct ctr *c)
 
 /* ===== INIT ==============================================================
  *
- * All that runs inside, from the clone to the execve, top to bottom in
- * init_arrange() and init_start(). It has P's memory as it was at the clone,
- * and must not allocate (rule 2). Nothing here returns to P's code.
+ * All that I does, from the clone to the execve: init_arrange(), init_yield()
+ * and init_start() list the steps in order. I has P's memory as it was at the
+ * clone and must not allocate (rule 2). Nothing here returns to P's code.
  */
 
-/* The first thing in I and J: of P's files they keep these. */
+/* The first step of I and J: they close all fds of P but these. */
 static bool init_keep(struct ctr *c, bool stage, struct err *e)
 {
 	const struct ns_plan *p = &c->plan.ns;
@@ -14522,7 +14521,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 
 	if (!p->ns.stage && !init_keep(c, false, e))	/* or J did so */
 		return false;
-	/* from now on it dies with P; if P is gone already, GO never comes */
+	/* I dies with P from now on; if P has died already, GO never comes */
 	if (sys_die_with_parent() < 0)
 		return sysfail(e, "PR_SET_PDEATHSIG");
 	if (ns_joins(&p->ns, CLONE_NEWNS)) {
@@ -14560,7 +14559,7 @@ static int init_source(struct inside *in, size_t index, struct err *e)
 	if (!sync_send(in->sock, MSG_SOURCE, index, -1))
 		return sysfail(e, "ask the parent for the source"), -1;
 	while ((kind = sync_recv(in->sock, &m, &fd)) == MSG_GO)
-		in->gos++;		/* it was on its way already */
+		in->gos++;		/* P had sent it before */
 	if (kind < 0)
 		return sysfail(e, "receive the source"), -1;
 	if (m.kind == MSG_SOURCE && fd < 0)
@@ -14583,8 +14582,9 @@ static bool init_wait_go(struct inside *in, int n, struct err *e)
 	return true;
 }
 
-/* P has mapped our ids and placed us in the cgroups: now the cgroup namespace
- * can be made. Asked for by the first who needs it (struct inside). */
+/* Waits until P has mapped I's ids and placed I in the cgroups; then the cgroup
+ * namespace can be made. The first step that needs this calls it (struct
+ * inside). */
 static bool init_placed(struct inside *in, struct err *e)
 {
 	if (in->is_placed)
@@ -14599,7 +14599,7 @@ static bool init_placed(struct inside *in, struct err *e)
 	return !cg_is_late(in->cg) || sync_report(in->sock, MSG_LEAVE, e);
 }
 
-/* A copy into a tmpfs is charged to whoever makes it. */
+/* A copy into a tmpfs is charged to the cgroup of the process that makes it. */
 static bool init_charged(struct inside *in, bool all, struct err *e)
 {
 	struct msg m;
@@ -14619,7 +14619,8 @@ static bool init_charged(struct inside *in, bool all, struct err *e)
 	return kind == MSG_CHARGE || sysfail(e, "wait for the parent");
 }
 
-/* Id 0 of the user namespace owns what is made. */
+/* I becomes id 0 of its user namespace: files that I makes belong to that
+ * id. */
 static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
@@ -14627,7 +14628,8 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	in->source = init_source;
 	in->placed = init_placed;
 	in->charged = init_charged;
-	/* for the maps; and behind a stage P knows us only by then */
+	/* a user namespace needs its id maps first; and if J cloned I, P knows
+	 * I only by then */
 	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
 	if (in->user_ns && !cred_become(&p->cred) &&
@@ -14637,7 +14639,7 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	if (in->user_ns && ns_makes(&p->ns, CLONE_NEWIPC) &&
 	    !ns_unshare(CLONE_NEWIPC, e))
 		return ns_explain(&p->ns, in->proc, e);
-	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
+	if (p->ns.n)	/* or others in a joined namespace could inspect I */
 		sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
 	setsid();
@@ -14673,8 +14675,9 @@ static bool init_console(struct ctr *c, struct inside *in, struct err *e)
 	       sysfail(e, "hand over the terminal");
 }
 
-/* Before the mounts, which may have their own; but what is unbindable could
- * not be bound any more. */
+/* Call it before the mounts are made, which may have a propagation of their
+ * own; but after them if the root becomes unbindable, because then nothing in
+ * it can be bound any more. */
 static bool init_propagate(const struct plan *p, struct inside *in,
 			   struct err *e)
 {
@@ -14682,7 +14685,8 @@ static bool init_propagate(const struct plan *p, struct inside *in,
 	       wrap(e, "linux.rootfsPropagation");
 }
 
-/* The hooks before the pivot: P's, then ours, in the host's tree of mounts. */
+/* Runs the hooks before the pivot, while I still sees the host's mounts: P's
+ * hooks, then I's. */
 static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 {
 	struct msg m;
@@ -14701,8 +14705,8 @@ static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 		c->host.proc }, HOOK_CREATE_CONTAINER, e);
 }
 
-/* Into the container's root. From here on its programs and its links may look
- * at what we have open: nothing of that leads to the host. */
+/* Enters the container's root. From here on the container's programs and links
+ * can reach I's open fds, so none of them leads to the host any more. */
 static bool init_leave(struct ctr *c, struct inside *in, bool pivot,
 		       struct err *e)
 {
@@ -14727,20 +14731,22 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 		return false;
 	if (!p->root_ro && !in->root_ro)
 		return true;
-	/* a root that its own mount makes read-only may be locked so */
+	/* a root whose own mount is read-only already may be locked so */
 	return mnt_set_ro(in, in->root, &ignored) ||
 	       (*e = ignored, wrap(e, "root.readonly"));
 }
 
-/* Can the process have a right that we lack here? Also id 0 of a user
- * namespace, by its groups, as to a file whose owner is not mapped. */
+/* Can the process have an access right that I lacks here? Yes if its uid is not
+ * 0; in a user namespace also with uid 0, by its groups: for example to a file
+ * whose owner is not mapped. */
 static bool init_has_less(const struct plan *p, const struct inside *in)
 {
 	return p->cred.uid || (in->user_ns && (p->cred.gid ||
 					       p->cred.ngroups));
 }
 
-/* What only its user may enter is entered as that user, in init_start(). */
+/* A working directory that only process.user may enter is entered later, as
+ * that user, in init_yield(). */
 static bool init_cwd(const struct plan *p, struct inside *in, bool make,
 		     struct err *e)
 {
@@ -14748,8 +14754,9 @@ static bool init_cwd(const struct plan *p, struct inside *in, bool make,
 	return !in->cwd_due || (e->num == EACCES && init_has_less(p, in));
 }
 
-/* What only its user may see is looked for again as that user, and so is what
- * lies in a working directory to come. */
+/* init_start() looks the program up again, as process.user. So it is no error
+ * yet if only that user may see the program, or if the working directory is not
+ * entered yet. */
 static bool init_look_up(const struct plan *p, const struct inside *in,
 			 char *path, struct err *e)
 {
@@ -14758,7 +14765,7 @@ static bool init_look_up(const struct plan *p, const struct inside *in,
 	       proc_fail(&p->proc, path, e);
 }
 
-/* From the clone to READY. */
+/* All steps from the clone to READY. */
 static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 			 struct err *e)
 {
@@ -14793,13 +14800,13 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       (!(p->propagation & MS_SHARED) ||
 		mnt_propagate(in, in->root, MS_SHARED, e)) &&
 	       init_last(p, in, e) &&		/* nothing is made any more */
-	       /* again: mount(2) by fd needs the cwd for itself */
+	       /* entered only now: mount(2) by fd changes the cwd */
 	       init_cwd(p, in, false, e) &&
 	       init_look_up(p, in, path, e);
 }
 
-/* The same for one more process of a container that is there. Its init may be
- * hostile: nothing of it is used but the namespaces. */
+/* The same for `exec`, one more process in an existing container. The
+ * container's init may be hostile: only its namespaces are used. */
 static bool init_enter(struct ctr *c, struct inside *in, char *path,
 		       struct err *e)
 {
@@ -14814,7 +14821,7 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	       init_look_up(p, in, path, e);
 }
 
-/* The last that needs privileges, and then there are none. */
+/* The last steps that need privileges; then I gives the privileges up. */
 static bool init_yield(struct ctr *c, struct inside *in, char *home,
 		       size_t home_size, struct err *e)
 {
@@ -14823,7 +14830,7 @@ static bool init_yield(struct ctr *c, struct inside *in, char *home,
 	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
-	/* one that waits for a start has a connection to accept */
+	/* with MODE_CREATE, I must accept a connection before it is limited */
 	if (!proc_schedule(&p->proc, c->exec, e) ||
 	    (c->mode != MODE_CREATE && !proc_limits(&p->proc, e)) ||
 	    !cred_apply(&p->cred, in, e) ||
@@ -14833,7 +14840,7 @@ static bool init_yield(struct ctr *c, struct inside *in, char *home,
 	return true;
 }
 
-/* To execve: what cannot be taken back. */
+/* All steps up to execve: they cannot be undone. */
 static bool init_start(struct ctr *c, char *path, struct err *e)
 {
 	struct plan *p = &c->plan;
@@ -14847,7 +14854,7 @@ static bool init_start(struct ctr *c, char *path, struct err *e)
 	    !proc_give_fds(&p->proc, e))
 		return false;
 	if (c->mode == MODE_RUN) {
-		/* the change of ids took it away, and P may be gone since */
+		/* the change of ids cleared this, and P may have died since */
 		sys_die_with_parent();
 		poll(&gone, 1, 0);
 		if (gone.revents)
@@ -14857,7 +14864,7 @@ static bool init_start(struct ctr *c, char *path, struct err *e)
 		return proc_fail(&p->proc, path, e);
 	if (!sig_reset(e))
 		return false;
-	/* one that outlives P does so from now on */
+	/* without MODE_RUN, I may outlive P from now on */
 	if (!sync_report(c->peer, MSG_EXEC, e) &&
 	    (c->mode == MODE_RUN || (e->num != EPIPE && e->num != ECONNRESET)))
 		return false;
@@ -14867,15 +14874,15 @@ static bool init_start(struct ctr *c, char *path, struct err *e)
 	return proc_explain(path, num, e);
 }
 
-/* Tells P, and ends. */
+/* Sends P the error and exits. */
 static _Noreturn void init_die(int sock, const struct err *e)
 {
 	sync_send_err(sock, e);
 	_exit(1);
 }
 
-/* Nothing is missing but P's GO: from here on one that outlives P ends by the
- * end of the socket if P does not come to it. */
+/* Only P's GO is missing. From here on an I that is to outlive P does not die
+ * with P: it ends when the socket ends, if P dies before the GO. */
 static bool init_ready(struct ctr *c, struct err *e)
 {
 	if (c->mode != MODE_RUN && sys_prctl(PR_SET_PDEATHSIG, 0, 0) < 0)
@@ -14885,7 +14892,7 @@ static bool init_ready(struct ctr *c, struct err *e)
 	return !c->hold || sync_report(c->peer, MSG_READY, e);
 }
 
-/* Would it end a process that does nothing about it? */
+/* Does the signal end a process that has no handler for it? */
 static bool init_is_fatal(unsigned sig)
 {
 	return sig != SIGCHLD && sig != SIGCONT && sig != SIGURG &&
@@ -14893,12 +14900,14 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
-/* By the linker: where code and constants begin, and what is written to. */
+/* From the linker: the beginning of code and constants, and of writable
+ * data. */
 extern char __executable_start[], __init_array_start[];
 
-/* A created container waits for `start`, whose connection takes P's place.
- * Pid 1 ignores what it has no handler for, so signals are read instead. Who
- * enters it now has the same ids, and shall not read P's environment here. */
+/* A created container waits for `start`, whose connection takes P's place. The
+ * kernel drops a signal to pid 1 that has no handler there, so I blocks signals
+ * and reads them. I is non-dumpable: a process that enters the container now
+ * has the same ids and must not read P's environment in I's memory. */
 static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 {
 	struct pollfd p[2] = { { c->start, POLLIN, 0 }, { -1, POLLIN, 0 } };
@@ -14910,11 +14919,11 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	sigset_t all;
 	int fd, kind;
 
-	memset(&all, 0xff, sizeof all);	/* libcs leave some out */
+	memset(&all, 0xff, sizeof all);	/* sigfillset() omits some */
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* setting the ids has undone it */
-	/* it may be long: the code that was needed so far comes back, if it is
-	 * needed again, from the file */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* setting the ids undid it */
+	/* the wait may be long: drop the pages of code that were used so far;
+	 * the kernel reads them from the file if they are needed again */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
 		((uintptr_t)__init_array_start & ~4095UL) -
 		((uintptr_t)__executable_start & ~4095UL), MADV_DONTNEED);
@@ -14948,7 +14957,7 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 			break;
 		fd_close(&c->peer);
 	}
-	/* who connects now finds nobody: it is running */
+	/* the container runs: a further `start` cannot connect any more */
 	fd_close(&c->start);
 	return true;
 }
@@ -14964,7 +14973,7 @@ static _Noreturn void init_main(struct ctr *c)
 		       init_arrange(c, &in, path, &e)) &&
 	    init_ready(c, &e) && init_wait_go(&in, 2, &e)) {
 		ok = init_yield(c, &in, home, sizeof home, &e);
-		/* P is gone: it is the start that is told what failed */
+		/* P has ended: `start` gets the error of init_yield() */
 		if (c->mode == MODE_CREATE && !init_await(c, &in, &late))
 			init_die(c->peer, ok ? &late : &e);
 		if (ok)
@@ -15231,7 +15240,8 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	struct err e = { 0, "" };
 	bool apart;
 
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* it may enter their namespaces */
+	/* it may enter a user namespace in which others may trace it */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
@@ -15284,7 +15294,8 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* it may enter their namespaces */
+	/* it may enter a user namespace in which others may trace it */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
@@ -15394,8 +15405,8 @@ static bool spawn_clone_failed(struct ctr *c, struct err *e)
 }
 
 /* Does what init asks of P; *fd came along. A message that is no request is
- * left to the caller: *served is false. Once init is READY programs of the image
- * may have its socket, so P does nothing for it any more. */
+ * left to the caller: *served is false. Once init is READY, programs of the
+ * image may have its socket, so P refuses each request. */
 static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 			bool *served, struct err *e)
 {
@@ -16540,9 +16551,9 @@ static void verb_count(void *n, int pid)
 }
 
 /*
- * Stands in for a state.json that a power cut left empty or cut: says what there
- * may be of the container by its name, its cgroups. It ends no process in them:
- * a container of another state root may have the same name.
+ * Replaces a state.json that a power cut left empty or cut short: the cgroups of
+ * the container are found by its name. No process in them is killed, because a
+ * container of another state root may have the same name.
  */
 static bool verb_guess(struct ctr *c, struct err *e)
 {
