@@ -11100,8 +11100,7 @@ static bool mnt_is_kernel(const char *type)
 			 "cgroup2\0", type);
 }
 
-/* The files inside /proc that may be covered: those that lxcfs and such
- * have. */
+/* The files inside /proc that may be covered: lxcfs and such provide them. */
 static bool mnt_proc_allowed(const char *dest)
 {
 	return str_among("cpuinfo\0diskstats\0meminfo\0stat\0swaps\0uptime\0"
@@ -11269,8 +11268,8 @@ struct mnt_list {
 	size_t		n;
 };
 
-/* Makes the mount nodev, so that no device on it can be opened; not devpts, and
- * not a tmpfs on /dev, which holds nothing but the devices made there. */
+/* Makes the mount nodev, so that no device on it can be opened. Exceptions are
+ * devpts and a tmpfs on /dev, which holds only the devices made there. */
 static bool mnt_nodev(struct mnt *m, struct err *e)
 {
 	bool tree = m->kind == MNT_BIND && m->rec;
@@ -11432,7 +11431,7 @@ static bool mnt_propagate(struct inside *in, int fd, int how, struct err *e)
 
 	if (sys_mount_setattr(fd, how & MS_REC ? K_AT_RECURSIVE : 0, &a) == 0)
 		return true;
-	/* missing before 5.12, which a filter may report as EINVAL */
+	/* the call is missing before 5.12, where a filter may answer EINVAL */
 	return mnt_old(in, -1, fd, NULL, (unsigned long)how, NULL) ||
 	       sysfail(e, "set propagation");
 }
@@ -11513,7 +11512,7 @@ static void mnt_fs_words(int fs, struct err *e)
 }
 
 /* Explains why mount(2) failed with errno. EINVAL says too little: fsconfig(2),
- * which takes the options one by one, says which it refuses, and why. */
+ * which takes the options one by one, says which one it refuses, and why. */
 static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 {
 	char one[MNT_OPTION_MAX];
@@ -11602,8 +11601,8 @@ struct mnt_fs {
 };
 
 /* Mounts a new file system onto target, by mount(2) with the path self/fd/N:
- * one call, where fsopen(2) and its friends need seven. They are preferred only
- * if the caller needs the mount's fd. */
+ * one call, where fsopen(2) and its friends need seven. Those are tried only if
+ * the caller needs the mount's fd. */
 static bool mnt_fs(struct inside *in, const struct mnt *m, struct mnt_fs *f,
 		   int target, struct err *e)
 {
@@ -12308,7 +12307,7 @@ struct dev {
 struct dev_list {
 	struct dev	*v;
 	size_t		n;
-	size_t		base;		/* index of the first as a source */
+	size_t		base;		/* index of v[0] in MSG_SOURCE */
 	bool		skip;		/* none is made: see dev_plan() */
 };
 
@@ -12839,8 +12838,8 @@ static bool root_pivot(struct inside *in, struct err *e)
 		fd_close(&old);
 		old = fd_take(&stone);
 	}
-	/* the old root now lies over the new one; that its mounts are detached
-	 * must not propagate to the host's mounts */
+	/* the old root now lies over the new one; as slaves, its mounts can be
+	 * detached without effect on the host's mounts */
 	if (sys_fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
 				     NULL) < 0)
 		return sysfail(e, "cut off the host's root");
@@ -12959,8 +12958,8 @@ struct cred_plan {
 	bool		no_new_privs;
 };
 
-/* Logs one warning for all lost ambient capabilities: a caller that leaves the
- * inheritable set empty does so every time. */
+/* Logs one warning for all lost ambient capabilities, because callers that
+ * leave the inheritable set empty lose them every time. */
 static void cred_tell_ambient(const struct nsrun_options *o, uint64_t lost)
 {
 	const char *name = cap_names;
@@ -14450,7 +14449,7 @@ struct ctr {
 	union {
 		struct {
 			int	root, pidfd, tty;
-			int	sock, peer;	/* I's: till the clone */
+			int	sock, peer;	/* P's; I's until the clone */
 			int	start;		/* I's socket for `start` */
 			int	console;	/* to --console-socket */
 			int	notify;		/* container's NOTIFY_SOCKET */
@@ -14467,7 +14466,7 @@ struct ctr {
 	bool		exec;	/* one more process: the verb exec */
 	bool		damaged;	/* its state.json cannot be parsed */
 	bool		no_groups;	/* J of an exec: see struct inside */
-	bool		hold;	/* P acts between READY and the start */
+	bool		hold;	/* P acts between READY and the GO */
 	bool		arranged;	/* READY came */
 	const char	*config;	/* text of config.json, to be saved */
 	size_t		config_len;
@@ -14619,8 +14618,7 @@ static bool init_charged(struct inside *in, bool all, struct err *e)
 	return kind == MSG_CHARGE || sysfail(e, "wait for the parent");
 }
 
-/* I becomes id 0 of its user namespace: files that I makes belong to that
- * id. */
+/* I becomes id 0 of its user namespace, and that id owns the files it makes. */
 static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
@@ -14699,7 +14697,7 @@ static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
 		in->gos++;
 	if (m.kind != MSG_HOOKED)
-		_exit(1);		/* P has the reason */
+		_exit(1);		/* P knows the reason */
 	return hook_all(&(struct hook_how){ c->plan.hooks, &c->state,
 		"creating", getpid(), environ, c->plan.bundle, -1,
 		c->host.proc }, HOOK_CREATE_CONTAINER, e);
@@ -14900,8 +14898,7 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
-/* From the linker: the beginning of code and constants, and of writable
- * data. */
+/* From the linker: where code and constants, and where writable data begin. */
 extern char __executable_start[], __init_array_start[];
 
 /* A created container waits for `start`, whose connection takes P's place. The
@@ -16551,8 +16548,8 @@ static void verb_count(void *n, int pid)
 }
 
 /*
- * Replaces a state.json that a power cut left empty or cut short: the cgroups of
- * the container are found by its name. No process in them is killed, because a
+ * Replaces a state.json that a power cut left empty or cut short: finds the
+ * cgroups of the container by its name. No process in them is killed, because a
  * container of another state root may have the same name.
  */
 static bool verb_guess(struct ctr *c, struct err *e)
@@ -16576,7 +16573,7 @@ static bool verb_guess(struct ctr *c, struct err *e)
 		const char *path = cg_path(&c->mem, &h->h[i], asked, s->id);
 		size_t keep = path ? strlen(path) : 0;
 
-		if (path && str_eq(name, s->id))	/* the last part is ours */
+		if (path && str_eq(name, s->id))	/* it is ours */
 			keep -= strlen(name) + 1;
 		if (path)
 			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
