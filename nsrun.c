@@ -7,20 +7,22 @@
  *
  * A bundle is a directory with a config.json and a root file system. `nsrun
  * run` turns it into a process that sees only what the config gives it. Three
- * programs, all of them this one after a clone, share the work:
+ * processes share the work. All run this program: I and J are clones of P.
  *
  *  P  the caller's process, with the caller's privileges, in the host's
- *     namespaces. It alone writes to the host: state directory, cgroups, id
- *     maps. It outlives the others and undoes what was made if one fails.
+ *     namespaces. Only P writes to the host: state directory, cgroups, id
+ *     maps. In the foreground P outlives I and J. If one of them fails, P
+ *     undoes what was made.
  *  I  init, the container's first process. It is cloned straight into its new
  *     namespaces, arranges them from inside, gives up its privileges and
- *     executes the program. From its clone until that execve it trusts
- *     nothing that it finds below the container's root. From the pivot on
- *     nothing that it has open leads to the host: not while a hook of the image
- *     runs, while it waits for a start, or while a path is looked up there.
- *  J  a stage between them, only where a namespace is joined or a time
- *     namespace is made: setns() and time offsets act on children, so J
- *     enters, clones I as P's child (CLONE_PARENT) and exits.
+ *     executes the container's program. From its clone until that execve, I
+ *     trusts nothing below the container's root. From the pivot on, no file
+ *     descriptor of I leads to the host: not while I runs a hook of the image,
+ *     waits for `start`, or looks up a path in the container.
+ *  J  a process between P and I. It exists only if a namespace is joined or a
+ *     time namespace is made: setns() to a pid namespace and time offsets take
+ *     effect only in children. J enters the namespaces, clones I as P's child
+ *     (CLONE_PARENT) and exits.
  *
  *	P							I
  *	load  config.json -> struct spec	verb_load()
@@ -32,52 +34,60 @@
  *	make cgroups		cg_make()			/dev
  *	GO ---------------------------------------------------> cgroup ns, its
  *	limits, place I		cg_limit(), cg_join()		mount, routes,
- *		(a SOURCE or TTY message may come)		names, sysctl,
+ *		(I may send SOURCE or TTY)			names, sysctl,
  *								masks, label,
  *								pivot, ro, cwd,
  *	<------------------------------------------------ READY look up argv[0]
- *	memory cgroup, resctrl	(if there is something of them)
+ *	memory cgroup, resctrl	(only if the plan has them)
  *	GO ---------------------------------------------------> ids, caps,
  *								rlimits
  *	<------------------------------------- EXEC, then the end of the socket
  *	state "running", wait, then undo: cgroups, state	the program
  *
- * With hooks I says MOUNTED before the pivot, P runs those of its side and
- * answers HOOKED, and I runs createContainer. `create` ends after READY: the
- * state "created" is saved, and with the last GO I waits at <root>/<id>/start.
- * `start` connects there and takes P's place for the rest: no privilege is left
- * in I by then. Only from READY on
- * does I outlive the P that made it, and it still ends by itself if that P dies
- * before the GO. `exec` is the same with another recipe, init_enter(): J joins
- * the container's namespaces, P moves I into its cgroups. `kill`, `delete` and
- * `start` find init by pid and start time, and hold it by a pidfd.
+ * The left column is P: verb_create(), spawn_init() and spawn_ready(). The
+ * right column is I: init_arrange(), init_yield() and init_start(). These are
+ * recipes, lists of steps; an error names the step that failed. Both columns
+ * run at once. I waits for the first GO where it needs P's work: in a user
+ * namespace or behind J before anything else, otherwise before the cgroup
+ * mount. I may send ERR instead of any of its messages; P then kills I, undoes
+ * in reverse order and reports.
  *
- * Both columns run at once; the first GO is where I needs what P does for it:
- * in a user namespace before anything else, otherwise before the cgroup mount.
- * The left column is verb_create(), spawn_init() and spawn_ready(), the right
- * one init_arrange() and init_start(). I is two recipes, and every step is
- * named in the error if it fails. ERR may arrive instead of any message from
- * the right; P then kills I, undoes in reverse and reports. I dies with P
- * (PR_SET_PDEATHSIG).
+ * If there are hooks before the pivot, I sends MOUNTED, P runs prestart and
+ * createRuntime and answers HOOKED, and I runs createContainer.
+ *
+ * `create` ends after READY: P saves the state "created" and sends the last GO.
+ * I gives up all its privileges and waits at the socket <root>/<id>/start.
+ * `start` connects to it and takes P's place for the rest. `exec` is the same
+ * with another recipe, init_enter(): J joins the container's namespaces, and P
+ * moves I into its cgroups. `kill`, `delete` and `start` find init by pid and
+ * start time, and hold it by a pidfd.
+ *
+ * I dies with P (PR_SET_PDEATHSIG). Only with `create` and --detach does I
+ * outlive P, and only from READY on: if P dies between READY and the last GO, I
+ * reads the end of the socket and exits.
  *
  * Six rules
  * =========
- * 1. Load, plan, act. Load: text to struct spec. Plan: spec to struct plan,
- *    pure. Act: system calls, and nothing is touched before it. Plan says
- *    what; act may choose only how, by errno, from a listed fallback. Facts of
- *    the host come as one struct host, gathered before plan.
+ * 1. Load, plan, act. Load turns text into struct spec. Plan turns the spec
+ *    into struct plan and is pure. Act makes system calls; nothing is touched
+ *    before act. The plan says what is done; act may choose only how, by errno,
+ *    from a listed fallback. Facts about the host are gathered before plan, in
+ *    one struct host.
  * 2. After plan, no libc allocation. A raw-cloned child uses no malloc, stdio,
  *    setenv, getpw*, opendir, raise, abort or set*id of libc (musl's cached
  *    tid and thread list are stale there). Its memory is its stack;
  *    files are streamed through a small buffer.
- * 3. Library code never exits, prints, or changes its process; main() alone
- *    does. What must change a process runs in a short-lived child. Never
+ * 3. Library code never exits, prints, or changes its process; only main()
+ *    does. Work that must change a process runs in a short-lived child. Never
  *    waitpid(-1), never kill() a pid that was not checked.
  * 4. Every fd is O_CLOEXEC and owned, by an autofd local or by a field, -1
- *    when empty. A child first closes all but its own list.
- * 5. One error, told outside-in; the first cause keeps its errno. A child that
- *    fails sends its struct err as one packet, then _exits.
- * 6. What create made, undo unmakes, in reverse, by the bits of `made`.
+ *    when empty. The first act of a child is to close every fd that is not on
+ *    its own list.
+ * 5. One error, told with the context first and the cause last; the first cause
+ *    keeps its errno. A child that fails sends its struct err as one packet,
+ *    then _exits.
+ * 6. Undo removes what create made, and only that, in reverse order, as the
+ *    bits of `made` say.
  *
  * The map
  * =======
@@ -99,8 +109,8 @@
  * EXEC UPDATE EVENTS TEMPLATE PROTECT CLI
  *
  * Each section uses only what is above it; the one forward declaration is that
- * of spec_object(), which is recursive. A part of a section begins with a banner
- * such as "----- NET: plan".
+ * of spec_object(), which is recursive. A part of a section begins with a
+ * banner such as "----- NET: plan".
  */
 
 /* ===== CONFIG ============================================================ */
@@ -149,7 +159,7 @@
 
 #include "nsrun.h"
 
-#undef linux			/* gnu dialects define it; config.json has it */
+#undef linux			/* gnu dialects define it; struct spec has it */
 
 #ifndef NSRUN_COMMIT
 #define NSRUN_COMMIT "unknown"		/* the Makefile asks git */
@@ -161,25 +171,25 @@
 
 enum {
 	CONFIG_MAX	= 16 << 20,	/* bytes of config.json */
-	FDS_MAX		= 1 << 20,	/* fs.nr_open, as Linux begins */
+	FDS_MAX		= 1 << 20,	/* default of fs.nr_open */
 	JSON_DEPTH_MAX	= 128,
-	ARENA_MAX	= 64 << 20,	/* bytes of one verb */
+	ARENA_MAX	= 64 << 20,	/* bytes for one verb */
 	ARENA_CHUNK	= 64 << 10,
 	ERR_MAX		= 1000,
-	ID_MAX		= 255,		/* it is a file name */
+	ID_MAX		= 255,		/* an id is a file name */
 	CG_HIER_MAX	= 24,
 	CG_VALUE_MAX	= 4096,		/* bytes of a limit, as text */
 	PASSWD_MAX	= 1 << 20,	/* bytes of /etc/passwd that are read */
-	LINKS_MAX	= 40,		/* symlinks in a path, as the kernel */
+	LINKS_MAX	= 40,		/* symlinks in a path, as in Linux */
 	CPU_MASK	= 1024,		/* bytes: 8192 processors */
 };
 
 /* ===== ABI ===============================================================
  *
- * The kernel's interface as far as a bare libc may lack it, under our own
- * names, with the version it came in. A libc that is older than the kernel
- * lacks numbers only: from 5.0 on they are the same on every architecture, up
- * to a base on MIPS.
+ * The parts of the kernel's interface that a bare libc may lack, under our own
+ * names, with the kernel version that brought them. Of a system call that is
+ * newer than the libc, only the number is missing: since 5.0 new calls have the
+ * same number on every architecture, except that MIPS adds a base.
  */
 
 #if defined(__mips__) && defined(_ABIO32)
@@ -209,7 +219,7 @@ enum {
 };
 
 enum {
-	/* mount(2), above what every libc has */
+	/* mount(2), the flags that not every libc has */
 	K_MS_NOSYMFOLLOW	= 256,		/* 5.10 */
 	K_MS_SYNCHRONOUS	= 16,
 	K_MS_MANDLOCK		= 64,
@@ -264,30 +274,30 @@ enum {
 	K_MAGIC_DEVPTS		= 0x1cd1,
 	K_MAGIC_CGROUP		= 0x27e0eb,
 	K_MAGIC_CGROUP2		= 0x63677270,
-	/* prctl, keyctl */
-	K_USER_NS_FIRST		= (int)0xeffffffdU,	/* inode, 3.8 */
+	/* namespaces, keyctl, capabilities */
+	K_USER_NS_FIRST		= (int)0xeffffffdU,	/* inode number, 3.8 */
 	K_KEYCTL_JOIN		= 1,
 	K_CAP_DAC_OVERRIDE	= 1,
-	K_CAP_AMBIENT		= 47,		/* PR_, 4.3 */
+	K_CAP_AMBIENT		= 47,		/* PR_CAP_AMBIENT, 4.3 */
 	K_CAP_AMBIENT_RAISE	= 2,
 	K_CAP_AMBIENT_CLEAR	= 4,
 	K_CAPS_V3		= 0x20080522,
 	/* memfd */
 	K_MFD_CLOEXEC		= 1,
 	K_MFD_SEALING		= 2,
-	K_MFD_EXEC		= 16,		/* 6.3; before, all are */
+	K_MFD_EXEC		= 16,		/* 6.3; implied before */
 	K_ADD_SEALS		= 1033,		/* fcntl */
 	K_GET_SEALS		= 1034,
 	K_SEALS			= 1 | 2 | 4 | 8, /* seal, shrink, grow, write */
-	/* bpf(2), 4.15; replacing is of 5.6 */
+	/* bpf(2), 4.15; K_BPF_REPLACE 5.6 */
 	K_BPF_LOAD_PROGRAM	= 5,
 	K_BPF_ATTACH		= 8,
 	K_BPF_DETACH		= 9,
 	K_BPF_GET		= 13,
 	K_BPF_INFO		= 15,
 	K_BPF_QUERY		= 16,
-	K_BPF_CGROUP_DEVICE	= 15,		/* type of a program */
-	K_BPF_DEVICE		= 6,		/* and of its place */
+	K_BPF_CGROUP_DEVICE	= 15,		/* program type */
+	K_BPF_DEVICE		= 6,		/* attach type */
 	K_BPF_MULTI		= 2,
 	K_BPF_REPLACE		= 4,
 	K_BPF_LOAD		= 0x61,		/* dst = u32 at src + off */
@@ -299,7 +309,7 @@ enum {
 	K_BPF_JSET		= 0x45,
 	K_BPF_JNE		= 0x55,
 	K_BPF_EXIT		= 0x95,
-	/* netlink(7), 2.2; the answers' options are of 4.2 and 4.12 */
+	/* netlink(7), 2.2; CAP_ACK 4.2, EXT_ACK 4.12 */
 	K_SOL_NETLINK		= 270,
 	K_NETLINK_ROUTE		= 0,
 	K_NETLINK_NETFILTER	= 12,
@@ -346,7 +356,7 @@ enum {
 	K_MACVLAN_BRIDGE	= 4,
 	K_IFLA_IPVLAN_MODE	= 1,
 	K_IFLA_BRPORT_MODE	= 4,
-	K_IFLA_BR_VLAN_FILTERING = 7,		/* 4.3, and the next */
+	K_IFLA_BR_VLAN_FILTERING = 7,		/* 4.3, the next too */
 	K_IFLA_BR_VLAN_DEFAULT_PVID = 39,
 	K_IFLA_BRIDGE_VLAN_INFO	= 2,		/* 3.9 */
 	K_BRIDGE_VLAN_PVID	= 2,
@@ -453,13 +463,13 @@ enum {
 	K_NFT_META_OIFNAME	= 7,
 	K_NFT_META_L4PROTO	= 16,
 	K_NFT_FIB_ADDRTYPE	= 3,
-	/* ids that mean "leave it" */
+	/* chown(2) leaves this id as it is */
 	K_NO_ID			= -1,
 };
 #define K_CLONE_INTO_CGROUP	0x200000000ULL	/* 5.7 */
 #define K_MAGIC_EROFS	0xe0f5e1e2U	/* 5.4 */
 
-/* TIOCGPTPEER (4.13) carries the direction bits of its architecture. */
+/* TIOCGPTPEER (4.13) contains direction bits, which differ by architecture. */
 #if defined(__mips__) || defined(__powerpc__) || defined(__sparc__) || \
     defined(__alpha__)
 #define K_TIOCGPTPEER	0x20005441UL
@@ -501,12 +511,12 @@ struct k_dirent {		/* getdents64 */
 	uint8_t type;
 	char name[];
 };
-struct k_bpf {			/* an instruction of eBPF */
-	uint8_t code, dst:4, src:4;	/* halves as the kernel has them */
+struct k_bpf {			/* an eBPF instruction */
+	uint8_t code, dst:4, src:4;	/* bit-fields as in the kernel */
 	int16_t off;
 	int32_t imm;
 };
-/* Parts of union bpf_attr; the kernel takes what is missing for 0. */
+/* Parts of union bpf_attr. The kernel reads missing fields as 0. */
 struct k_bpf_load {
 	uint32_t type, count;
 	uint64_t insns, license;
@@ -515,7 +525,7 @@ struct k_bpf_load {
 	uint32_t version, flags;
 	char name[16];
 };
-struct k_bpf_attach {		/* DETACH too */
+struct k_bpf_attach {		/* BPF_DETACH too */
 	uint32_t target, program, type, flags, replace;
 };
 struct k_bpf_query {
@@ -553,11 +563,11 @@ struct k_route {
 	uint8_t family, dst_len, src_len, tos, table, protocol, scope, type;
 	uint32_t flags;
 };
-struct k_genl {			/* of generic netlink */
+struct k_genl {			/* generic netlink */
 	uint8_t cmd, version;
 	uint16_t reserved;
 };
-struct k_nfgen {		/* of nfnetlink */
+struct k_nfgen {		/* nfnetlink */
 	uint8_t family, version;
 	uint16_t resource;		/* big-endian */
 };
@@ -567,7 +577,7 @@ static long sys_clone3(struct k_clone *a)
 	return syscall(NR_clone3, a, sizeof *a);
 }
 
-/* fork(), with flags; SIGCHLD at exit. For kernels without clone3. */
+/* fork() with clone flags, SIGCHLD among them. For kernels without clone3. */
 static long sys_clone(unsigned long flags)
 {
 #ifdef __s390x__
@@ -644,8 +654,8 @@ static int sys_execveat(int fd, char **argv, char **env)
 	return (int)syscall(SYS_execveat, fd, "", argv, env, K_AT_EMPTY_PATH);
 }
 
-/* Raw, as the next two: musl's bring along a second way by /proc/self/fd, for
- * what is never asked of them here. */
+/* This and the next two are raw: musl's functions contain a fallback through
+ * /proc/self/fd for cases that do not occur here. */
 static int sys_fchdir(int fd)
 {
 	return (int)syscall(SYS_fchdir, fd);
@@ -666,7 +676,7 @@ static int sys_prctl(int what, unsigned long a, unsigned long b)
 	return (int)syscall(SYS_prctl, what, a, b, 0L, 0L);
 }
 
-/* Until its ids change, or it is set again. */
+/* Holds until the process changes its ids or sets it again. */
 static int sys_die_with_parent(void)
 {
 	return sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
@@ -689,13 +699,13 @@ static int sys_memfd(const char *name)
 			    K_MFD_CLOEXEC | K_MFD_SEALING);
 }
 
-/* For commands that take a number. */
+/* For commands whose argument is a number. */
 static int sys_fcntl(int fd, int cmd, long arg)
 {
 	return (int)syscall(SYS_fcntl, fd, cmd, arg);
 }
 
-/* The default action; the same bytes for every architecture. */
+/* Sets the default action: zeros mean that on every architecture. */
 static int sys_default_signal(int sig)
 {
 	static const long zeros[40 / sizeof(long) + 2];
@@ -730,7 +740,7 @@ static long sys_getdents(int fd, void *buf, size_t size)
 	return syscall(SYS_getdents64, fd, buf, size);
 }
 
-/* 32-bit ABIs of old keep 16-bit ids under the plain names. */
+/* On old 32-bit ABIs the calls with the plain names take 16-bit ids. */
 #ifdef SYS_setresuid32
 #define NR_setresuid	SYS_setresuid32
 #define NR_setresgid	SYS_setresgid32
@@ -773,7 +783,7 @@ static int sys_capget(struct k_capset set[2])
 
 static long sys_keyctl_join(void)
 {
-	/* without a name: one that is there might be another's */
+	/* without a name: a named keyring might be somebody else's */
 	return syscall(SYS_keyctl, K_KEYCTL_JOIN, NULL, 0, 0, 0);
 }
 
@@ -833,13 +843,13 @@ static char *str_find(const char *s, const char *needle)
 	return NULL;
 }
 
-/* The next of the strings in a row, "one\0two\0", "" at its end. */
+/* The next string in a row of strings, "one\0two\0"; "" at its end. */
 static const char *str_next(const char *s)
 {
 	return s + strlen(s) + 1;
 }
 
-/* Is it one of them? */
+/* Is s one of the strings in such a row? */
 static bool str_among(const char *row, const char *s)
 {
 	for (; *row; row = str_next(row))
@@ -848,7 +858,7 @@ static bool str_among(const char *row, const char *s)
 	return false;
 }
 
-/* Leaves only the first line of s, without its end. */
+/* Cuts s at the end of its first line. */
 static void str_line(char *s)
 {
 	s[strcspn(s, "\n")] = 0;
@@ -871,8 +881,8 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-/* All of the n bytes at s are one decimal number: no sign, no blank; out of
- * range is no number. */
+/* Reads the n bytes at s as one decimal number. False if there is a sign, a
+ * blank or any other character, or if the number is out of range. */
 static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
 {
 	unsigned long long v = 0;
@@ -889,7 +899,7 @@ static bool num_unsigned(const char *s, size_t n, unsigned long long *out)
 	return n != 0;
 }
 
-/* The same, and it may begin with a '-'. */
+/* Like num_unsigned(), but the number may begin with a '-'. */
 static bool num_signed(const char *s, size_t n, long long *out)
 {
 	bool neg = n && *s == '-';
@@ -1050,7 +1060,8 @@ static void text_add(struct text *t, const char *f, ...)
 	va_end(ap);
 }
 
-/* Into a buffer of the caller's; false and ENAMETOOLONG if it does not fit. */
+/* Formats into the caller's buffer; false and ENAMETOOLONG if it does not fit.
+ */
 static bool text_vto(char *buf, size_t size, const char *f, va_list ap)
 {
 	struct text t = { buf, 0, size, -1, false };
@@ -1074,14 +1085,14 @@ static bool text_to(char *buf, size_t size, const char *f, ...)
 	return fits;
 }
 
-/* The same of n bytes at s, or up to its end. */
+/* Like text_to(), for the first n bytes of s, or all of s if it is shorter. */
 static bool text_cut(char *buf, size_t size, const char *s, size_t n)
 {
 	return text_to(buf, size, "%.*s", (int)n, s);
 }
 
-/* The length of one UTF-8 sequence at s, no overlong form, no surrogate, up
- * to U+10FFFF; 0 if there is none. A zero behind the text ends it. */
+/* The length of the UTF-8 sequence at s. 0 if it is not valid: overlong, a
+ * surrogate, or above U+10FFFF. It is not read past a terminating zero. */
 static unsigned utf8_len(const unsigned char *s)
 {
 	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
@@ -1096,8 +1107,8 @@ static unsigned utf8_len(const unsigned char *s)
 	return n;
 }
 
-/* As the inside of a JSON string; or, without quotes, as one line of text.
- * Bytes that are no UTF-8 become U+FFFD. */
+/* Writes s as the inside of a JSON string; or, without quotes, as one line of
+ * text. Bytes that are not UTF-8 become U+FFFD. */
 static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
@@ -1121,7 +1132,8 @@ static void text_escape(struct text *t, const char *s, bool quotes)
 	}
 }
 
-/* Blank-separated field of a line, unescaped in place (\040 and such). */
+/* The next blank-separated field of a line. Octal escapes, such as \040, are
+ * decoded in place. */
 static char *word_next(char **line)
 {
 	char *p = *line, *out = p, *start = p;
@@ -1139,8 +1151,8 @@ static char *word_next(char **line)
 	return start;
 }
 
-/* `..` and `.` and double slashes of an absolute path resolved; never above
- * the top. The top itself becomes "". */
+/* Resolves "..", "." and double slashes of an absolute path, as text. ".." does
+ * not go above "/". "/" itself becomes "". */
 static void path_clean(char *path)
 {
 	char *out = path, *p = path;
@@ -1165,10 +1177,10 @@ static void path_clean(char *path)
 
 /* ===== ERR ===============================================================
  *
- * An error is made once, where the cause is known, and gets its context from
- * wrap() on the way out. All three return false, so that a sequence reads
- * `a(c, e) && b(c, e) || wrap(e, "do it")`. The texts of errno begin in lower
- * case, as the callers of OCI runtimes match on them.
+ * An error is made once, where the cause is known, by fail() or sysfail(), and
+ * gets its context from wrap() on the way out. All of them return false, so
+ * that a sequence reads `a(c, e) && b(c, e) || wrap(e, "do it")`. The texts of
+ * errno begin in lower case, because callers of OCI runtimes match on them.
  */
 
 struct err {
@@ -1186,7 +1198,7 @@ static const char *err_text(int num, char buf[64])
 	return buf;
 }
 
-/* What somebody else said about it, as one line, at the end. */
+/* Appends what the kernel or a program said about the error, as one line. */
 static bool err_add(struct err *e, const char *said)
 {
 	struct text t = { e->text, strlen(e->text), sizeof e->text, -1, false };
@@ -1208,7 +1220,7 @@ static bool fail(struct err *e, const char *f, ...)
 	return false;
 }
 
-/* The message, and what errno says. */
+/* Like fail(), with the text of errno at the end. */
 __attribute__((format(printf, 2, 3)))
 static bool sysfail(struct err *e, const char *f, ...)
 {
@@ -1223,8 +1235,8 @@ static bool sysfail(struct err *e, const char *f, ...)
 	return num ? err_add(e, err_text(num, buf)) : false;
 }
 
-/* More context in front. One that ends in a dot, "networks[2].", begins the key
- * that the cause names. */
+/* Puts context in front of the text. If the context ends in a dot, such as
+ * "networks[2].", the text begins with the rest of the key. */
 __attribute__((format(printf, 2, 3)))
 static bool wrap(struct err *e, const char *f, ...)
 {
@@ -1240,7 +1252,7 @@ static bool wrap(struct err *e, const char *f, ...)
 	return false;
 }
 
-/* More about the cause, at the end: a likely reason, a remedy. */
+/* Appends more about the cause: a likely reason, a remedy. */
 __attribute__((format(printf, 2, 3)))
 static bool hint(struct err *e, const char *f, ...)
 {
@@ -1258,9 +1270,9 @@ static bool hint(struct err *e, const char *f, ...)
 /* ===== MEM ===============================================================
  *
  * One arena for each verb, in chunks from mmap, so that no heap is needed and
- * one call frees all. Allocation past ARENA_MAX fails: that is the cap on what
- * a hostile config can make of us. Children allocate nothing: what they need is
- * on their stack.
+ * one call frees all. Allocation past ARENA_MAX fails: this limits the memory
+ * that a hostile config can make nsrun use. Children allocate nothing: what
+ * they need is on their stack.
  */
 
 struct chunk {
@@ -1303,7 +1315,7 @@ static bool mem_reserve(struct arena *a, size_t need)
 	return (size_t)(a->end - a->p) >= need || mem_grow(a, need);
 }
 
-/* Zeroed; NULL with errno when there is no more. */
+/* Zeroed memory; NULL with errno when there is no more. */
 static void *mem_new(struct arena *a, size_t size)
 {
 	char *p;
@@ -1313,7 +1325,7 @@ static void *mem_new(struct arena *a, size_t size)
 		return NULL;
 	p = a->p;
 	a->p += size;
-	return memset(p, 0, size);	/* it may have been given back */
+	return memset(p, 0, size);	/* mem_text() may have used it */
 }
 
 static void mem_free(struct arena *a)
@@ -1346,7 +1358,7 @@ static char *mem_text(struct arena *a, const char *f, ...)
 		text_vadd(&t, f, ap);
 		va_end(ap);
 		if (!t.bad) {
-			if (a->p == p + cap)	/* give back the tail */
+			if (a->p == p + cap)	/* give back the rest */
 				a->p = p + ((t.len + 16) & ~(size_t)15);
 			return p;
 		}
@@ -1364,8 +1376,8 @@ static bool no_memory(struct err *e)
 
 /* ===== LOG ===============================================================
  *
- * A warning is no failure, so it leaves through the caller's callback. A child
- * has no callback: it sends the text to P (SYNC), which calls this.
+ * A warning is not an error: it goes to the caller's callback. Only P warns,
+ * children do not.
  */
 
 static void log_text(const struct nsrun_options *o, enum nsrun_level level,
@@ -1390,20 +1402,21 @@ static void log_note(const struct nsrun_options *o, enum nsrun_level level,
 
 /* ===== IO ================================================================
  *
- * Kernel files take one write; our own files are replaced by rename. A path
- * below an untrusted root is only ever opened by root_open() or root_make():
- * openat2 where the kernel has it, and else, or to create what is missing, a
- * walker that takes one component at a time without following links by
- * itself. Neither can be led out of the root by a symlink or a rename.
+ * Kernel files are written with one write(2); our own files are replaced by
+ * rename. A path below an untrusted root is only opened by root_open() or
+ * root_make(). They use openat2. Where the kernel lacks it, and to create what
+ * is missing, they use a walker: it opens one component at a time with
+ * O_NOFOLLOW and resolves symlinks itself. No symlink or rename can lead either
+ * of them out of the root.
  */
 
-/* open(2) in one system call: musl's makes two of it for O_CLOEXEC. */
+/* open(2) in one system call: musl's open() makes two for O_CLOEXEC. */
 static int io_open(const char *path, int flags)
 {
 	return openat(AT_FDCWD, path, flags | O_CLOEXEC);
 }
 
-/* One write(2) of text to a file of the kernel's. */
+/* Writes text to a kernel file, with one write(2). */
 static bool io_put(int dir, const char *path, const char *text)
 {
 	autofd fd = openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -1418,8 +1431,8 @@ static bool io_put(int dir, const char *path, const char *text)
 	return k >= 0 && (size_t)k == n;
 }
 
-/* A file of the kernel's, up to size - 1 bytes, terminated; -1 if it cannot be
- * read. The kernel gives all that fits at once. */
+/* Reads up to size - 1 bytes of a kernel file and terminates them; -1 if it
+ * cannot be read. One read(2) is enough: the kernel returns all that fits. */
 static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 {
 	autofd fd = openat(dir, path,
@@ -1435,7 +1448,7 @@ static ssize_t io_get(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* The same two of a file in a directory, by the directory's path. */
+/* io_get() and io_put() for a file in the directory with the path dir. */
 static ssize_t io_get_in(const char *dir, const char *file, char *buf,
 			 size_t size)
 {
@@ -1453,8 +1466,8 @@ static bool io_put_in(const char *dir, const char *file, const char *text)
 	       io_put(AT_FDCWD, path, text);
 }
 
-/* Waits until there is something to read or write at fd. False: cancel, which
- * may be -1, is readable, and that is not. */
+/* Waits until fd is ready for the events. False if it is not, but cancel, which
+ * may be -1, is readable. */
 static bool io_await(int fd, short events, int cancel)
 {
 	struct pollfd p[] = { { fd, events, 0 }, { cancel, POLLIN, 0 } };
@@ -1464,7 +1477,8 @@ static bool io_await(int fd, short events, int cancel)
 	return p[0].revents || !p[1].revents;
 }
 
-/* A whole file of unknown length into the arena, terminated. fd stays open. */
+/* Reads a whole file of unknown length into the arena and terminates it. fd
+ * stays open. */
 static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 			size_t *len, int cancel, struct err *e)
 {
@@ -1501,7 +1515,7 @@ static char *io_load_fd(struct arena *a, int fd, const char *path, size_t max,
 			if (n < 0)
 				return sysfail(e, "read %s", path), NULL;
 			*len += (size_t)n;
-			/* a regular file ends with the read that is short */
+			/* at a short read a regular file has ended */
 			if (n == 0 || (S_ISREG(st.st_mode) && st.st_size > 0 &&
 				       *len < cap))
 				return p[*len] = 0, p;
@@ -1520,7 +1534,7 @@ static char *io_load(struct arena *a, int dir, const char *path, size_t max,
 	return io_load_fd(a, fd, path, max, len, -1, e);
 }
 
-/* The entries of a directory that is open at fd, one by one, less . and .. */
+/* The entries of the directory open at fd, one by one, without . and .. */
 struct entries {
 	int	fd;
 	long	at, len;		/* len -1: errno says why */
@@ -1556,8 +1570,8 @@ static bool io_remove(int dir, const char *name)
 	       unlinkat(dir, name, AT_REMOVEDIR) == 0;
 }
 
-/* Removes a directory in the one open at top; directories in it that are not
- * empty move to the top, under the next free number. */
+/* Removes the directory name from the directory open at top. Subdirectories of
+ * name that are not empty are moved to top, under the next free number. */
 static bool io_hoist(int top, const char *name, unsigned *number)
 {
 	autofd dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
@@ -1575,14 +1589,14 @@ static bool io_hoist(int top, const char *name, unsigned *number)
 			if (renameat(dir, d->name, top, free_name) == 0)
 				break;
 			if (errno != EEXIST && errno != ENOTEMPTY &&
-			    errno != ENOTDIR)	/* of a name that is there */
+			    errno != ENOTDIR)	/* the name is in use */
 				return false;
 		}
 	return l.len == 0 && (io_remove(top, name) || errno == ENOTEMPTY);
 }
 
-/* Empties the directory open at top. What is below it may be deep, and others
- * may still move it: so no way up by ".." is gone. */
+/* Empties the directory open at top. The tree may be deep, and other processes
+ * may still move parts of it, so nsrun never goes up by "..". */
 static bool io_clear(int top)
 {
 	struct k_dirent *d;
@@ -1601,7 +1615,7 @@ static bool io_clear(int top)
 	return !again && l.len == 0;
 }
 
-/* The next line of a streamed file. buf holds what was read and not used. */
+/* Streams a file line by line. buf holds what is read and not yet used. */
 struct lines {
 	int	fd;
 	size_t	at, len;
@@ -1660,14 +1674,15 @@ static char *io_line(struct lines *l)
 	}
 }
 
-/* A file of ours: whole and new, or as it was. It is written under another
- * name, open at t->fd, between these two. */
+/* io_new() and io_put_new() replace a file of ours: it is either new and whole,
+ * or as it was. Between the two calls, the caller writes to t, which is open at
+ * t->fd under another name. */
 static bool io_new(struct text *t, int dir, const char *name, mode_t mode,
 		   char tmp[NAME_MAX + 1])
 {
 	if (!text_to(tmp, NAME_MAX + 1, ".%s.tmp", name))
 		return false;
-	unlinkat(dir, tmp, 0);		/* of somebody who was killed */
+	unlinkat(dir, tmp, 0);		/* left by a process that was killed */
 	t->fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	return t->fd >= 0;
 }
@@ -1679,7 +1694,8 @@ static bool io_put_new(struct text *t, int dir, const char *name,
 	bool ok, swapped;
 
 	text_flush(t);
-	/* exchanged, where it exists: over a rename ext4 waits for the disk */
+	/* an existing file is exchanged: to rename over it, ext4 waits for the
+	 * disk */
 	swapped = !t->bad &&
 		  fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		  S_ISREG(st.st_mode) && sys_exchange(dir, tmp, name) == 0;
@@ -1704,22 +1720,23 @@ static bool io_replace(int dir, const char *name, const char *data, size_t n,
 	       io_put_new(&t, dir, name, tmp);
 }
 
-/* The kernel has no openat2, or a filter hides it. */
+/* The kernel lacks the system call, or a filter hides it. */
 static bool no_syscall(int num)
 {
 	return num == ENOSYS || num == EPERM;
 }
 
-/* Where a file or directory is not to be had, as opposed to a failure. */
+/* Does the errno say that a file or directory is not there or not accessible?
+ * Any other errno is a failure. */
 static bool is_absent(int num)
 {
 	return num == ENOENT || num == ENOTDIR || num == EACCES ||
 	       num == ELOOP;
 }
 
-/* X_OK or W_OK, by the rights that we act with. access(2) asks for those of the
- * real ids, without capabilities unless they are 0; where there is nothing else
- * (before 5.8), CAP_DAC_OVERRIDE is seen here. */
+/* Checks X_OK or W_OK with the effective ids and capabilities. access(2) checks
+ * with the real ids, and without capabilities unless the real uid is 0. Where
+ * there is only access(2) (before 5.8), CAP_DAC_OVERRIDE is checked here. */
 static bool io_may(const char *path, int mode)
 {
 	struct k_capset set[2];
@@ -1744,18 +1761,19 @@ static bool io_may(const char *path, int mode)
 enum {
 	WALK_NOLINK	= 1,	/* a symlink anywhere is ELOOP */
 	WALK_NOFOLLOW	= 2,	/* do not follow the last component */
-	WALK_DIR	= 4,	/* create what is missing, all directories */
-	WALK_FILE	= 8,	/* the same, the last one an empty file */
+	WALK_DIR	= 4,	/* create what is missing as directories */
+	WALK_FILE	= 8,	/* the same, but the last as an empty file */
 };
 
-/* The walker's state: where it is, how it came there, what is ahead. */
+/* The walker's state: where it is (fd), the path to there, the path ahead. */
 struct walk {
 	int	root, fd;
 	char	done[PATH_MAX];		/* clean, no link in it */
 	char	todo[PATH_MAX];
 };
 
-/* Back to the root, then again down the len bytes of done, links refused. */
+/* Goes back to the root and down the first len bytes of done again; a symlink
+ * there is refused. */
 static bool walk_again(struct walk *w, size_t len)
 {
 	char *p = w->done, *end = w->done + len;
@@ -1780,7 +1798,7 @@ static bool walk_again(struct walk *w, size_t len)
 	return w->fd >= 0;
 }
 
-/* Puts the target of the link name, which is open at fd, before the rest. */
+/* Makes todo the target of the symlink open at fd, followed by rest. */
 static bool walk_link(struct walk *w, int fd, const char *rest)
 {
 	char target[PATH_MAX];
@@ -1791,7 +1809,7 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	if (n < 0 || fstatfs(fd, &fs) < 0)
 		return false;
 	if ((unsigned)fs.f_type == K_MAGIC_PROC) {
-		errno = ELOOP;		/* may be magic: /proc/self/fd/N */
+		errno = ELOOP;		/* may be magic, as /proc/self/fd/N */
 		return false;
 	}
 	target[n] = 0;
@@ -1800,8 +1818,8 @@ static bool walk_link(struct walk *w, int fd, const char *rest)
 	       (*target != '/' || walk_again(w, 0));
 }
 
-/* One component. *last: nothing but slashes follows it. 0, or -1 and errno;
- * 1 if it was a link, now replaced by what it says. */
+/* Walks one component; last says that only slashes follow it. Returns 0, or -1
+ * and errno, or 1 if it was a symlink, whose target now begins todo. */
 static int walk_step(struct walk *w, const char *name, const char *rest,
 		     bool last, int flags, mode_t mode)
 {
@@ -1861,7 +1879,7 @@ static int walk_step(struct walk *w, const char *name, const char *rest,
 	return 0;
 }
 
-/* path below root, each component by hand; an O_PATH fd or -1. */
+/* Opens path below root component by component; an O_PATH fd or -1. */
 static int root_walk(int root, const char *path, int flags, mode_t mode)
 {
 	struct walk w;
@@ -1897,7 +1915,8 @@ static int root_walk(int root, const char *path, int flags, mode_t mode)
 	return -1;
 }
 
-/* An existing path below root, as O_PATH; symlinks stay inside the root. */
+/* Opens an existing path below root with O_PATH; symlinks stay inside the root.
+ */
 static int root_open(int root, const char *path, int flags)
 {
 	struct k_how how = {
@@ -1908,7 +1927,7 @@ static int root_open(int root, const char *path, int flags)
 	};
 	int fd, tries = 0;
 
-	do	/* a rename or mount anywhere meanwhile: EAGAIN */
+	do	/* EAGAIN: there was a rename or mount meanwhile, anywhere */
 		fd = sys_openat2(root, path, &how);
 	while (fd < 0 && errno == EAGAIN && ++tries < 128);
 	if (fd < 0 && (no_syscall(errno) || errno == EAGAIN))
@@ -1916,8 +1935,8 @@ static int root_open(int root, const char *path, int flags)
 	return fd;
 }
 
-/* The same, and what is missing is created: directories of the mode, and the
- * last one an empty file with WALK_FILE. */
+/* Like root_open(), and creates what is missing: directories with the mode, or,
+ * with WALK_FILE, the last component as an empty file. */
 static int root_make(int root, const char *path, int flags, mode_t mode)
 {
 	int fd = root_open(root, path, flags & (WALK_NOLINK | WALK_NOFOLLOW));
@@ -1927,7 +1946,8 @@ static int root_make(int root, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-/* A name in its directory below root, which is made: for mknod and symlink. */
+/* Opens the directory of path below root, creates it if it is missing, and
+ * copies the last component to name. For mknod and symlink. */
 static int root_parent(int root, const char *path, char name[NAME_MAX + 1])
 {
 	const char *slash = strrchr(path, '/');
@@ -1965,8 +1985,8 @@ static bool io_send(int sock, const void *data, size_t n, int fd)
 	return k == (ssize_t)n;
 }
 
-/* One packet; *fd gets the descriptor that came along or -1. 0 is the end, a
- * reset as well. */
+/* Receives one packet; *fd is the descriptor that came with it, or -1. 0 is the
+ * end of the socket, also if the peer reset it. */
 static ssize_t io_recv(int sock, void *data, size_t n, int *fd)
 {
 	struct iovec iov = { data, n };
@@ -1981,8 +2001,8 @@ static ssize_t io_recv(int sock, void *data, size_t n, int *fd)
 	ssize_t k;
 
 	*fd = -1;
-	/* A peer that died with unread packets makes one ECONNRESET, ahead of
-	 * what it had sent: that is still to be read. */
+	/* If the peer died with unread packets, one ECONNRESET comes first, and
+	 * what the peer had sent can be read after it. */
 	do
 		k = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (k < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
@@ -2002,8 +2022,8 @@ static bool fd_is_kept(int fd, int from, const int *keep, size_t n)
 	return fd < from;
 }
 
-/* The same without close_range: what /proc/self/fd lists. Closing disturbs the
- * list, so it is read again until nothing was closed. */
+/* fd_keep_only() without close_range: closes what /proc/self/fd lists. Closing
+ * disturbs the list, so it is read again until nothing was closed. */
 static bool fd_keep_listed(int proc, int from, const int *keep, size_t n)
 {
 	unsigned long long fd;
@@ -2028,8 +2048,8 @@ static bool fd_keep_listed(int proc, int from, const int *keep, size_t n)
 	return l.len == 0;
 }
 
-/* Closes every fd from the first on but the n of keep, which is sorted on the
- * way; -1 is skipped. */
+/* Closes every fd from first on, except the n fds in keep. It sorts keep and
+ * skips a -1 in it. */
 static bool fd_keep_only(int proc, int first, int *keep, size_t n,
 			 struct err *e)
 {
@@ -2057,7 +2077,8 @@ static bool fd_keep_only(int proc, int first, int *keep, size_t n,
 	return true;
 }
 
-/* Default dispositions and no blocked signal; handlers go by themselves. */
+/* Gives every signal its default action and unblocks all. execve would reset
+ * only handlers: ignored and blocked signals would stay so. */
 static bool sig_reset(struct err *e)
 {
 	sigset_t none;
@@ -2071,8 +2092,8 @@ static bool sig_reset(struct err *e)
 	return true;
 }
 
-/* A child, in new namespaces, in the cgroup open at cgroup unless -1. Returns
- * the pid, 0 in the child. */
+/* Clones a child into new namespaces and, unless it is -1, into the cgroup that
+ * is open at cgroup. Returns the pid, 0 in the child. */
 static int io_clone(unsigned flags, int cgroup, int *pidfd)
 {
 	int fd = -1, pid;
@@ -2080,7 +2101,7 @@ static int io_clone(unsigned flags, int cgroup, int *pidfd)
 		.flags = flags | (pidfd ? K_CLONE_PIDFD : 0) |
 			 (cgroup >= 0 ? K_CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)&fd,
-		/* a CLONE_PARENT child has its maker's */
+		/* a CLONE_PARENT child has that of its maker */
 		.exit_signal = flags & K_CLONE_PARENT ? 0 : SIGCHLD,
 		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
 	};
@@ -2103,15 +2124,16 @@ static int io_reap(int pid)
 	return status;
 }
 
-/* A program of the host's or of the container's, run beside a container. */
+/* A program of the host or of a container that runs beside the container: a
+ * hook, newuidmap or newgidmap. */
 struct run {
 	char	*const *argv, *const *env;
 	const char	*path;
-	const char	*dir;		/* its cwd; NULL: as we are */
-	int		in;		/* its stdin; -1: nothing */
-	long long	seconds;	/* it may take; 0: for ever */
-	int		cancel;		/* readable: end it; -1: never */
-	int		proc;		/* -1: all that is open closes itself */
+	const char	*dir;		/* its cwd; NULL: ours */
+	int		in;		/* its stdin; -1: /dev/null */
+	long long	seconds;	/* time limit; 0: none */
+	int		cancel;		/* readable: kill it; -1: never */
+	int		proc;		/* /proc; -1: all fds are O_CLOEXEC */
 };
 
 static _Noreturn void run_child(const struct run *r, int said)
@@ -2122,7 +2144,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	struct err e = { 0, "" };
 	char buf[64];
 
-	/* it is a group of its own, and does not outlive us */
+	/* the program is a process group of its own and dies with us */
 	setpgid(0, 0);
 	sys_die_with_parent();
 	if ((r->in >= 0 || null >= 0) &&
@@ -2131,7 +2153,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	    (!r->dir || chdir(r->dir) == 0) &&
 	    (r->proc < 0 || fd_keep_only(r->proc, 3, keep, 2, &e)) &&
 	    sig_reset(&e)) {
-		close(r->proc);		/* a path in a container leads there */
+		close(r->proc);		/* container paths could reach it */
 		execve(r->path, r->argv, r->env);
 	}
 	t.p = *e.text ? e.text : (char *)err_text(errno, buf);
@@ -2140,7 +2162,7 @@ static _Noreturn void run_child(const struct run *r, int said)
 	_exit(127);
 }
 
-/* Of the clock that nobody sets: a router learns what year it is late. */
+/* Monotonic, because a router sets its real-time clock only after boot. */
 static long long now_ms(void)
 {
 	int64_t t[2];
@@ -2149,8 +2171,8 @@ static long long now_ms(void)
 	return t[0] * 1000 + t[1] / 1000000;
 }
 
-/* Waits for the group's leader; when the time is over, or we are told to give
- * up, the whole group is killed. */
+/* Waits for the leader of the process group. If the time is over, or cancel is
+ * readable, the whole group is killed. */
 enum run_end { RUN_ENDED, RUN_LATE, RUN_CANCELLED };
 
 static enum run_end run_wait(const struct run *r, int pid, int pidfd,
@@ -2184,8 +2206,9 @@ static enum run_end run_wait(const struct run *r, int pid, int pidfd,
 	return end;
 }
 
-/* Runs it to its end. What it says goes into a file in memory, so that nobody
- * who keeps it open can stop us, and becomes the error. */
+/* Runs the program to its end. Its output goes into a file in memory, so that
+ * no process that keeps the output open can block us. If the program fails, its
+ * output is added to the error. */
 static bool io_run(const struct run *r, struct err *e)
 {
 	autofd said = sys_memfd("output"), pidfd = -1;
@@ -2202,7 +2225,7 @@ static bool io_run(const struct run *r, struct err *e)
 		run_child(r, said);
 	if (pid < 0)
 		return sysfail(e, "start %s", r->path);
-	setpgid(pid, pid);	/* it may not have come to it yet */
+	setpgid(pid, pid);	/* the child may not have done so yet */
 	how = run_wait(r, pid, pidfd, &status);
 	if (how == RUN_ENDED && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
@@ -2217,7 +2240,7 @@ static bool io_run(const struct run *r, struct err *e)
 	else
 		fail(e, "%s exited with status %d", r->path,
 		     WEXITSTATUS(status));
-	/* the end of what it said: the cause stands there */
+	/* the end of the output: it names the cause */
 	end = lseek(said, 0, SEEK_END);
 	n = pread(said, buf, sizeof buf - 1,
 		  end > (off_t)sizeof buf - 1 ? end - (off_t)sizeof buf + 1 :
@@ -2228,8 +2251,8 @@ static bool io_run(const struct run *r, struct err *e)
 	return *buf ? err_add(e, buf) : false;
 }
 
-/* A path longer than a socket's name can be is reached from its directory, in
- * a child, because the cwd is the caller's. */
+/* Binds or connects a socket. If the path does not fit into sun_path, a child
+ * does it from the directory of the path, because the cwd is the caller's. */
 static bool io_socket(int sock, const char *path, bool listens)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -2259,9 +2282,9 @@ static bool io_socket(int sock, const char *path, bool listens)
 /* ===== JSON ==============================================================
  *
  * RFC 8259 with no extension, into a tree of nodes that point into the text:
- * strings are decoded in place, numbers stay as written until somebody asks
- * for one, so that 64 bits are exact. No recursion; the open containers stand
- * in an array. Of members with one name the last counts, as in Go.
+ * strings are decoded in place, numbers stay text until one is used, so that
+ * 64 bits are exact. No recursion; the open lists and objects are kept in an
+ * array. If two members have the same name the last one counts, as in Go.
  */
 
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUM, JSON_STR,
@@ -2269,7 +2292,7 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUM, JSON_STR,
 
 struct json {
 	const char	*key;		/* in an object */
-	struct json	*next;		/* in the container */
+	struct json	*next;		/* in the same container */
 	union {
 		struct json	*kids;	/* of a list or an object */
 		const char	*str;	/* decoded; or the number's text */
@@ -2327,7 +2350,7 @@ static char *utf8_put(char *to, unsigned c)
 	return to;
 }
 
-/* n digits at s; -1 if they are not there. */
+/* The value of the n hex digits at s; -1 if they are not all there. */
 static int num_hex(const char *s, int n)
 {
 	int v = 0;
@@ -2345,7 +2368,8 @@ static int num_hex(const char *s, int n)
 	return v;
 }
 
-/* \uXXXX at j->p, which stands behind the u, surrogates paired; -1: error. */
+/* The character of \uXXXX, or of a surrogate pair. j->p is after the first u;
+ * -1: error. */
 static int json_unicode(struct json_parser *j)
 {
 	int c = num_hex(j->p, 4), low;
@@ -2366,7 +2390,8 @@ static int json_unicode(struct json_parser *j)
 	return fail(j->e, "half of a surrogate pair"), -1;
 }
 
-/* The string at j->p, behind its quote, decoded in place and terminated. */
+/* Decodes the string at j->p, which is after the opening quote, in place and
+ * terminates it. */
 static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 			bool *nul)
 {
@@ -2430,14 +2455,14 @@ static bool json_number(struct json_parser *j, struct json *n)
 	if (*s == '.') {
 		j->p = ++s;
 		if (!is_digit(*s))
-			return fail(j->e, "a digit is due behind the dot");
+			return fail(j->e, "expected a digit after the dot");
 		s += num_len(s);
 	}
 	if ((*s | 32) == 'e') {
 		s++;
 		j->p = s += *s == '+' || *s == '-';
 		if (!is_digit(*s))
-			return fail(j->e, "a digit is due behind the e");
+			return fail(j->e, "expected a digit after the e");
 		s += num_len(s);
 	}
 	n->len = (unsigned)(s - n->str);
@@ -2449,7 +2474,7 @@ static void json_blank(struct json_parser *j)
 {
 	for (; *j->p == ' ' || *j->p == '\n' || *j->p == '\t' ||
 	       *j->p == '\r'; j->p++)
-		if (*j->p == '\n') {	/* they stand nowhere else */
+		if (*j->p == '\n') {	/* no token holds one */
 			j->line++;
 			j->start = j->p + 1;
 		}
@@ -2465,7 +2490,7 @@ static bool json_word(struct json_parser *j, struct json *n, const char *word,
 	return true;
 }
 
-/* One value into n; of a container only its opening. */
+/* Parses one value into n; of a list or an object only the bracket. */
 static bool json_value(struct json_parser *j, struct json *n)
 {
 	char c;
@@ -2500,13 +2525,13 @@ static bool json_value(struct json_parser *j, struct json *n)
 	return fail(j->e, "unexpected character");
 }
 
-/* "key": of the next member. */
+/* Parses the "key": of the next member. */
 static bool json_key(struct json_parser *j, struct json *n)
 {
 	unsigned len;
 
 	if (*j->p != '"')
-		return fail(j->e, "a member name in quotes is due");
+		return fail(j->e, "expected a member name in quotes");
 	j->p++;
 	if (!json_string(j, &n->key, &len, &n->key_nul))
 		return false;
@@ -2514,7 +2539,7 @@ static bool json_key(struct json_parser *j, struct json *n)
 	if (j->p >= j->end)
 		return json_eof(j);
 	if (*j->p != ':')
-		return fail(j->e, "a colon is due behind \"%s\"",
+		return fail(j->e, "expected a colon after \"%s\"",
 				 n->key);
 	j->p++;
 	return true;
@@ -2536,7 +2561,7 @@ static bool json_step(struct json_parser *j)
 	}
 	if (up->kids) {
 		if (*j->p != ',')
-			return fail(j->e, "a comma or %c is due",
+			return fail(j->e, "expected a comma or %c",
 					 close);
 		j->p++;
 		json_blank(j);
@@ -2563,7 +2588,7 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 
 	if (!top)
 		return no_memory(e), NULL;
-	text[len] = 0;		/* what was begun ends there at the latest */
+	text[len] = 0;		/* every token ends here at the latest */
 	if (str_after(text, "\xef\xbb\xbf"))
 		fail(e, "begins with a byte order mark; save it as plain "
 		     "UTF-8");
@@ -2573,7 +2598,7 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 		ok = json_step(&j);
 	if (ok) {
 		json_blank(&j);
-		ok = j.p == j.end || fail(e, "more text behind the end");
+		ok = j.p == j.end || fail(e, "more text after the end");
 	}
 	if (!ok)
 		wrap(e, "%s:%u:%u", name, j.line,
@@ -2581,8 +2606,8 @@ static struct json *json_parse(struct arena *mem, const char *name, char *text,
 	return ok ? top : NULL;
 }
 
-/* Does it ask for anything? null, false, "", 0 and containers of such do not.
- * The depth is bounded by the parser. */
+/* Does the value ask for anything? null, false, "", 0, and lists and objects
+ * that hold only these, do not. The parser bounds the depth of recursion. */
 static bool json_asks(const struct json *n)
 {
 	const struct json *k;
@@ -2603,8 +2628,8 @@ static bool json_asks(const struct json *n)
 	return true;
 }
 
-/* The writer: members and elements in order, two blanks a level, or all in one
- * line. */
+/* The writer: members and elements in order, indented by two blanks a level, or
+ * all in one line. */
 struct json_out {
 	struct text	*t;
 	int		depth;
@@ -2691,7 +2716,8 @@ static void json_put_pairs(struct json_out *o, const char *key,
 
 /* ===== NAMES =============================================================
  *
- * Every vocabulary as a table, with one look-up each way.
+ * Every vocabulary is a table of names and numbers, with one look-up in each
+ * direction.
  */
 
 struct name {
@@ -2716,7 +2742,7 @@ static const char *name_of(const struct name *table, size_t n, int value)
 	return NULL;
 }
 
-/* Capabilities without their CAP_, in the order of their numbers. */
+/* Capabilities without the prefix CAP_, in the order of their numbers. */
 static const char cap_names[] =
 	"CHOWN\0DAC_OVERRIDE\0DAC_READ_SEARCH\0FOWNER\0FSETID\0KILL\0SETGID\0"
 	"SETUID\0SETPCAP\0LINUX_IMMUTABLE\0NET_BIND_SERVICE\0NET_BROADCAST\0"
@@ -2727,7 +2753,7 @@ static const char cap_names[] =
 	"BLOCK_SUSPEND\0AUDIT_READ\0PERFMON\0BPF\0CHECKPOINT_RESTORE\0";
 enum { CAP_ADMIN_NR = 21, CAP_MKNOD_NR = 27 };
 
-/* The number of a name, -1 if there is none such. */
+/* The number of the capability name, -1 if it is unknown. */
 static int cap_find(const char *name)
 {
 	const char *p = cap_names;
@@ -2740,7 +2766,7 @@ static int cap_find(const char *name)
 	return -1;
 }
 
-/* MIPS and others number these in their own way, so libc does. */
+/* Some numbers differ on MIPS and others; these are the constants of libc. */
 static const struct name rlimit_names[] = {
 	{ "RLIMIT_AS", RLIMIT_AS },		{ "RLIMIT_CORE", RLIMIT_CORE },
 	{ "RLIMIT_CPU", RLIMIT_CPU },		{ "RLIMIT_DATA", RLIMIT_DATA },
@@ -2770,7 +2796,7 @@ static const struct name signal_names[] = {
 #endif
 };
 
-/* In the order in which a stage joins them; values are clone flags. */
+/* In the order in which J joins them; values are clone flags. */
 static const struct name ns_names[] = {
 	{ "ipc", CLONE_NEWIPC },	{ "uts", CLONE_NEWUTS },
 	{ "network", CLONE_NEWNET },	{ "pid", CLONE_NEWPID },
@@ -2833,7 +2859,7 @@ static const struct name ipvlan_modes[] = {
 	{ "l2", 0 },	{ "l3", 1 },	{ "l3s", 2 },
 };
 
-/* ELF machines, for the message about a program of another one. */
+/* ELF machines, for the message about a program for another machine. */
 static const struct name machine_names[] = {
 	{ "SPARC", 2 },		{ "x86 (i386)", 3 },	{ "m68k", 4 },
 	{ "MIPS", 8 },		{ "PA-RISC", 15 },	{ "PowerPC", 20 },
@@ -2846,13 +2872,14 @@ static const struct name machine_names[] = {
 /* ===== SPEC ==============================================================
  *
  * config.json (config.md, config-linux.md of the OCI runtime specification) as
- * structs. One table for each object says which member goes where; one walker
- * does the rest and knows the path of what it refuses. An unknown property is
- * ignored, as the specification wants, but in what is nsrun's own (networks,
- * routes, dns), where it can only be a slip. A known one with a bad value is an
- * error, and a known one that nsrun does not apply (T_LATER) is refused by
- * name as soon as it asks for anything. What a table cannot say, a rule
- * between two members, stands in spec_check().
+ * structs. One table for each object says which member goes to which field; one
+ * walker does the rest and names the path of a member that it refuses. An
+ * unknown property is ignored, as the specification wants; but in nsrun's own
+ * objects (networks, routes, dns) it is an error, because there it can only be
+ * a typing mistake. A known property with a bad value is an error. A known
+ * property that nsrun does not apply (T_LATER) is refused by name if it asks
+ * for anything. Rules between two members, which a table cannot express, are in
+ * spec_check().
  */
 
 /* ----- SPEC: structs ----------------------------------------------------- */
@@ -2862,7 +2889,7 @@ struct opt {			/* an integer that may be absent */
 	bool		set;
 };
 
-struct strs {			/* v[n] is NULL, and one more slot is spare */
+struct strs {			/* v[n] is NULL, one more slot is free */
 	char		**v;
 	size_t		n;
 };
@@ -2958,7 +2985,7 @@ struct spec_memory {
 	struct opt	limit, swap, reservation, swappiness, kernel,
 			kernel_tcp;
 	bool		no_oom_killer, use_hierarchy, check_update;
-	bool		oom_killer;	/* an update brings it back */
+	bool		oom_killer;	/* an update turns it on again */
 };
 
 struct spec_cpu {
@@ -2967,7 +2994,7 @@ struct spec_cpu {
 	const char	*cpus, *mems;
 };
 
-struct spec_blkio_device {	/* of weightDevice, or of a throttle list */
+struct spec_blkio_device {	/* in weightDevice or a throttle list */
 	struct opt	major, minor, weight, leaf_weight;
 	unsigned long long rate;	/* bytes or operations a second */
 };
@@ -3056,7 +3083,7 @@ struct spec_dns {
 
 struct spec_hook {
 	const char	*path;
-	struct strs	args, env;	/* env.v NULL: that of the runtime */
+	struct strs	args, env;	/* env.v NULL: the runtime's */
 	struct opt	timeout;	/* seconds */
 };
 
@@ -3087,7 +3114,7 @@ enum field_kind {
 	T_U64,		/* unsigned long long */
 	T_NAME,		/* struct opt: the number of a name */
 	T_BITS,		/* uint64_t: the names' numbers, or'ed */
-	T_CAPS,		/* uint64_t: a bit for each; unknown ones warn */
+	T_CAPS,		/* uint64_t: a bit for each; unknown: a warning */
 	T_STRS,		/* struct strs */
 	T_INTS,		/* a LIST_OF struct opt, from min to max */
 	T_MAP,		/* a LIST_OF struct nsrun_pair */
@@ -3098,8 +3125,8 @@ enum field_kind {
 	T_LATER,	/* not applied: refused if it asks for anything */
 };
 
-/* The ranges of integers, as numbers for the tables. In an update 0 asks for
- * nothing in the first of them. */
+/* The ranges of integers, as numbers for the tables. Up to R_LAST_NONE, 0 in an
+ * update means "no change". */
 enum range { R_ANY, R_POSITIVE, R_BYTES, R_RUNTIME, R_WEIGHT, R_LAST_NONE =
 	     R_WEIGHT, R_ID, R_BURST, R_UMASK, R_NICE, R_PRIORITY, R_IOPRIO,
 	     R_SIZE16, R_COUNT, R_U32, R_MAJOR, R_MINOR, R_MAJOR_ANY,
@@ -3111,7 +3138,7 @@ static const struct {
 } ranges[] = {
 	[R_ANY]		= { LLONG_MIN, LLONG_MAX },
 	[R_POSITIVE]	= { 0, LLONG_MAX },
-	[R_BYTES]	= { -1, LLONG_MAX }, /* `update` takes 64m, too */
+	[R_BYTES]	= { -1, LLONG_MAX }, /* `update` also takes 64m */
 	[R_RUNTIME]	= { -1, LLONG_MAX },
 	[R_WEIGHT]	= { 0, 1000 },
 	[R_ID]		= { 0, 4294967294LL },
@@ -3142,9 +3169,9 @@ struct field {
 	const char	*name;
 	const void	*arg;		/* struct field or struct name table */
 	unsigned short	off;
-	unsigned short	size;		/* of the struct; or count of names */
+	unsigned short	size;		/* of the struct; or number of names */
 	unsigned char	kind, range;
-	bool		due;		/* must be there */
+	bool		due;		/* required; F_END_OWN: no other keys */
 };
 
 #define OFF(T, m)		(unsigned short)offsetof(struct T, m)
@@ -3170,7 +3197,7 @@ static const struct field user_fields[] = {
 	F_END
 };
 
-/* In the order of enum cap_set, which is an index here. */
+/* In the order of enum cap_set, which is the index of this table. */
 static const struct field cap_fields[] = {
 	F(spec_caps, T_CAPS, "bounding", set[CAP_BOUNDING]),
 	F(spec_caps, T_CAPS, "effective", set[CAP_EFFECTIVE]),
@@ -3211,7 +3238,7 @@ static const struct field size_fields[] = {
 	F_END
 };
 
-/* For an exec. */
+/* For `exec`. */
 static const struct field affinity_fields[] = {
 	F(spec_affinity, T_STR, "initial", initial),
 	F(spec_affinity, T_STR, "final", final),
@@ -3457,7 +3484,7 @@ static const struct field hook_fields[] = {
 	F_END
 };
 
-/* In the order of enum hook, which is an index here. */
+/* In the order of enum hook, which is the index of this table. */
 static const struct field hooks_fields[] = {
 #define HOOK(n, kind) F_SUB(spec, T_LIST, n, hooks[kind], spec_hook, \
 			    hook_fields)
@@ -3471,8 +3498,8 @@ static const struct field hooks_fields[] = {
 	F_END
 };
 
-/* networks, routes and dns: see NET. The names are those of libcontainer,
- * where it had them. */
+/* networks, routes and dns: see NET. The names are those of libcontainer, for
+ * the properties that it had. */
 static const struct field network_if_fields[] = {
 	F_NAME(spec_network_if, T_NAME, "type", type, true, net_kinds),
 	F(spec_network_if, T_STR, "name", name),
@@ -3545,7 +3572,7 @@ struct walker {
 	struct arena	*mem;
 	const struct nsrun_options *o;
 	struct err	*e;
-	bool		update;	/* callers send 0 and "" for what stays */
+	bool		update;	/* 0 and "" mean "no change" */
 };
 
 static void where_add(struct text *t, const struct where *w)
@@ -3579,7 +3606,7 @@ static bool spec_due(struct walker *k, const struct where *w,
 {
 	if (j->type == type)
 		return true;
-	return spec_fail(k, w, "%s is due, this is %s", json_names[type],
+	return spec_fail(k, w, "expected %s, found %s", json_names[type],
 			 json_names[j->type]);
 }
 
@@ -3656,8 +3683,8 @@ static bool spec_cap(struct walker *k, const struct where *w,
 	return true;
 }
 
-/* The one declaration ahead: objects hold lists, lists hold objects. The depth
- * is that of the tables. */
+/* The one forward declaration: objects hold lists, lists hold objects. The
+ * tables bound the depth of the recursion. */
 static bool spec_object(struct walker *k, const struct where *w,
 			const struct json *j, const struct field *fields,
 			void *base);
@@ -3691,7 +3718,8 @@ static bool spec_element(struct walker *k, const struct where *w,
 	}
 }
 
-/* A list or a map into the memory at p: the elements, then their number. */
+/* Reads a list or a map into p: a LIST_OF, or, for T_CAPS and T_BITS, a
+ * uint64_t. */
 static bool spec_list(struct walker *k, const struct where *w,
 		      const struct json *j, const struct field *f, void *p)
 {
@@ -3708,7 +3736,7 @@ static bool spec_list(struct walker *k, const struct where *w,
 		return false;
 	if (bits)
 		*(uint64_t *)p = 0;
-	/* two more: the NULL of an argv, and the spare slot */
+	/* two more: the NULL at the end, and the free slot of struct strs */
 	v = bits ? p : mem_new(k->mem, (json_count(j) + 2) * size);
 	if (!v)
 		return no_memory(k->e);
@@ -3753,7 +3781,7 @@ static bool spec_field(struct walker *k, const struct where *w,
 				 j->str);
 	case T_NAME:
 		if (!f->due && j->type == JSON_STR && !j->len)
-			return true;	/* as absent, with runc */
+			return true;	/* as if absent, like runc */
 		if (!spec_name(k, w, j, f, &value))
 			return false;
 		*(struct opt *)p = (struct opt){ value, true };
@@ -3807,7 +3835,7 @@ static bool spec_object(struct walker *k, const struct where *w,
 	return true;
 }
 
-/* 10, 64m, 1.5g and -1 as bytes: units are powers of 1024, as runc has them. */
+/* Reads 10, 64m, 1.5g or -1 as bytes; units are powers of 1024, as in runc. */
 static bool num_bytes(const char *s, long long *out)
 {
 	static const char units[] = "bkmgtp";
@@ -3840,7 +3868,8 @@ static bool num_bytes(const char *s, long long *out)
 	return true;
 }
 
-/* One member by its path, "memory.limit", from a word of a command line. */
+/* Sets one member, named by its path ("memory.limit"), from a word of the
+ * command line. */
 static bool spec_set(struct walker *k, const struct field *f, void *base,
 		     const char *key, const char *value)
 {
@@ -3884,7 +3913,8 @@ static bool spec_set(struct walker *k, const struct field *f, void *base,
 	return spec_field(k, &at, &j, f, base);
 }
 
-/* The inverse of spec_object(), for what is kept beside a config. */
+/* The inverse of spec_object(): writes a struct as JSON, for the files that are
+ * kept beside a config. */
 static void spec_put_fields(struct json_out *o, const struct field *f,
 			    const void *base)
 {
@@ -3938,7 +3968,7 @@ static void spec_put_fields(struct json_out *o, const struct field *f,
 	}
 }
 
-/* More strings at the end of a list. */
+/* Appends strings to a list. */
 static bool strs_add(struct arena *mem, struct strs *l, char **more)
 {
 	size_t n = 0;
@@ -4011,8 +4041,9 @@ static bool spec_check_args(const struct spec_process *p, struct err *e)
 	return true;
 }
 
-/* sched_setattr(2): each policy has its own parameters. But a nice value
- * is no error with any, as in runc: the kernel takes it where it counts. */
+/* sched_setattr(2): each policy has its own parameters. But a nice value is
+ * accepted with every policy, as in runc: the kernel uses it where it has an
+ * effect. */
 static bool spec_check_scheduler(const struct spec_scheduler *s, struct err *e)
 {
 	bool fixed = s->policy.v == 1 || s->policy.v == 2;
@@ -4097,12 +4128,13 @@ static bool spec_check_device(const struct spec_device *d, struct err *e)
 	if (*d->path != '/')
 		return fail(e, "path: \"%s\" is not an absolute path", d->path);
 	if (d->type.v == 0)
-		return fail(e, "type: \"a\" is no node");
+		return fail(e, "type: \"a\" is for device rules only");
 	return d->type.v == S_IFIFO || (d->major.set && d->minor.set) ||
 	       fail(e, "%s: is missing", d->major.set ? "minor" : "major");
 }
 
-/* The range of a weight that is asked for: 0 asks for none. */
+/* Is a weight in its range? 0 means that none is asked for; the tables check
+ * the upper end. */
 static bool spec_is_weight(const struct opt *w)
 {
 	return !w->v || w->v >= 10;
@@ -4119,7 +4151,8 @@ static bool spec_check_blkio(const struct spec_blkio *b, struct err *e)
 	return ok || fail(e, "blockIO: a weight is from 10 to 1000");
 }
 
-/* What becomes a part of a file's name, or a word of its line. */
+/* Checks the strings that become a part of a cgroup file's name (a page size)
+ * or a word of its line (an interface, an RDMA device). */
 static bool spec_check_words(const struct spec_resources *r, struct err *e)
 {
 	size_t i;
@@ -4184,7 +4217,8 @@ static bool spec_check_resources(const struct spec_resources *r, struct err *e)
 		spec_check_words(r, e)) || wrap(e, "linux.resources.");
 }
 
-/* closID is one directory, or "/" for the one that the kernel made. */
+/* closID is the name of one directory, or "/" for the one that the kernel
+ * made. */
 static bool spec_check_rdt(const struct spec_rdt *r, struct err *e)
 {
 	const char *c = r->clos;
@@ -4230,7 +4264,7 @@ static bool spec_check_hooks(const struct spec *s, struct err *e)
 	return true;
 }
 
-/* The rules between members. */
+/* Checks the rules between members, which the tables cannot express. */
 static bool spec_check(const struct spec *s, struct err *e)
 {
 	size_t i;
@@ -4261,8 +4295,8 @@ static bool spec_check(const struct spec *s, struct err *e)
 	       spec_check_resources(&s->linux.resources, e);
 }
 
-/* The text of a file called name, which is overwritten, into the struct at base
- * as its table says. */
+/* Parses text, the content of the file called name, into the struct at base, as
+ * its table fields says. text is overwritten. */
 static bool spec_read(struct arena *mem, const struct nsrun_options *o,
 		      const char *name, char *text, size_t len,
 		      const struct field *fields, void *base, struct err *e)
@@ -4276,7 +4310,8 @@ static bool spec_read(struct arena *mem, const struct nsrun_options *o,
 		     wrap(e, "%s", name));
 }
 
-/* Before 1.3.0 a limit of 0 processes was none, as -1 is. */
+/* Before version 1.3.0 of the specification a pids.limit of 0 meant no limit,
+ * as -1 does. */
 static void spec_date_pids(struct spec *s)
 {
 	struct opt *pids = &s->linux.resources.pids;
@@ -4306,16 +4341,19 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 
 /* ===== STATE =============================================================
  *
- * <root>/<id>/state.json says what exists of a container, and is replaced by
- * rename: at the claim, with the cgroup directories that will be made, and when
- * init is there to stay, with its pid and start time. In between init dies with
- * nsrun. So whatever kills nsrun, the next one finds what to undo. Beside it
- * lie config.json, as it was at the create, what `update` made of its limits in
- * update.json, the start socket, and in netns the network namespace as long as
- * devices of the host's are in it. The directory itself is the lock (flock) of
- * who makes, starts or deletes; an init that is still on the host shares it, so
- * that who has the lock knows that none is. mkdir decides who owns an id.
- * A pid counts only together with its start time.
+ * <root>/<id>/state.json records what exists of a container. It is replaced by
+ * rename: at the claim, with the cgroup directories that will be made; and with
+ * init's pid and start time, before nsrun lets init outlive it, or, in the
+ * foreground, when init runs. Between the two init dies with nsrun. So whatever
+ * kills nsrun, the next nsrun finds what to undo.
+ *
+ * Beside it are config.json, as it was at the create; update.json, the limits
+ * as `update` changed them; start, the socket; and netns, where the network
+ * namespace is kept as long as devices of the host are in it. The directory
+ * itself is the lock (flock) of the nsrun that makes, starts or deletes the
+ * container. An init that has not yet left the host's root shares this lock, so
+ * the nsrun that gets the lock knows that there is no such init. mkdir decides
+ * who owns an id. A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -4323,12 +4361,12 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
 
 struct state_cgroup {
 	const char	*path;		/* absolute, with the mount point */
-	struct opt	keep;		/* that much of it existed before */
+	struct opt	keep;		/* length of what existed before */
 };
 
-struct state_device {		/* one of the host's that moves in (phys) */
-	const char	*name, *inside, *mac;
-	struct opt	index, mtu;
+struct state_device {		/* a host device that moves in (phys) */
+	const char	*name, *inside, *mac, *alias;
+	struct opt	index, mtu, type, group;
 };
 
 struct state {
@@ -4338,11 +4376,11 @@ struct state {
 	struct opt	pid, start;	/* init; start time in clock ticks */
 	struct opt	runner, runner_start;	/* nsrun in the foreground */
 	LIST_OF(struct state_cgroup) cgroups;
-	struct strs	rdt;	/* directories of resctrl to be removed */
-	LIST_OF(struct state_device) devices;	/* as they were */
-	bool		networks;	/* it has some of ours */
+	struct strs	rdt;	/* resctrl directories to remove */
+	LIST_OF(struct state_device) devices;	/* as they were on the host */
+	bool		networks;	/* it has networks made by nsrun */
 	bool		best_effort;	/* limits may be missing */
-	bool		nodev;		/* its device policy, see DEV */
+	bool		nodev;		/* a device policy by nodev, see DEV */
 	LIST_OF(struct nsrun_pair) annotations;
 };
 
@@ -4358,6 +4396,9 @@ static const struct field state_device_fields[] = {
 	F(state_device, T_STR, "mac", mac),
 	F_INT(state_device, "index", index, R_POSITIVE),
 	F_INT(state_device, "mtu", mtu, R_POSITIVE),
+	F(state_device, T_STR, "alias", alias),
+	F_INT(state_device, "type", type, R_POSITIVE),
+	F_INT(state_device, "group", group, R_ANY),
 	F_END
 };
 
@@ -4409,8 +4450,9 @@ static bool state_check_id(const char *id, struct err *e)
 	return state_is_id(id, e) || wrap(e, "invalid container ID format");
 }
 
-/* Field 22 of /proc/PID/stat, behind the name, which may hold anything; 0: no
- * such process, or a zombie; -1 and errno: it cannot be told. */
+/* The start time of a process: field 22 of /proc/PID/stat, searched for behind
+ * the name, which may contain any character. 0: there is no such process, or it
+ * is a zombie; -1 with errno: it cannot be read. */
 static long long state_pid_start(int proc, int pid)
 {
 	char path[32], buf[512], *p;
@@ -4431,7 +4473,8 @@ static long long state_pid_start(int proc, int pid)
 	return start;
 }
 
-/* If it cannot be told it is: nothing is done to it then. */
+/* Does this process live? If that cannot be found out, the answer is yes, so
+ * that nothing is done to it. */
 static bool state_alive(int proc, struct opt pid, struct opt start)
 {
 	long long now = pid.set && start.set && start.v ?
@@ -4440,7 +4483,8 @@ static bool state_alive(int proc, struct opt pid, struct opt start)
 	return now && (now == start.v || now < 0);
 }
 
-/* Does its init live, or the nsrun that runs it in the foreground? */
+/* Does the container's init live? The next function asks this of the nsrun that
+ * runs the container in the foreground. */
 static bool state_has_init(const struct state *s, int proc)
 {
 	return state_alive(proc, s->pid, s->start);
@@ -4482,7 +4526,7 @@ static void state_now(char buf[40])
 	text_char(&t, 'Z');
 }
 
-/* Outside of one the map is "0 0 4294967295". */
+/* Is this a user namespace? In the initial one the map is "0 0 4294967295". */
 static bool state_in_user_ns(void)
 {
 	char map[64];
@@ -4498,12 +4542,12 @@ static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
 	const char *s = o->root ? o->root : getenv("NSRUN_ROOT"), *sub = "";
 
 	if (o->root && (!*o->root || str_eq(o->root, "/")))
-		return fail(e, "--root is not to be %s",
+		return fail(e, "--root must not be %s",
 			    *o->root ? "/" : "empty");
 	if (!s || !*s) {
 		s = getenv("XDG_RUNTIME_DIR");
 		sub = "/nsrun";
-		/* the root of a user namespace is a user outside of it */
+		/* root in a user namespace is a user outside of it */
 		if (geteuid() == 0 && !(s && *s && state_in_user_ns())) {
 			s = "/run/nsrun";
 			sub = "";
@@ -4517,7 +4561,8 @@ static bool state_root(const struct nsrun_options *o, char path[PATH_MAX],
 	return true;
 }
 
-/* Makes the state root, parents too, and opens it; -1 with errno. */
+/* Opens the state root; makes it, and its parents, if it is missing. -1 with
+ * errno. */
 static int state_open_root(char *path)
 {
 	int fd = io_open(path, O_PATH | O_DIRECTORY);
@@ -4541,8 +4586,9 @@ static int state_open_root(char *path)
 	return io_open(path, O_PATH | O_DIRECTORY);
 }
 
-/* Whoever else may write to the state root, or to an id's directory, could have
- * us run his hooks, kill his pids and remove his paths. */
+/* Refuses a directory (the state root, or that of an id) that another user may
+ * write to: that user could choose the hooks that nsrun runs, the pids it kills
+ * and the paths it removes. */
 static bool state_trust(int fd, const char *path, struct err *e)
 {
 	struct stat st;
@@ -4558,7 +4604,7 @@ static bool state_trust(int fd, const char *path, struct err *e)
 		    (unsigned)st.st_mode & 07777);
 }
 
-/* What a caller is told of a state, which may be half written. */
+/* What a caller gets of a state. The state may be incomplete. */
 static struct nsrun_state state_tell(const struct state *s, const char *status,
 				     int pid)
 {
@@ -4572,7 +4618,8 @@ static struct nsrun_state state_tell(const struct state *s, const char *status,
 	};
 }
 
-/* The members of runtime.md, "State", and what other runtimes add. */
+/* Writes the members of runtime.md, "State", and those that other runtimes
+ * add. */
 static void state_put(struct json_out *o, const struct nsrun_state *s)
 {
 	json_put_str(o, "ociVersion", s->version);
@@ -4587,7 +4634,8 @@ static void state_put(struct json_out *o, const struct nsrun_state *s)
 			       s->annotation_count);
 }
 
-/* A file of the container's directory, with what base holds of the fields. */
+/* Writes a file in the container's directory, with what the struct at base
+ * holds in the fields. */
 static bool state_write(int dir, const char *name, const struct field *fields,
 			const void *base, struct err *e)
 {
@@ -4609,7 +4657,7 @@ static bool state_save(int dir, const struct state *s, struct err *e)
 	return state_write(dir, "state.json", state_fields, s, e);
 }
 
-/* NULL without an error text if there is no state.json. */
+/* NULL without an error text: there is no such file. */
 static struct state *state_load(int dir, const char *file, struct arena *mem,
 				const struct nsrun_options *o, struct err *e)
 {
@@ -4629,7 +4677,7 @@ static struct state *state_load(int dir, const char *file, struct arena *mem,
 	       NULL;
 }
 
-/* Does path below root still name the directory that is open at dir? */
+/* Does id below root still name the directory that is open at dir? */
 static bool state_same(int root, const char *id, int dir)
 {
 	struct stat a, b;
@@ -4639,7 +4687,7 @@ static bool state_same(int root, const char *id, int dir)
 	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-/* Was the directory open at dir removed, or the id given to another? */
+/* Was the directory open at dir removed, or does id name another one now? */
 static bool state_is_gone(int root, const char *id, int dir)
 {
 	struct stat a, b;
@@ -4657,7 +4705,8 @@ static bool state_drop(int root, const char *id, int dir)
 		"config.json", ".config.json.tmp", "update.json",
 		".update.json.tmp", "warned", ".warned.tmp", "start",
 		"netns" };
-	/* who may mount can write there: it is mounted in the container */
+	/* it is mounted in the container, where a process that may mount can
+	 * make it writable */
 	autofd notify = openat(dir, "notify", O_RDONLY | O_DIRECTORY |
 			       O_NOFOLLOW | O_CLOEXEC);
 	size_t i;
@@ -4676,7 +4725,7 @@ static bool state_drop(int root, const char *id, int dir)
 	return false;
 }
 
-/* Its processes are stopped by the freezer. */
+/* Are the container's processes stopped by the freezer? */
 static bool state_is_paused(const struct state *s)
 {
 	char buf[32];
@@ -4686,7 +4735,8 @@ static bool state_is_paused(const struct state *s)
 	       0 && (*buf == 'F' || *buf == '1');
 }
 
-/* What a caller is told (runtime.md), by the state and by what lives. */
+/* The status that a caller gets (runtime.md): it depends on the state and on
+ * which processes live. */
 static const char *state_status(const struct state *s, int proc)
 {
 	if (!s->status || str_eq(s->status, "creating"))
@@ -4698,21 +4748,22 @@ static const char *state_status(const struct state *s, int proc)
 
 /* ===== DEVICE_BPF ========================================================
  *
- * A device policy of v2 is a program that the kernel asks at each open and
- * mknod: r2 holds the bits of access that are asked for, r3 the type, r4 and r5
- * the numbers. The last rule that speaks of a bit decides, so rules are taken
- * from the last to the first: one that allows takes its bits out of r2, and
- * when none is left the answer is yes; one that denies a bit that is left
- * says no. What no rule speaks of is allowed, as in v1.
+ * On v2 a device policy is a BPF program that the kernel runs at each open and
+ * mknod: r2 holds the access bits that are asked for, r3 the device type, r4
+ * and r5 the numbers. For each bit the last rule that matches the device and
+ * has the bit decides, so rules are taken from the last to the first: a rule
+ * that allows removes its bits from r2, and when no bit is left the answer is
+ * yes; a rule that denies a bit that is left answers no. What no rule matches
+ * is allowed, as in v1.
  */
 
-/* What is written to a file of a group. Of a device policy each rule is one, in
- * the words of v1: "c 1:3 rwm" into devices.allow. */
+/* One write to a file of a group. In a device policy each rule is one write, in
+ * the syntax of v1: "c 1:3 rwm" into devices.allow. */
 struct cg_write {
 	unsigned	dir;		/* index */
-	const char	*file, *value, *key;	/* key: of config.json */
+	const char	*file, *value, *key;	/* key: in config.json */
 	bool		optional;	/* the file may be missing */
-	bool		instead;	/* only if that of the last one was */
+	bool		instead;	/* only if the file before is missing */
 	bool		missing, again;
 };
 
@@ -4722,9 +4773,10 @@ static const char *const cg_default_devices[] = {
 	"c 10:200 rwm",
 };
 
-/* A line of a devices file, "a" or "c 1:* rw"; -1 and 0: any. */
+/* A line of a devices file, "a" or "c 1:* rw". Type 0 and number -1 mean
+ * any. */
 struct dev_rule {
-	int		type;		/* as the kernel's programs see it */
+	int		type;		/* as BPF programs see it */
 	long long	major, minor;
 	int		access;		/* 1: mknod, 2: read, 4: write */
 };
@@ -4749,9 +4801,10 @@ static struct dev_rule dev_rule(const char *line)
 	return r;
 }
 
-/* A list of v1 holds exceptions from "all" or from "nothing", and forgets one
- * only if it is told the same numbers again. Is a, which is to be taken out,
- * a part of what the exception b holds? */
+/* The device list of a v1 group holds exceptions from "all" or from "nothing".
+ * The kernel removes an exception only if the same numbers are written again.
+ * Does a, which shall be removed, overlap with the exception b without having
+ * the same numbers? */
 static bool dev_is_hole(const struct dev_rule *a, const struct dev_rule *b)
 {
 	return a->type == b->type && a->access & b->access &&
@@ -4767,8 +4820,8 @@ static bool dev_is_of(const struct dev_rule *a, const struct spec_device *d)
 	       (a->minor < 0 || a->minor == d->minor.v);
 }
 
-/* May the device be read and written? The last rule that speaks of it decides,
- * and what every container may use comes last. */
+/* May the device be read and written? The last rule that matches it decides,
+ * and the default devices, which every container may use, come last. */
 static bool dev_opens(const struct spec_resources *r,
 		      const struct spec_device *d)
 {
@@ -4799,7 +4852,7 @@ enum { BPF_R0, BPF_R1, BPF_R2, BPF_R3, BPF_R4, BPF_R5 };
 
 struct bpf_program {
 	struct k_bpf	v[4096];	/* the kernel's own limit before 5.2 */
-	size_t		n;		/* past the end: it did not fit */
+	size_t		n;		/* more than fit in v: too long */
 };
 
 static void bpf_add(struct bpf_program *b, int code, int dst, int src, int off,
@@ -4817,14 +4870,14 @@ static void bpf_return(struct bpf_program *b, bool yes)
 	bpf_add(b, K_BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* One line of a devices file. False: nothing ahead of it counts. */
+/* Adds one line of a devices file. False: rules ahead of it have no effect. */
 static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 {
 	struct dev_rule r = dev_rule(line);
 	int access = r.access, body = access == 7 ? 2 : 4, k;
 	long long want[3] = { r.type ? r.type : -1, r.major, r.minor };
 
-	for (k = 0; k < 3; k++)		/* past the body and the tests ahead */
+	for (k = 0; k < 3; k++)		/* jump over later tests and the body */
 		if (want[k] >= 0)
 			bpf_add(b, K_BPF_JNE, BPF_R3 + k, 0, body +
 				(k < 1 && want[1] >= 0) +
@@ -4840,7 +4893,7 @@ static bool bpf_rule(struct bpf_program *b, const char *line, bool allow)
 	return r.type;
 }
 
-/* The rules are writes[0..n). */
+/* Makes the program. The rules are writes[0..n). */
 static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
 		     size_t n)
 {
@@ -4860,8 +4913,9 @@ static void bpf_make(struct bpf_program *b, const struct cg_write *writes,
 
 static const char bpf_name[16] = "nsrun_devices";
 
-/* The program that an earlier container of ours left at the group; -1: none.
- * Those of others stay: all that are attached have to agree. */
+/* The program that an earlier nsrun container left attached to the group; -1:
+ * none. Programs of others stay: the kernel allows only what all attached
+ * programs allow. */
 static int bpf_find(int group)
 {
 	uint32_t ids[64];
@@ -4886,7 +4940,7 @@ static int bpf_find(int group)
 	return -1;
 }
 
-/* Loads it and puts it at the group, in the place of the old one. */
+/* Loads the program and attaches it to the group, in place of the old one. */
 static bool bpf_attach(const struct bpf_program *b, int group)
 {
 	struct k_bpf_load load = { .type = K_BPF_CGROUP_DEVICE,
@@ -4901,7 +4955,7 @@ static bool bpf_attach(const struct bpf_program *b, int group)
 	if (fd < 0)
 		return false;
 	at.program = (uint32_t)fd;
-	if (old >= 0) {			/* 5.6 */
+	if (old >= 0) {			/* since 5.6 */
 		at.replace = (uint32_t)old;
 		at.flags |= K_BPF_REPLACE;
 		if (sys_bpf(K_BPF_ATTACH, &at, sizeof at) == 0)
@@ -4916,7 +4970,8 @@ static bool bpf_attach(const struct bpf_program *b, int group)
 	return old < 0 || sys_bpf(K_BPF_DETACH, &at, sizeof at) == 0;
 }
 
-/* Before 5.11 programs count as locked memory: a child raises the limit. */
+/* Before 5.11 BPF programs count as locked memory: a child raises its limit
+ * (RLIMIT_MEMLOCK) and attaches the program. */
 static bool bpf_attach_child(const struct bpf_program *b, int group)
 {
 	const struct k_rlimit all = { ~0ULL, ~0ULL };
@@ -4931,7 +4986,7 @@ static bool bpf_attach_child(const struct bpf_program *b, int group)
 	return pid > 0 && errno == 0;
 }
 
-/* The policy of a container that had this group before. */
+/* Detaches the policy that an earlier container left at this group. */
 static void bpf_drop(const char *path)
 {
 	autofd group = io_open(path, O_RDONLY | O_DIRECTORY), old = -1;
@@ -4946,26 +5001,28 @@ static void bpf_drop(const char *path)
 
 /* ===== CGROUP ============================================================
  *
- * A hierarchy is a cgroup file system that is mounted: on v2 hosts one, on v1
- * hosts one for each group of controllers, on hybrid hosts those and a v2 one
- * that holds the rest. The container gets one directory in each, at the same
- * path, and joins them all. What a controller shall limit is one table for v1
- * and one for v2: the file, and the function that writes its value from the
- * config. A missing controller matters only if a limit for it was asked.
+ * A hierarchy is a mounted cgroup file system. A v2 host has one, a v1 host has
+ * one for each group of controllers, and a hybrid host has those and a v2 one
+ * with the remaining controllers. The container gets one directory in each
+ * hierarchy, at the same path, and joins them all. Which limits a controller
+ * can have is one table for v1 and one for v2: a row names the file, and the
+ * function that writes its value from the config. A missing controller matters
+ * only if the config asks for a limit of it.
  *
- * Memory is entered last, because what a process uses for setting up stays
- * charged: v1 joins the memory hierarchy after READY; on v2 the process is
- * placed, makes its cgroup namespace, is placed back with P, and placed for
- * good after READY. What tmpcopyup copies stays in memory for the container: it
- * is in all its groups for that long.
+ * The memory group is joined last, because the memory that a process uses
+ * during setup stays charged to its group. On v1 the process joins the memory
+ * hierarchy after READY. On v2 P moves the process in, the process makes its
+ * cgroup namespace, P moves it back to P's own group, and moves it in for good
+ * after READY. What tmpcopyup copies stays in memory for the container: the
+ * process is in all of the container's groups while it copies.
  */
 
 struct cg_hier {
 	const char	*mount;		/* where it is mounted */
-	const char	*own;		/* P's place below it, "/" or "/a/b" */
+	const char	*own;		/* P's group in it: "/" or "/a/b" */
 	const char	*ctrls;		/* v1: "cpu,cpuacct", "name=systemd" */
 	bool		v2;
-	bool		below;		/* v2: only P's own group is P's */
+	bool		below;		/* v2: P may not write to own/.. */
 };
 
 struct cg_host {
@@ -4977,9 +5034,9 @@ struct cg_host {
 struct cg_dir {
 	const struct cg_hier *h;
 	const char	*path;		/* with the mount point */
-	size_t		keep;		/* that much of it existed before */
+	size_t		keep;		/* length of what existed before */
 	bool		late;		/* joined after READY */
-	bool		ours;		/* to be joined, and removed */
+	bool		ours;		/* the container's: join, remove */
 };
 
 struct cg_plan {
@@ -4987,17 +5044,17 @@ struct cg_plan {
 	size_t		n;
 	struct cg_write	*w;
 	size_t		nw;
-	long long	owner;		/* of the v2 group, -1: P */
-	bool		asked;		/* for a place: absolute */
-	bool		named;		/* for any */
-	bool		loose;		/* without a device policy if need be */
+	long long	owner;		/* uid for the v2 group, -1: P */
+	bool		asked;		/* cgroupsPath is absolute */
+	bool		named;		/* cgroupsPath is given */
+	bool		loose;		/* may run without a device policy */
 	bool		limits;
-	bool		check_memory;	/* not below what is used */
+	bool		check_memory;	/* refuse less than is in use */
 };
 
 /* ----- CGROUP: hierarchies ----------------------------------------------- */
 
-/* Is the controller in a list, v1's with commas or v2's with blanks? */
+/* Is the controller in a list? v1 separates with commas, v2 with blanks. */
 static bool cg_has(const char *ctrls, const char *name)
 {
 	size_t n = strlen(name);
@@ -5010,8 +5067,9 @@ static bool cg_has(const char *ctrls, const char *name)
 	return false;
 }
 
-/* P's path in the hierarchy with these controllers, by the text of
- * /proc/self/cgroup, less the part that is not below the mount. */
+/* P's path in the hierarchy with these controllers, from text, the content of
+ * /proc/self/cgroup. mount_root, the part of the path that is not below the
+ * mount, is removed. */
 static const char *cg_own(const char *text, struct arena *mem,
 			  const char *ctrls, bool v2, const char *mount_root)
 {
@@ -5036,7 +5094,7 @@ static const char *cg_own(const char *text, struct arena *mem,
 	return "/";
 }
 
-/* v1 super options name the controllers among flags. */
+/* Finds the controllers in v1 super options, where they are among flags. */
 static const char *cg_controllers(struct arena *mem, const char *options)
 {
 	static const char known[] = "cpu\0cpuacct\0cpuset\0memory\0devices\0"
@@ -5068,7 +5126,8 @@ static bool cg_add_host(struct cg_host *c, const char *own, struct arena *mem,
 
 	if (!ctrls || c->n == CG_HIER_MAX)
 		return true;
-	/* covered by something else, or not to be written: as if absent */
+	/* a mount that is covered by another one, or read-only, counts as
+	 * absent */
 	if (statfs(mount, &fs) < 0)
 		return is_absent(errno);
 	if (fs.f_flags & MS_RDONLY ||
@@ -5103,7 +5162,8 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 
 		if (!cg_add_host(c, own, mem, "/sys/fs/cgroup", "/", "", true))
 			return false;
-		/* unless it is a part, as in a container without a namespace */
+		/* not if only a part is mounted, as in a container without a
+		 * cgroup namespace */
 		if (c->n && text_to(path, sizeof path, "/sys/fs/cgroup%s",
 				    c->h[0].own) && access(path, F_OK) == 0)
 			return true;
@@ -5136,9 +5196,10 @@ static bool cg_discover(struct cg_host *c, int proc, struct arena *mem)
 	return !l.error;
 }
 
-/* config-linux.md, "Cgroups Path": absolute is below the mount; relative, and
- * absent (then the id), below P's own on v1, beside it on v2, where a group
- * with processes has no controllers for those below it. */
+/* config-linux.md, "Cgroups Path": an absolute path is below the mount. A
+ * relative path (the id, if no path is given) is below P's own group on v1, and
+ * beside P's own group on v2, where a group with processes has no controllers
+ * for the groups below it. */
 static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 			   const char *asked, const char *id)
 {
@@ -5162,7 +5223,7 @@ static const char *cg_path(struct arena *mem, const struct cg_hier *h,
 
 /* ----- CGROUP: knobs ----------------------------------------------------- */
 
-/* The upper half of a product. */
+/* The upper 64 bits of the product. */
 static uint64_t cg_times(uint64_t a, uint64_t b)
 {
 	uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
@@ -5171,7 +5232,7 @@ static uint64_t cg_times(uint64_t a, uint64_t b)
 	return ah * bh + (mid >> 32) + (((uint32_t)mid + al * bh) >> 32);
 }
 
-/* 40 bits behind the point. */
+/* log2(v) as a fixed-point number with 40 fraction bits. */
 static uint64_t cg_log2(uint64_t v)
 {
 	uint64_t l = 63;
@@ -5179,7 +5240,7 @@ static uint64_t cg_log2(uint64_t v)
 
 	for (; !(v >> 63); v <<= 1)
 		l--;
-	for (i = 0; i < 40; i++) {	/* v in [1, 2), 63 bits */
+	for (i = 0; i < 40; i++) {	/* v in [1, 2), 63 fraction bits */
 		v = cg_times(v, v);
 		l = l << 1 | v >> 63;
 		v <<= !(v >> 63);
@@ -5196,12 +5257,12 @@ static unsigned cg_weight(long long shares)
 	unsigned low = 1, high = 10000;
 
 	x = cg_times(l << 12, l << 12) + 125 * l - (126ULL << 40);
-	/* log2(10) / 612, 71 bits behind the point */
+	/* log2(10) / 612, with 71 fraction bits */
 	x = cg_times(x << 12, 12816472135456776458ULL) >> 19;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
 
-		if (cg_log2(mid) + 16 < x)	/* 100 is not a bit more */
+		if (cg_log2(mid) + 16 < x)	/* rounding must not add 1 */
 			low = mid + 1;
 		else
 			high = mid;
@@ -5210,8 +5271,9 @@ static unsigned cg_weight(long long shares)
 }
 
 /*
- * How a value of the config becomes the text of a file: nothing, if nothing was
- * asked. limit is the member of struct spec_resources that the knob names.
+ * Writes a value of the config as the text of a file; nothing, if the config
+ * does not ask for the limit. limit is the member of struct spec_resources that
+ * the knob names.
  */
 typedef void cg_put(struct text *t, const struct spec_resources *r,
 		    const void *limit);
@@ -5226,7 +5288,7 @@ static void put_plain(struct text *t, const struct spec_resources *r,
 		text_add(t, "%lld", v->v);
 }
 
-/* As put_plain, but 0 means nothing. */
+/* As put_plain(), but 0 asks for no limit. */
 static void put_some(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5244,7 +5306,7 @@ static void put_max(struct text *t, const struct spec_resources *r,
 		put_some(t, r, limit);
 }
 
-/* 0 that is left by spec_date_pids() is a limit, and the kernel's least is 1. */
+/* A 0 that spec_date_pids() leaves is a limit: 1, the kernel's lowest. */
 static void put_pids(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5280,7 +5342,7 @@ static void put_oom(struct text *t, const struct spec_resources *r,
 		 r->memory.oom_killer ? "0" : "");
 }
 
-/* v2 counts swap alone. */
+/* v2 limits swap alone; the config gives memory and swap together. */
 static void put_swap(struct text *t, const struct spec_resources *r,
 		     const void *limit)
 {
@@ -5292,7 +5354,7 @@ static void put_swap(struct text *t, const struct spec_resources *r,
 		put_max(t, r, limit);
 }
 
-/* An idle group has no weight, and the kernel takes none. */
+/* An idle group has no weight, and the kernel refuses one. */
 static void put_shares(struct text *t, const struct spec_resources *r,
 		       const void *limit)
 {
@@ -5324,7 +5386,7 @@ static void put_cpu_max(struct text *t, const struct spec_resources *r,
 	text_add(t, " %lld", c->period.v ? c->period.v : 100000LL);
 }
 
-/* 10 to 1000 of blkio as 1 to 10000 of io. */
+/* Converts a blkio weight, 10 to 1000, to an io weight, 1 to 10000. */
 static void put_io_weight(struct text *t, const struct spec_resources *r,
 			  const void *limit)
 {
@@ -5335,7 +5397,7 @@ static void put_io_weight(struct text *t, const struct spec_resources *r,
 		text_add(t, "%lld", 1 + (v->v - 10) * 9999 / 990);
 }
 
-/* "MAJOR:MINOR VALUE", a line for each device that has one. */
+/* "MAJOR:MINOR VALUE", a line for each device that has a weight. */
 static void put_weights_by(struct text *t, const spec_blkio_devices *l,
 			   size_t off, cg_put *put)
 {
@@ -5389,7 +5451,7 @@ static void put_rates(struct text *t, const struct spec_resources *r,
 			 l->v[i].major.v, l->v[i].minor.v, l->v[i].rate);
 }
 
-/* Each list has a word of its own in io.max; a rate of 0 is none. */
+/* Each list has a word of its own in io.max; a rate of 0 means no limit. */
 static void put_io_max(struct text *t, const struct spec_resources *r,
 		       const void *limit)
 {
@@ -5437,8 +5499,9 @@ static void put_rdma(struct text *t, const struct spec_resources *r,
 
 /*
  * The knobs of v1 and of v2, in the order of writing. A file with ? in front
- * may be missing, with ~ if 0 or max is all that is asked; one with | takes its
- * place then. What has no equal in v2 says what is made of it there.
+ * may be missing. A file with ~ may be missing if the value is 0 or max. A file
+ * with | is written only if the one before it is missing. For a limit that v2
+ * does not have, `only` says what happens on v2: a warning or an error.
  */
 enum cg_only { CG_BOTH, CG_V1_WARN, CG_V1_FAIL };
 
@@ -5530,8 +5593,9 @@ static const struct cg_knob knobs2[] = {
 
 /* ----- CGROUP: plan ------------------------------------------------------ */
 
-/* The hierarchy with a controller, or with that of a file, whose name begins
- * with it: v1, else the v2 one; -1: none. */
+/* The index of the hierarchy with a controller, or with the controller of a
+ * file, whose name begins with it. It is a v1 one that has it, else the v2 one;
+ * -1: none. */
 static int cg_find(const struct cg_host *host, const char *file)
 {
 	const char *name = str_after(file, "io.") ? "blkio" : file;
@@ -5549,7 +5613,7 @@ static int cg_find(const struct cg_host *host, const char *file)
 	return found;
 }
 
-/* What limits nothing needs neither the file nor the controller. */
+/* A value that limits nothing needs neither the file nor the controller. */
 static bool cg_is_none(const char *file, const char *value)
 {
 	return *file == '~' && (str_eq(value, "0") || str_eq(value, "max"));
@@ -5567,7 +5631,7 @@ static bool cg_plan_write(struct cg_plan *p, struct arena *mem, int dir,
 	return p->w[p->nw - 1].value != NULL;
 }
 
-/* A limit that cannot be had: an error, unless it was allowed to be none. */
+/* A limit cannot be applied: an error, or a warning with best effort. */
 static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
 {
 	if (o->flags & NSRUN_BEST_EFFORT)
@@ -5575,7 +5639,8 @@ static bool cg_plan_lack(const struct nsrun_options *o, struct err *e)
 	return o->flags & NSRUN_BEST_EFFORT;
 }
 
-/* Is there a place for a limit that was asked? *h < 0: no. */
+/* Finds the hierarchy *h for a limit that the config asks for. *h < 0: there is
+ * none, and the limit is not applied. */
 static bool cg_plan_place(const struct cg_host *host, const char *file,
 			  const char *key, enum cg_only only, int *h,
 			  const struct nsrun_options *o, struct err *e)
@@ -5613,7 +5678,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 
 		k->put(&t, r, (const char *)r + k->off);
 		h = t.len ? cg_find(host, file) : -1;
-		/* the table of v1 also says what is missing */
+		/* the pass over the v1 table also reports what is missing */
 		if (!t.len || (h < 0 && (*k->file == '|' ||
 					 cg_is_none(k->file, buf))) ||
 		    (h >= 0 && host->h[h].v2 && !k->only) != v2)
@@ -5626,7 +5691,7 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 		if (h < 0)
 			continue;
 		p->limits = true;
-		/* two keys make one line of v2 */
+		/* on v2 quota and period are one line: name the key in use */
 		if (!cg_plan_write(p, mem, h, k->file, buf,
 				   k->put == put_cpu_max && !r->cpu.quota.v ?
 				   "cpu.period" : k->key))
@@ -5635,8 +5700,8 @@ static bool cg_plan_knobs(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
-/* The files are called after the size of the pages. Those for reservations
- * came with 5.7. */
+/* The file names contain the page size. The files for reservations (.rsvd)
+ * exist since 5.7. */
 static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
 			      const struct spec_resources *r,
 			      const struct nsrun_options *o,
@@ -5674,7 +5739,8 @@ static bool cg_plan_hugepages(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
-/* What the v2 hierarchy lets P do: attach programs, make groups where. */
+/* Finds out what P may do in the v2 hierarchy: attach BPF programs, and where
+ * to make groups. */
 static void cg_try(struct cg_host *c)
 {
 	struct k_bpf_query q = { .type = K_BPF_DEVICE };
@@ -5687,10 +5753,11 @@ static void cg_try(struct cg_host *c)
 		return;
 	dir = io_open(h->mount, O_RDONLY | O_DIRECTORY);
 	q.target = (uint32_t)dir;
-	/* what goes wrong in another way is told when it is attached */
+	/* any other error is reported when the program is attached */
 	c->bpf = dir < 0 || sys_bpf(K_BPF_QUERY, &q, sizeof q) == 0 ||
 		 !(no_syscall(errno) || errno == EINVAL || errno == EACCES);
-	/* of a delegated subtree the top may be all that is ours */
+	/* in a delegated subtree P's own group may be the top: P may write to
+	 * it, but not to the group above it */
 	h->below = geteuid() != 0 &&
 		   text_to(path, sizeof path, "%s%s", h->mount, h->own) &&
 		   io_may(path, W_OK) &&
@@ -5702,7 +5769,7 @@ static void cg_try(struct cg_host *c)
 static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 {
 	size_t base = first, i, k;
-	bool all = true;		/* what a new group has */
+	bool all = true;		/* the default of a new group */
 
 	for (i = first; i < p->nw; i++) {
 		bool allow = str_eq(p->w[i].file, "devices.allow");
@@ -5727,8 +5794,8 @@ static bool dev_check(const struct cg_plan *p, size_t first, struct err *e)
 	return true;
 }
 
-/* The rules in order, as v1 writes them, then what every container may use;
- * for v2 they become a program. */
+/* Plans the rules in order, in the syntax of v1, then the default devices,
+ * which every container may use. For v2 they become a BPF program. */
 static bool cg_plan_devices(struct cg_plan *p, int dir,
 			    const struct spec_resources *r, struct arena *mem,
 			    struct err *e)
@@ -5752,7 +5819,7 @@ static bool cg_plan_devices(struct cg_plan *p, int dir,
 		    strchr(access, 'r') && strchr(access, 'w') &&
 		    strchr(access, 'm'))
 			kinds = "a";
-		else	/* to the kernel "a" is everything, whatever follows */
+		else	/* to the kernel "a" means all, whatever follows */
 			kinds = type == 'a' ? "cb" : type == 'c' ? "c" : "b";
 		for (; *kinds; kinds++) {
 			text_to(buf, sizeof buf, *kinds == 'a' ? "a" :
@@ -5781,7 +5848,7 @@ static bool cg_denies(const struct spec_resources *r)
 	return false;
 }
 
-/* *nodev: a device policy was asked that no cgroup here can enforce. */
+/* Plans the container's directory in each hierarchy. */
 static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
 			 const char *asked, const char *id, struct arena *mem,
 			 struct err *e)
@@ -5791,7 +5858,7 @@ static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
 	p->owner = -1;
 	p->asked = asked && *asked == '/';
 	p->named = asked && *asked;
-	for (i = p->n; i < host->n; i++) {	/* unless they are recorded */
+	for (i = p->n; i < host->n; i++) {	/* not those of cg_recorded() */
 		struct cg_dir *d = &p->d[p->n++];
 
 		d->h = &host->h[i];
@@ -5806,8 +5873,8 @@ static bool cg_plan_dirs(struct cg_plan *p, const struct cg_host *host,
 	return true;
 }
 
-/* nodev: a policy is asked for, no cgroup can enforce it, and the container may
- * not do without it. */
+/* *nodev: the config asks for a device policy, no cgroup here can enforce it,
+ * and the container may not run without one. */
 static bool cg_plan_policy(struct cg_plan *p, const struct cg_host *host,
 			   const struct spec_resources *r, bool *nodev,
 			   struct arena *mem, struct err *e)
@@ -5817,8 +5884,8 @@ static bool cg_plan_policy(struct cg_plan *p, const struct cg_host *host,
 	bool lost = denies && (dev < 0 || (host->h[dev].v2 && !host->bpf));
 
 	*nodev = lost && !p->loose;
-	/* where nothing was denied before, nothing need be allowed; a v1 group
-	 * that was there may have been told */
+	/* without a deny rule, v2 needs no allow rules; v1 does, because a
+	 * group that existed before may have rules already */
 	return !r->devices.n || dev < 0 || lost ||
 	       (!denies && host->h[dev].v2) ||
 	       cg_plan_devices(p, dev, r, mem, e);
@@ -5858,8 +5925,8 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 
 	if (r->pids.set && !r->pids.v)
 		log_note(o, NSRUN_WARNING, "linux.resources.pids.limit: 0 is "
-			 "a limit since ociVersion 1.3.0, the least that there "
-			 "is: the process cannot fork (-1: no limit)");
+			 "a limit since ociVersion 1.3.0, the lowest one: the "
+			 "process cannot fork (-1: no limit)");
 	p->check_memory = r->memory.check_update && r->memory.limit.v > 0;
 	p->w = mem_new(mem, (COUNT(knobs1) + COUNT(knobs2) + 2 * r->devices.n +
 			     COUNT(cg_default_devices) + 2 * r->hugepages.n +
@@ -5881,13 +5948,13 @@ static bool cg_plan(struct cg_plan *p, const struct cg_host *host,
 
 /* ----- CGROUP: directories ----------------------------------------------- */
 
-/* The end of the component behind the one that ends at n. */
+/* The end of the path component that follows the one ending at n. */
 static size_t cg_next(const char *path, size_t n)
 {
 	return n + 1 + strcspn(path + n + 1, "/");
 }
 
-/* A number in a file of a group, behind the word. */
+/* Reads the number that follows word in a file of a group. */
 static bool cg_number(const char *path, const char *file, const char *word,
 		      unsigned long long *v)
 {
@@ -5898,7 +5965,8 @@ static bool cg_number(const char *path, const char *file, const char *word,
 	return s && num_unsigned(s, num_len(s), v);
 }
 
-/* EAGAIN of mkdir: which of the groups above may have no more below it? */
+/* mkdir failed with EAGAIN: which of the groups above has reached its limit of
+ * descendants or of depth? */
 static bool cg_explain_mkdir(const char *mount, const char *path,
 			     struct err *e)
 {
@@ -5912,7 +5980,7 @@ static bool cg_explain_mkdir(const char *mount, const char *path,
 		    cg_number(at, "cgroup.stat", "nr_descendants ", &now) &&
 		    now >= max)
 			return hint(e, "%s/cgroup.max.descendants is %llu, and "
-				    "there are as many", at, max);
+				    "that many exist", at, max);
 		for (now = 0, k = n; k < len; k = cg_next(path, k))
 			now++;
 		if (cg_number(at, "cgroup.max.depth", "", &max) && now > max)
@@ -5921,8 +5989,8 @@ static bool cg_explain_mkdir(const char *mount, const char *path,
 	return false;
 }
 
-/* EAGAIN of a clone: in which group, from that at path up, are as many
- * processes as may be? */
+/* clone failed with EAGAIN: which group, path or one above it, has reached its
+ * pids.max? */
 static bool cg_explain_clone(const char *mount, const char *path,
 			     struct err *e)
 {
@@ -5942,7 +6010,7 @@ static bool cg_explain_clone(const char *mount, const char *path,
 	return false;
 }
 
-/* A file of a controller may have the name that was asked for. */
+/* Is it a group? A controller's file may have the name that was asked for. */
 static bool cg_is_group(const char *path)
 {
 	struct stat st;
@@ -5950,7 +6018,7 @@ static bool cg_is_group(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* How much of each path exists before we make the rest. */
+/* Finds out how much of each path exists before nsrun makes the rest. */
 static void cg_probe(struct cg_plan *p)
 {
 	char path[PATH_MAX];
@@ -5970,8 +6038,8 @@ static void cg_probe(struct cg_plan *p)
 	}
 }
 
-/* A v1 cpuset is born empty, and an empty one takes no process; whoever made
- * it may have left it so. */
+/* Fills an empty v1 cpuset from its parent. A new one is empty, and takes no
+ * process; one that existed before may have been left empty by its maker. */
 static bool cg_fill_cpuset(const char *path, struct err *e)
 {
 	static const char *const up[] = { "../cpuset.cpus", "../cpuset.mems" };
@@ -5982,7 +6050,7 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 		if (io_get_in(path, up[i] + 3, buf, sizeof buf) > 1)
 			continue;
 		if (io_get_in(path, up[i], buf, sizeof buf) < 0) {
-			if (errno == ENOENT)	/* mounted noprefix */
+			if (errno == ENOENT)	/* mounted with noprefix */
 				continue;
 			return sysfail(e, "read %s/%s", path, up[i]);
 		}
@@ -5992,7 +6060,7 @@ static bool cg_fill_cpuset(const char *path, struct err *e)
 	return true;
 }
 
-/* Is something to be written to a file of the controller? */
+/* Does the plan write to a file of the controller in d? */
 static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 		     const char *ctrl)
 {
@@ -6007,10 +6075,10 @@ static bool cg_wants(const struct cg_plan *p, const struct cg_dir *d,
 	return false;
 }
 
-/* Controllers come into the children of a v2 group only if it is told so. One
- * that cannot be had is missed where its file is written. A group with
- * processes takes only threaded ones, and is another kind of group from then
- * on: it gets none but those that are needed. */
+/* Enables controllers for the children of a v2 group, which get none without
+ * it. A controller that cannot be enabled is reported when its file is written.
+ * A group with processes accepts only threaded controllers, and changes its
+ * type when it gets one, so it gets only those that are needed. */
 static void cg_enable(const char *path, const struct cg_plan *plan,
 		      const struct cg_dir *d)
 {
@@ -6035,7 +6103,8 @@ static void cg_enable(const char *path, const struct cg_plan *plan,
 			io_put_in(path, "cgroup.subtree_control", p);
 }
 
-/* Below a threaded group only threaded ones can be used. */
+/* Makes an invalid group threaded: below a threaded group only threaded groups
+ * can be used. */
 static void cg_thread(const char *path)
 {
 	char buf[32];
@@ -6045,8 +6114,8 @@ static void cg_thread(const char *path)
 		io_put_in(path, "cgroup.type", "threaded");
 }
 
-/* Makes the directories from keep on. A neighbour may remove a common parent
- * between two of our steps, so a missing one is made again. */
+/* Makes the directories from keep on. Another container's nsrun may remove a
+ * common parent between two steps, so a missing one is made again. */
 static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			struct err *e)
 {
@@ -6079,13 +6148,13 @@ static bool cg_make_dir(const struct cg_plan *p, struct cg_dir *d,
 			}
 			there = next = strlen(d->h->mount);
 		} else if (!tries || next == len) {
-			d->keep = next;	/* another's, since cg_probe() */
+			d->keep = next;	/* made by another since cg_probe() */
 		}
 	}
 	return true;
 }
 
-/* In a frozen group, or below one, init would not come to its first word. */
+/* In a frozen group, or below one, init would stop before its first message. */
 static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 {
 	const char *file = d->h->v2 ? "cgroup.events" : "freezer.state";
@@ -6094,14 +6163,14 @@ static bool cg_check_thawed(const struct cg_dir *d, struct err *e)
 	return (!d->h->v2 && !cg_has(d->h->ctrls, "freezer")) ||
 	       io_get_in(d->path, file, buf, sizeof buf) <= 0 ||
 	       (*buf != 'F' && !str_find(buf, "frozen 1")) ||
-	       fail(e, "container's cgroup is frozen: thaw %s, or the one "
-		    "above it that is", d->path);
+	       fail(e, "container's cgroup is frozen: thaw %s, or the "
+		    "frozen one above it", d->path);
 }
 
 /* ----- CGROUP: limits ---------------------------------------------------- */
 
-/* Why a v2 group lacks the files of a controller: where on the way down to it
- * was it not passed on? */
+/* Why does a v2 group lack the files of a controller? Looks for the group on
+ * the way down that does not pass the controller on. */
 static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 {
 	size_t n = strlen(d->h->mount), len = strlen(d->path);
@@ -6111,8 +6180,8 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 	if (io_get_in(d->path, "cgroup.type", list, sizeof list) > 0 &&
 	    str_after(list, "threaded") &&
 	    !cg_has("cpu,cpuset,perf_event,pids", ctrl))
-		return hint(e, "the group is threaded, as the one above it is, "
-			    "and such have cpu, cpuset, perf_event and pids "
+		return hint(e, "the group is threaded, as the one above it is: "
+			    "it can have cpu, cpuset, perf_event and pids "
 			    "only");
 	for (; n < len; n = cg_next(d->path, n)) {
 		text_cut(path, sizeof path, d->path, n);
@@ -6127,8 +6196,8 @@ static bool cg_explain(const struct cg_dir *d, const char *file, struct err *e)
 			    "controller \"%s\"%s", path, ctrl,
 			    io_get_in(path, "cgroup.procs", list,
 				      sizeof list) > 0 ?
-			    ", and cannot while processes are in that group: "
-			    "move them to one below it" : "");
+			    ", and cannot have it while processes are in that "
+			    "group: move them to a group below it" : "");
 	}
 	return hint(e, "this kernel does not have it");
 }
@@ -6138,11 +6207,14 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 {
 	char used[32];
 
+	/* without its text: callers take ENOENT's for a missing command */
+	if (errno == ENOENT && !d->h->v2)
+		return fail(e, "linux.resources.%s: this kernel does not have "
+			    "%s/%s", w->key, d->path, w->file);
 	sysfail(e, "linux.resources.%s: write \"%s\" to %s/%s", w->key, line,
 		d->path, w->file);
 	if (e->num == ENOENT)
-		return d->h->v2 ? cg_explain(d, w->file, e) :
-		       hint(e, "this kernel does not have it");
+		return cg_explain(d, w->file, e);
 	if (e->num != EBUSY || !str_after(w->file, "memory.limit"))
 		return false;
 	if (io_get_in(d->path, "memory.usage_in_bytes", used, sizeof used) <= 0)
@@ -6151,7 +6223,7 @@ static bool cg_limit_failed(const struct cg_dir *d, const struct cg_write *w,
 	return hint(e, "%s bytes are in use", used);
 }
 
-/* Does a file hold a number above the value? It is *now then. */
+/* Does a file of the group hold a number above value? *now is that number. */
 static bool cg_exceeds(const struct cg_dir *d, const char *file,
 		       const char *value, unsigned long long *now)
 {
@@ -6163,8 +6235,9 @@ static bool cg_exceeds(const struct cg_dir *d, const char *file,
 	       num_unsigned(value, strlen(value), &max) && *now > max;
 }
 
-/* Since 5.16 the kernel keeps its own memory unlimited, and since 6.7 it does
- * not even say so. */
+/* Warns that a limit of the kernel's own memory has no effect: since 5.16 the
+ * kernel has no such limit (EOPNOTSUPP), and since 6.7 the write does not even
+ * fail. */
 static void cg_tell_kernel(const struct cg_dir *d, const struct cg_write *w,
 			   const struct nsrun_options *o)
 {
@@ -6176,8 +6249,8 @@ static void cg_tell_kernel(const struct cg_dir *d, const struct cg_write *w,
 			 "has no such limit: it is not applied", w->key);
 }
 
-/* The file that is open for writing limits, kept while the next one goes into
- * the same: a device policy is a dozen lines. */
+/* The file that is open for writing limits. It stays open while the next write
+ * is for the same file: a device policy is a dozen lines. */
 struct cg_file {
 	int		fd;
 	const struct cg_write *of;
@@ -6195,8 +6268,8 @@ static bool cg_open_limit(const struct cg_dir *d, struct cg_write *w,
 	return f->fd >= 0 || w->missing || cg_limit_failed(d, w, w->value, e);
 }
 
-/* The share of real time goes from the top down, and before any process that
- * uses it: into each directory that is new. */
+/* Real-time limits are written from the top down into each new directory, and
+ * before a process that uses real time joins. */
 static bool cg_put_realtime(const struct cg_dir *d, const struct cg_write *w,
 			    struct err *e)
 {
@@ -6225,7 +6298,7 @@ static bool cg_put_limit(const struct cg_dir *d, struct cg_write *w,
 	text_to(buf, sizeof buf, "%s/%s", d->path, w->file);
 	if (!cg_open_limit(d, w, f, buf, e))
 		return false;
-	while (!w->missing && *line) {	/* the kernel takes one line a write */
+	while (!w->missing && *line) {	/* the kernel takes a line per write */
 		size_t n = strcspn(line, "\n");
 
 		text_cut(buf, sizeof buf, line, n);
@@ -6257,8 +6330,9 @@ static bool cg_put_program(const struct cg_dir *d, const struct cg_write *w,
 
 /* ----- CGROUP: processes and removal ------------------------------------- */
 
-/* The processes of the group open at dir. Returns 0 or an errno; a group that
- * was removed has none, and a threaded one lists threads only. */
+/* Calls each() for the processes of the group open at dir. Returns 0 or an
+ * errno. A group that was removed has no processes, and a threaded one lists
+ * threads only. */
 static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 		      void *data)
 {
@@ -6272,7 +6346,7 @@ static int cg_each_in(int dir, const char *file, void (*each)(void *, int pid),
 		long long pid;
 
 		if (num_signed(s, strlen(s), &pid))
-			each(data, (int)pid);	/* 0: not of our pid ns */
+			each(data, (int)pid);	/* 0: of another pid ns */
 	}
 	return l.error == ENOENT || l.error == ENODEV ? 0 : l.error;
 }
@@ -6285,8 +6359,8 @@ static int cg_each_here(int dir, void (*each)(void *, int pid), void *data)
 	       cg_each_in(dir, "cgroup.threads", each, data) : num;
 }
 
-/* A stack of names, each with its NUL, and room for one more NUL. A container
- * decides how many there are: the memory is mapped as it is needed. */
+/* A stack of names, each with its NUL, and room for one more NUL. The container
+ * decides how many names there are, so the memory is mapped as it is needed. */
 struct cg_names {
 	char		*v;
 	size_t		n, max;
@@ -6312,7 +6386,7 @@ static bool cg_push(struct cg_names *s, const char *name)
 	return true;
 }
 
-/* The last one; NULL: there is none. */
+/* The last name; NULL: there is none. */
 static char *cg_top(const struct cg_names *s)
 {
 	char *p = s->v + s->n;
@@ -6324,7 +6398,7 @@ static char *cg_top(const struct cg_names *s)
 	return p;
 }
 
-/* The groups in dir. If drop, those that are empty are removed. */
+/* Pushes the groups in dir. If drop, empty ones are removed instead. */
 static bool cg_push_all(struct cg_names *s, int dir, bool drop)
 {
 	struct k_dirent *d;
@@ -6339,9 +6413,10 @@ static bool cg_push_all(struct cg_names *s, int dir, bool drop)
 	return l.len == 0;
 }
 
-/* The processes of a group, and of those below it, which they may have made, as
- * many and as deep as they like: each directory is read once. An empty name on
- * the stack is the way up. If drop, what is below is removed. */
+/* Calls each() for the processes of a group and of the groups below it. The
+ * container may have made those, as many and as deep as it likes, so each
+ * directory is read only once. An empty name on the stack means: go up. If
+ * drop, the groups below are removed. */
 static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 		   void *data)
 {
@@ -6376,7 +6451,7 @@ static int cg_each(int top, bool drop, void (*each)(void *, int pid),
 			s.v[s.n++] = 0;
 			continue;
 		}
-		s.n--;			/* out of the one that is on top now */
+		s.n--;			/* left the group on top */
 		name = cg_top(&s);
 		if (drop)
 			unlinkat(at, name, AT_REMOVEDIR);
@@ -6399,7 +6474,8 @@ static void cg_count(void *n, int pid)
 	++*(unsigned *)n;
 }
 
-/* A group that was there before must be empty: what is in it is ours then. */
+/* A group that existed before must be empty, because all processes in it are
+ * the container's from now on. */
 static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 {
 	autofd dir = -1;
@@ -6414,9 +6490,10 @@ static bool cg_check_empty(const struct cg_dir *d, struct err *e)
 			      "process(es) found in %s", n, d->path);
 }
 
-/* rmdir from the leaf up to what existed. The groups below the leaf go too, and
- * what is in them gets sig; above it others may live, who keep what they use.
- * False and errno: the leaf stays, what is in it did not end in time. */
+/* Removes the directories from the leaf up to what existed before. The groups
+ * below the leaf are removed too, and the processes in it and below get sig. A
+ * directory above the leaf stays if others use it. False with errno: the leaf
+ * stays, because its processes did not end in time. */
 static bool cg_drop_path(const char *full, size_t keep, int sig, int *tries)
 {
 	char path[PATH_MAX];
@@ -6452,8 +6529,10 @@ static bool cg_is_device(const struct cg_write *w)
 	return str_eq(w->key, "devices");
 }
 
-/* Where nothing is to be written, a host that gives no cgroup is no failure;
- * with best effort only a device policy is, unless it is loose. */
+/* May the container run without this group, which could not be made? Yes, if
+ * nothing has to be written there, cgroupsPath is not absolute and the host
+ * gives no cgroup. With best effort only a device policy needs the group. A
+ * loose device policy does not need it. */
 static bool cg_refused(const struct cg_plan *p, size_t dir,
 		       const struct nsrun_options *o, int num)
 {
@@ -6468,8 +6547,8 @@ static bool cg_refused(const struct cg_plan *p, size_t dir,
 				      num == EROFS));
 }
 
-/* A group that the container may divide is its user's (config-linux.md,
- * "Cgroup ownership"). */
+/* Gives a v2 group that the container may divide to the container's user
+ * (config-linux.md, "Cgroup ownership"). */
 static bool cg_delegate(const struct cg_plan *p, const struct cg_dir *d,
 			struct err *e)
 {
@@ -6531,7 +6610,8 @@ static bool cg_make(struct cg_plan *p, const struct nsrun_options *o,
 	return true;
 }
 
-/* The device policy whose first rule is w: *n is how many writes it takes. */
+/* Attaches the device policy whose first rule is p->w[first]. *n: how many
+ * writes it has. */
 static bool cg_put_devices(const struct cg_plan *p, size_t first, size_t *n,
 			   struct err *e)
 {
@@ -6540,7 +6620,7 @@ static bool cg_put_devices(const struct cg_plan *p, size_t first, size_t *n,
 	return cg_put_program(&p->d[p->w[first].dir], &p->w[first], *n, e);
 }
 
-/* May the container do without what could not be written? */
+/* May the container run without the limit that could not be written? */
 static bool cg_yields(const struct cg_plan *p, const struct cg_write *w,
 		      const struct nsrun_options *o, struct err *e)
 {
@@ -6549,7 +6629,7 @@ static bool cg_yields(const struct cg_plan *p, const struct cg_write *w,
 	return cg_plan_lack(o, e);
 }
 
-/* Some files depend on each other, in an order that depends on what they hold:
+/* Some files depend on each other, in an order that depends on their values, so
  * what the kernel refuses is written once more after the rest. */
 static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 		     struct err *e)
@@ -6582,7 +6662,7 @@ static bool cg_limit(const struct cg_plan *p, const struct nsrun_options *o,
 	return ok;
 }
 
-/* An exiting neighbour makes the kernel say EINVAL for a moment. */
+/* While a neighbour exits, the kernel may answer EINVAL for a moment. */
 static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 {
 	int tries = 0;
@@ -6597,7 +6677,7 @@ static bool cg_join_dir(const struct cg_dir *d, const char *pid, struct err *e)
 	return true;
 }
 
-/* P moves a process into all groups, or only into those that are late. */
+/* P moves a process into the late groups, or into all others. */
 static bool cg_join(const struct cg_plan *p, int pid, bool late,
 		    struct err *e)
 {
@@ -6612,8 +6692,9 @@ static bool cg_join(const struct cg_plan *p, int pid, bool late,
 	return true;
 }
 
-/* Where init went below the group at path, by its /proc/PID/cgroup: the kernel
- * takes no process into a v2 group whose children have controllers. */
+/* Finds the group below path that init moved to, by init's /proc/PID/cgroup.
+ * The kernel takes no process into a v2 group whose children have
+ * controllers. */
 static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 {
 	char name[32], text[8192], *s;
@@ -6627,7 +6708,7 @@ static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 		return false;
 	s = str_find(s, "::") + 2;
 	str_line(s);
-	/* what both have in common is known to lead to the group */
+	/* the end of path that is also the start of s leads to the group */
 	for (n = strlen(s); n; n--)
 		if (n <= len && strncmp(path + len - n, s, n) == 0 &&
 		    s[n] == '/' && !str_find(s, "/.."))
@@ -6635,7 +6716,7 @@ static bool cg_path_of(const char *path, int proc, int init, char out[PATH_MAX])
 	return false;
 }
 
-/* P moves one more process to where init is. */
+/* P moves one more process to the groups that init is in. */
 static bool cg_join_init(const struct cg_plan *p, int pid, int proc, int init,
 			 struct err *e)
 {
@@ -6655,7 +6736,7 @@ static bool cg_join_init(const struct cg_plan *p, int pid, int proc, int init,
 	return true;
 }
 
-/* Is there a group that is entered last? */
+/* Is there a group that is joined after READY? */
 static bool cg_is_late(const struct cg_plan *p)
 {
 	size_t i;
@@ -6666,7 +6747,7 @@ static bool cg_is_late(const struct cg_plan *p)
 	return false;
 }
 
-/* Back to where P is, from the groups that are late. */
+/* Moves a process from the late groups back to P's own groups. */
 static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 {
 	char path[PATH_MAX], buf[16];
@@ -6686,7 +6767,8 @@ static bool cg_leave(const struct cg_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* The groups that a container was given, in the places of the plan. */
+/* Puts the groups that the state records into the plan, at the index of their
+ * hierarchy. */
 static void cg_recorded(struct cg_plan *p, const struct cg_host *host,
 			const struct state *s)
 {
@@ -6712,20 +6794,21 @@ static void cg_recorded(struct cg_plan *p, const struct cg_host *host,
 /* ----- CGROUP: statistics ------------------------------------------------ */
 
 /*
- * Statistics, in the shape of runc's: what is read from which file, in the
- * order of the objects. Of a controller the rows of its version count.
+ * Statistics, in the shape of runc's: which value is read from which file, in
+ * the order of the objects. Only the rows for the cgroup version of a
+ * controller count; version 0 means both.
  */
 enum stat_kind {
-	STAT_NUM,	/* a number, or that of a field; "max" is the most */
+	STAT_NUM,	/* a number, or that of a field; "max" is ~0ULL */
 	STAT_LIMIT,	/* the same, but "max" is 0 */
-	STAT_SUM,	/* and that of a second file, the field */
+	STAT_SUM,	/* plus that of a second file, the field */
 	STAT_LIST,	/* all numbers */
-	STAT_COLUMN,	/* those of a column, which is the scale */
+	STAT_COLUMN,	/* the numbers in column number scale */
 	STAT_SET,	/* 0-2,5 as numbers */
 	STAT_ALL,	/* KEY VALUE in each line: members */
 	STAT_PSI,	/* pressure */
 	STAT_IO1,	/* MAJOR:MINOR OPERATION VALUE */
-	STAT_IO2,	/* io.stat: those whose names end in the field */
+	STAT_IO2,	/* io.stat: the keys that end in the field */
 };
 
 static const struct cg_stat {
@@ -6807,7 +6890,7 @@ static const struct cg_stat {
 #undef S_BY
 };
 
-/* The number at s, "max" is max; 0 if there is none. */
+/* The number at s; "max" gives max, no number gives 0. */
 static unsigned long long stat_number(const char *s, unsigned long long max)
 {
 	unsigned long long v = 0;
@@ -6818,7 +6901,8 @@ static unsigned long long stat_number(const char *s, unsigned long long max)
 	return v;
 }
 
-/* Behind the field of a line, or the whole text; NULL: it is not there. */
+/* The text that follows field at the start of a line, or the whole text without
+ * a field; NULL: there is no such line. */
 static const char *stat_field(const char *text, const char *field)
 {
 	size_t n = field ? strlen(field) : 0;
@@ -6829,7 +6913,7 @@ static const char *stat_field(const char *text, const char *field)
 	return n ? NULL : text;
 }
 
-/* The words of a line, in place; how many. */
+/* Splits a line into words, in place; returns how many. */
 static unsigned stat_split(char *line, char **w, unsigned max)
 {
 	unsigned n = 0;
@@ -6843,7 +6927,7 @@ static unsigned stat_split(char *line, char **w, unsigned max)
 	return n;
 }
 
-/* One entry of a block device's list. */
+/* Puts one entry of a list of block devices. */
 static void stat_io(struct json_out *o, const char *device, const char *op,
 		    const char *value)
 {
@@ -6859,7 +6943,8 @@ static void stat_io(struct json_out *o, const char *device, const char *op,
 	json_put_close(o, '}');
 }
 
-/* rbytes=5 of io.stat, if it is one of the field: "bytes" or "ios". */
+/* Puts a word of io.stat, such as rbytes=5, if it is of the field: "bytes" or
+ * "ios". */
 static void stat_io2(struct json_out *o, const char *device, const char *word,
 		     const char *field)
 {
@@ -6872,7 +6957,7 @@ static void stat_io2(struct json_out *o, const char *device, const char *word,
 		stat_io(o, device, op, value + 1);
 }
 
-/* some avg10=0.25 ... total=7 */
+/* Puts a line such as "some avg10=0.25 ... total=7". */
 static void stat_pressure(struct json_out *o, char **w, unsigned n)
 {
 	unsigned i;
@@ -6884,13 +6969,13 @@ static void stat_pressure(struct json_out *o, char **w, unsigned n)
 		if (!eq)
 			continue;
 		*eq = 0;
-		json_put_key(o, w[i]);	/* a fraction is JSON as it is */
+		json_put_key(o, w[i]);	/* a fraction is valid JSON */
 		text_add(o->t, "%s", eq + 1);
 	}
 	json_put_close(o, '}');
 }
 
-/* 0-2,5 */
+/* Puts the numbers of a set such as "0-2,5". */
 static void stat_set(struct json_out *o, const char *s)
 {
 	while (is_digit(*s)) {
@@ -6933,8 +7018,8 @@ static void stat_line(struct json_out *o, const struct cg_stat *s, char *line)
 		}
 }
 
-/* A number as it stands there, or scaled, or the sum with that in dir's file of
- * the field's name. */
+/* Puts a number as it is in the file, or multiplied by the scale, or (STAT_SUM)
+ * plus the number in dir's file whose name is the field. */
 static void stat_put_number(struct json_out *o, const struct cg_stat *s,
 			    int dir, const char *text)
 {
@@ -6956,7 +7041,7 @@ static void stat_put_number(struct json_out *o, const struct cg_stat *s,
 			 v * s->scale + more);
 }
 
-/* One row of the table, from the text of its file. */
+/* Puts the value of one row of the table, from the text of its file. */
 static void stat_put(struct json_out *o, const struct cg_stat *s, int dir,
 		     char *text)
 {
@@ -6978,7 +7063,8 @@ static void stat_put(struct json_out *o, const struct cg_stat *s, int dir,
 		json_put_close(o, ']');
 }
 
-/* From inside one object to another: "cpu.usage" to "memory". */
+/* Closes and opens objects to get from inside one to another: from "cpu.usage"
+ * to "memory". */
 static void stat_move(struct json_out *o, const char *at, const char *to)
 {
 	size_t i, n, common = 0;
@@ -7001,7 +7087,8 @@ static void stat_move(struct json_out *o, const char *at, const char *to)
 	}
 }
 
-/* What a page size has: by the files of the group open at dir. */
+/* Puts an object for each page size, from the files of the group open at
+ * dir. */
 static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 {
 	static const struct { const char *key, *file[2], *field[2]; } rows[] = {
@@ -7038,11 +7125,12 @@ static void stat_hugetlb(struct json_out *o, int dir, bool v2)
 	}
 }
 
-/* The members of a statistics object, from the groups that were recorded. */
+/* Puts the members of a statistics object, from the groups that the state
+ * records. */
 static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 			 const struct cg_host *host)
 {
-	const char *at = "", *held = "";	/* the file in text */
+	const char *at = "", *held = "";	/* held: the file in text */
 	char text[16384];
 	autofd dir = -1;
 	int last = -1, h;
@@ -7050,7 +7138,7 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 
 	for (i = 0; i <= COUNT(cg_stats); i++) {
 		const struct cg_stat *s = &cg_stats[i];
-		bool pages = i == COUNT(cg_stats);	/* the last part */
+		bool pages = i == COUNT(cg_stats);	/* after the table */
 
 		h = cg_find(host, pages ? "hugetlb" : s->file);
 		if (h < 0 || !p->d[h].ours ||
@@ -7077,14 +7165,15 @@ static void cg_put_stats(struct json_out *o, const struct cg_plan *p,
 		if (!*text)
 			continue;
 		stat_put(o, s, dir, text);
-		if (s->kind > STAT_SUM)		/* it was taken apart */
+		if (s->kind > STAT_SUM)		/* text was split in place */
 			held = "";
 	}
 	stat_move(o, at, "");
 }
 
-/* What tells of processes that were killed for memory: an event of v1 or a
- * change of a file of v2. -1: the container has no memory group. */
+/* Opens a file descriptor that becomes readable when the kernel kills a process
+ * for lack of memory: an eventfd on v1, an inotify watch of memory.events on
+ * v2. -1: the container has no memory group, or there is an error. */
 static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 		       struct err *e)
 {
@@ -7113,8 +7202,9 @@ static int cg_open_oom(const struct cg_plan *p, const struct cg_host *host,
 	return fd_take(&event);
 }
 
-/* Did it happen since the last call? told: the watch says so. v1 does before it
- * counts, and at the end of the group too; v2 may do so late. */
+/* Was a process killed for lack of memory since the last call? told: the watch
+ * reported it. v1 reports it before it counts the kill, and reports the removal
+ * of the group too; v2 may report it late. */
 static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
 		       bool told, unsigned long long *seen)
 {
@@ -7139,16 +7229,17 @@ static bool cg_had_oom(const struct cg_plan *p, const struct cg_host *host,
  *
  * linux.intelRdt: shares of the cache and of the memory bandwidth, by the
  * directories of a resctrl file system, which are groups of tasks as cgroups
- * are. One that is called after the container comes and goes with it, one that
- * closID names is made if it is missing, and stays. A monitoring group below it
- * always goes with the container. The process joins both after its cgroups.
+ * are. A directory that has the container's name is made and removed with it. A
+ * directory that closID names is made if it is missing, and stays. A monitoring
+ * group below it is always removed with the container. The process joins both
+ * after its cgroups.
  */
 
 struct rdt_plan {
 	const char	*group;		/* path; NULL: nothing was asked */
 	const char	*monitor;	/* path or NULL */
 	const char	*schemata;	/* lines */
-	bool		own;		/* it is called after the container */
+	bool		own;		/* it has the container's name */
 };
 
 static bool rdt_plan(struct rdt_plan *p, const struct spec_rdt *r,
@@ -7175,7 +7266,7 @@ static bool rdt_plan(struct rdt_plan *p, const struct spec_rdt *r,
 	       no_memory(e);
 }
 
-/* The kernel tells more of a refusal in a file. */
+/* Adds the kernel's reason for a refusal, which it writes to a file. */
 static bool rdt_failed(struct err *e)
 {
 	char said[256];
@@ -7187,7 +7278,7 @@ static bool rdt_failed(struct err *e)
 	return err_add(e, said);
 }
 
-/* Each line by a write of its own, so that it is known which is refused. */
+/* Writes each line separately, so that the error names the refused one. */
 static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 {
 	char line[CG_VALUE_MAX];
@@ -7208,8 +7299,8 @@ static bool rdt_limit(const struct rdt_plan *p, struct err *e)
 	return true;
 }
 
-/* Does the list of a schema, 0=7f;1=3, have one=value? Zeros in front do not
- * count. */
+/* Does the list of a schema, such as 0=7f;1=3, contain one, an entry of n bytes
+ * such as 1=3? Leading zeros do not count. */
 static bool rdt_has(const char *list, const char *one, size_t n)
 {
 	size_t id = strcspn(one, "=") + 1, zeros = strspn(one + id, "0");
@@ -7228,7 +7319,8 @@ static bool rdt_has(const char *list, const char *one, size_t n)
 	return false;
 }
 
-/* A group that others use too is not changed: it must be as it was asked. */
+/* An existing group that closID names may be used by others, so it is not
+ * changed: it must already have what the config asks for. */
 static bool rdt_compare(const struct rdt_plan *p, struct err *e)
 {
 	char have[CG_VALUE_MAX];
@@ -7268,7 +7360,7 @@ static bool rdt_make(const struct rdt_plan *p, struct err *e)
 	there = access(p->group, F_OK) == 0;
 	if (!there && !p->own && !*p->schemata)
 		return fail(e, "linux.intelRdt.closID: %s does not exist, and "
-			    "there is no schema to make it of", p->group);
+			    "no schema is given to make it with", p->group);
 	if (!there && mkdir(p->group, 0755) < 0) {
 		sysfail(e, "linux.intelRdt: make %s", p->group);
 		return rdt_failed(e);
@@ -7299,8 +7391,8 @@ static bool rdt_join(const struct rdt_plan *p, int pid, struct err *e)
 	return true;
 }
 
-/* The files of a directory, in a row as of str_among(), as members, numbers or
- * text: those it has. */
+/* Puts the files of a directory that exist as members, numbers or text. files
+ * is a row, as for str_among(). */
 static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 			  const char *files)
 {
@@ -7323,7 +7415,7 @@ static void rdt_put_files(struct json_out *o, const char *key, const char *dir,
 		json_put_close(o, '}');
 }
 
-/* The schema of a resource in a group, "L3:0=f". */
+/* Puts the schema of a resource in a group, such as "L3:0=f". */
 static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 			   const char *name)
 {
@@ -7338,7 +7430,7 @@ static void rdt_put_schema(struct json_out *o, const char *key, const char *dir,
 	json_put_str(o, key, s);
 }
 
-/* What the monitors of each cache say. */
+/* Puts the values of each cache's monitors. */
 static void rdt_put_monitors(struct json_out *o, const struct rdt_plan *p,
 			     const char *key, const char *files)
 {
@@ -7385,14 +7477,14 @@ static void rdt_put_stats(struct json_out *o, const struct rdt_plan *p)
 
 /* ===== NS ================================================================
  *
- * Which namespaces are made and which are joined. All but mount, cgroup and
- * time are made by the clone of init itself; the kernel makes a user namespace
- * first, so one clone serves. mount is unshared by init, so that its cwd, the
- * root, moves along; cgroup is unshared once init sits in its cgroups; time is
- * made by the stage J, because it takes effect for children only.
+ * Which namespaces are made and which are joined. The clone of init makes all
+ * but mount, cgroup and time; the kernel makes a user namespace first, so one
+ * clone is enough. Init unshares mount, so that its cwd, the root, moves along,
+ * and unshares cgroup when it is in its cgroups. The stage J makes time,
+ * because that takes effect for children only.
  *
- * Paths are all opened before the first is joined. Who may not join one yet
- * joins the user namespace and tries again.
+ * All paths are opened before the first namespace is joined. If J may not join
+ * one yet, it joins the user namespace and tries again.
  */
 
 struct ns_join {
@@ -7406,7 +7498,7 @@ struct ns_plan {
 	struct ns_join	join[NS_COUNT];	/* in the order of joining */
 	size_t		n;
 	bool		stage;		/* J is needed */
-	bool		enter;		/* exec: those of a container */
+	bool		enter;		/* exec: join a container's */
 	const char	*uid_map, *gid_map;	/* text of the kernel's files */
 	const char	*time_offsets;
 	char		**newuidmap, **newgidmap;	/* argv; [1]: the pid */
@@ -7427,8 +7519,9 @@ static bool ns_joins(const struct ns_plan *p, int type)
 	return false;
 }
 
-/* What the clone makes; the others follow. One of them is the ipc namespace of a
- * user namespace: its /dev/mqueue belongs to who makes it, which is id 0. */
+/* What the clone of init makes; the others are made later. With a user
+ * namespace, ipc is one of those, because its /dev/mqueue belongs to the
+ * process that makes it, which must be id 0. */
 static unsigned ns_clone_flags(const struct ns_plan *p)
 {
 	bool user = ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER);
@@ -7511,7 +7604,8 @@ static const char *ns_name(int type)
 	return name_of(ns_names, COUNT(ns_names), type);
 }
 
-/* The file of a process's namespace of a type, below a procfs. pid 0: ours. */
+/* The file of a process's namespace of a type, below a procfs. pid 0: the
+ * calling process. */
 static void ns_file(char buf[32], int pid, int type)
 {
 	char number[16] = "self";
@@ -7530,7 +7624,7 @@ static int ns_fd(int proc, int pid, int type)
 	return openat(proc, path, O_RDONLY | O_CLOEXEC);
 }
 
-/* May nobody set groups here, as where a user made the user namespace? */
+/* Is setgroups() denied here, as in a user namespace that a user made? */
 static bool ns_has_no_groups(int proc)
 {
 	char buf[16];
@@ -7539,7 +7633,7 @@ static bool ns_has_no_groups(int proc)
 	       *buf == 'd';
 }
 
-/* All namespaces of a process, to be entered. */
+/* Plans to join all namespaces of a process. */
 static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
 			  struct err *e)
 {
@@ -7558,8 +7652,8 @@ static bool ns_plan_enter(struct ns_plan *p, int pid, struct arena *mem,
 	return true;
 }
 
-/* Opens all that will be joined. One that we are in already is left out: for
- * a user namespace the kernel would refuse it. */
+/* Opens all namespaces that will be joined. One that P is in already is left
+ * out: the kernel would refuse to join the same user namespace again. */
 static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 {
 	char own[32];
@@ -7576,14 +7670,14 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 			sysfail(e, "linux.namespaces: open the %s namespace %s",
 				ns_name(j->type), j->path);
 			return p->enter && e->num == EACCES ?
-			       hint(e, "a user's container can be entered when "
-				    "it is started") : false;
+			       hint(e, "an unprivileged user can enter a "
+				    "container only after its start") : false;
 		}
 		ns_file(own, 0, j->type);
 		if (fstatat(proc, own, &b, 0) == 0 && a.st_ino == b.st_ino &&
 		    a.st_dev == b.st_dev)
 			fd_close(&j->fd);
-		/* pivot_root changes the root of all who are in it */
+		/* pivot_root changes the root of all processes in it */
 		if (j->type == CLONE_NEWNS && !p->enter &&
 		    (j->fd < 0 || (fstatat(proc, "1/ns/mnt", &b, 0) == 0 &&
 				   a.st_ino == b.st_ino)))
@@ -7591,7 +7685,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 				    "%s is the host's, whose root would be "
 				    "replaced", j->path);
 	}
-	if (p->enter) {		/* what it shares with us is none of its own */
+	if (p->enter) {		/* drop those that P is in too */
 		for (i = n = 0; i < p->n; i++)
 			if (p->join[i].fd >= 0)
 				p->join[n++] = p->join[i];
@@ -7600,7 +7694,7 @@ static bool ns_open(struct ns_plan *p, int proc, struct err *e)
 	return true;
 }
 
-/* Is this one joined by a path that leads to the one we are in? */
+/* Does the path of the namespace to join lead to the one that P is in? */
 static bool ns_is_own(const struct ns_plan *p, int type)
 {
 	size_t i;
@@ -7621,7 +7715,8 @@ static bool ns_enter_failed(const struct ns_join *j, struct err *e)
 	       false;
 }
 
-/* In J. Those that need the user namespace's privileges come in round two. */
+/* Runs in J. The namespaces that need the user namespace's privileges are
+ * joined in round two. */
 static bool ns_enter(struct ns_plan *p, struct err *e)
 {
 	int round;
@@ -7641,8 +7736,9 @@ static bool ns_enter(struct ns_plan *p, struct err *e)
 	return true;
 }
 
-/* ENOSPC: of these types, which may not be made? A limit of 0 can be seen, if it
- * is not one of a user namespace around ours. Said once: I may have done it. */
+/* ENOSPC: which of these types may not be made? A limit of 0 can be read,
+ * unless it is that of a user namespace around this one. The hint is given only
+ * once: I may have given it already. */
 static bool ns_explain_limit(unsigned types, int proc, struct err *e)
 {
 	char file[32], which[32] = "*", path[64], value[16];
@@ -7667,7 +7763,7 @@ static bool ns_explain_limit(unsigned types, int proc, struct err *e)
 		    "namespace or one around it, allows no more", which);
 }
 
-/* In a child of ours. */
+/* Runs in I or J. */
 static bool ns_unshare(int type, struct err *e)
 {
 	if (unshare(type) == 0)
@@ -7677,7 +7773,7 @@ static bool ns_unshare(int type, struct err *e)
 	       false;
 }
 
-/* The kernel lacks a namespace, or a switch forbids it: which one? */
+/* Which namespace does the kernel lack, or which switch forbids it? */
 static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 {
 	struct stat st;
@@ -7687,8 +7783,8 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 	if (e->num == ENOSPC)
 		return ns_explain_limit(p->make, proc, e);
 	if (e->num == ENOMEM && ns_joins(p, CLONE_NEWPID))
-		return hint(e, "nothing can be started in a pid namespace whose "
-			    "process 1 has ended");
+		return hint(e, "nothing can be started in a pid namespace "
+			    "whose process 1 has ended");
 	if (e->num != EPERM && e->num != EINVAL && e->num != ENOSYS)
 		return false;
 	for (i = 0; i < COUNT(ns_names); i++) {
@@ -7726,21 +7822,22 @@ static bool ns_explain(const struct ns_plan *p, int proc, struct err *e)
 /* ===== NETLINK ===========================================================
  *
  * netlink(7): messages to the kernel and its answers. A message is built in a
- * buffer: a nest is an offset that is filled in when it is closed, and a message
- * that does not fit is remembered and refused when it is sent.
+ * buffer. A nest (an attribute that holds attributes) is an offset until it is
+ * closed; then its length is filled in. If something does not fit, the message
+ * is marked as bad, and refused when it is sent.
  */
 
-struct nl_msg {			/* one or more, as they are sent */
+struct nl_msg {			/* one or more messages, as they are sent */
 	_Alignas(8) char buf[8192];
 	size_t		len;
-	size_t		head;		/* where the last one begins */
+	size_t		head;		/* where the last message begins */
 	uint32_t	seq;
-	size_t		nest[6];	/* where those that are open begin */
+	size_t		nest[6];	/* where the open nests begin */
 	unsigned	depth;
-	bool		bad;		/* it did not fit */
+	bool		bad;		/* something did not fit */
 };
 
-/* n bytes more, zero; NULL: there is no room, which is remembered. */
+/* Appends n zero bytes. NULL: there is no room, and m->bad is set. */
 static void *nl_grow(struct nl_msg *m, size_t n)
 {
 	void *p = m->buf + m->len;
@@ -7753,7 +7850,8 @@ static void *nl_grow(struct nl_msg *m, size_t n)
 	return memset(p, 0, n);
 }
 
-/* One more message, with a header of its own kind of that size. */
+/* Begins one more message. data, size: the header that this type of message has
+ * after struct nlmsghdr. */
 static void nl_add(struct nl_msg *m, unsigned type, unsigned flags,
 		   const void *data, size_t size)
 {
@@ -7769,7 +7867,7 @@ static void nl_add(struct nl_msg *m, unsigned type, unsigned flags,
 	memcpy(p + sizeof h, data, size);
 }
 
-/* The length of the last message is known when it is complete. */
+/* Fills in the length of the last message, which is complete now. */
 static void nl_end(struct nl_msg *m)
 {
 	if (!m->bad)
@@ -7790,8 +7888,8 @@ static void nl_init(struct nl_msg *m, unsigned type, unsigned flags,
 	nl_add(m, type, flags | K_NLM_ACK, data, size);
 }
 
-/* One about a link: by its index, or 0 and a name to follow. up: the flags that
- * are to be set. */
+/* Begins a message about a link. The index names the link; if it is 0, the
+ * caller adds a name. up: the flags to set. */
 static void nl_link(struct nl_msg *m, unsigned type, unsigned flags, int index,
 		    unsigned up)
 {
@@ -7822,7 +7920,7 @@ static void nl_str(struct nl_msg *m, unsigned type, const char *s)
 	nl_put(m, type, s, strlen(s) + 1);
 }
 
-/* A nest is an offset until it is closed. */
+/* Opens a nest; nl_close() fills in its length. */
 static void nl_open(struct nl_msg *m, unsigned type)
 {
 	m->nest[m->depth++] = m->len;
@@ -7844,13 +7942,13 @@ static int nl_socket(int protocol, struct err *e)
 
 	if (s < 0)
 		return sysfail(e, "open netlink"), -1;
-	/* what the kernel has to say of an error, 4.12; without our echo */
+	/* errors: with the kernel's text (4.12), without our own message */
 	setsockopt(s, K_SOL_NETLINK, K_NETLINK_CAP_ACK, &one, sizeof one);
 	setsockopt(s, K_SOL_NETLINK, K_NETLINK_EXT_ACK, &one, sizeof one);
 	return fd_take(&s);
 }
 
-/* The attribute of the type among the n bytes at p; NULL: none. */
+/* Finds the attribute of that type in the n bytes at p; NULL: there is none. */
 static const char *nl_find(const char *p, size_t n, unsigned type, size_t *len)
 {
 	uint16_t a[2];
@@ -7870,7 +7968,7 @@ static const char *nl_find(const char *p, size_t n, unsigned type, size_t *len)
 	return NULL;
 }
 
-/* A string among them, if it ends; else "". */
+/* As nl_find(), for a string. "": there is none, or it has no final NUL. */
 static const char *nl_text(const char *p, size_t n, unsigned type)
 {
 	size_t len;
@@ -7883,8 +7981,9 @@ typedef void nl_each(void *data, const char *body, size_t n);
 
 enum { NL_MORE = -1, NL_TORN = -2 };
 
-/* What the kernel said: 0 and errnos are the answer to the message numbered
- * last, or an error before it; NL_MORE: it is still to come. said: its text. */
+/* Parses replies of the kernel. 0 or an errno: the answer to the message with
+ * the number last, or the error of a message before it. NL_MORE: this answer is
+ * still to come. NL_TORN: the reply is malformed. said: the kernel's text. */
 static int nl_parse(const char *p, size_t n, uint32_t last, nl_each *each,
 		    void *data, char said[128])
 {
@@ -7920,9 +8019,9 @@ static int nl_parse(const char *p, size_t n, uint32_t last, nl_each *each,
 	return n ? NL_TORN : NL_MORE;
 }
 
-/* Sends what is in m and reads to the answer of its last message. each gets
- * the replies of a dump. False with errno in e->num, and a text to be wrapped
- * by what was wanted. */
+/* Sends the messages in m and reads up to the answer to the last one. each is
+ * called for every reply with data, such as those of a dump. On failure e->num
+ * is the errno; the caller wraps the text with what it wanted to do. */
 static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 		    struct err *e)
 {
@@ -7948,7 +8047,7 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 	if (num == 0)
 		return true;
 	while (recv(s, buf, sizeof buf, MSG_DONTWAIT) > 0)
-		;		/* of those behind the one that failed */
+		;		/* answers to messages after the failed one */
 	if (num == NL_TORN)
 		return fail(e, "the kernel's answer is not understood");
 	errno = num;
@@ -7957,8 +8056,8 @@ static bool nl_call(int s, struct nl_msg *m, nl_each *each, void *data,
 
 /* ===== NFT ===============================================================
  *
- * nf_tables by nfnetlink: an expression of a rule is a function. A message of
- * the batch is one rule, or a table and its chains. Numbers are big-endian.
+ * nf_tables over nfnetlink. Functions build the expressions of a rule. A batch
+ * makes one rule, or one table with its chains. Numbers are big-endian.
  */
 
 static void nft_u32(struct nl_msg *m, unsigned type, uint32_t v)
@@ -7993,15 +8092,15 @@ static bool nft_commit(int s, struct nl_msg *m, struct err *e)
 	const struct k_nfgen h = { 0, 0, htons(K_NFNL_NFTABLES) };
 
 	nl_end(m);
-	m->seq--;		/* answered is the one before, not the end */
+	m->seq--;		/* the message before the end is answered */
 	nl_add(m, K_NFNL_BATCH_END, 0, &h, sizeof h);
 	return nl_call(s, m, NULL, NULL, e);
 }
 
-#define NFT_TABLE "nsrun-"		/* and the id */
+#define NFT_TABLE "nsrun-"		/* then the key, see net_key() */
 enum { NFT_COMMENT_MAX = 100 };
 
-/* An expression is two nests. */
+/* An expression is two nests: an element of the list, and its data. */
 static void nft_open(struct nl_msg *m, const char *name)
 {
 	nl_open(m, K_NFTA_LIST_ELEM | K_NLA_NESTED);
@@ -8038,7 +8137,7 @@ static void nft_compare(struct nl_msg *m, bool equal, const void *data,
 	nft_cmp(m, equal ? K_NFT_CMP_EQ : K_NFT_CMP_NEQ, data, n);
 }
 
-/* n bytes of the packet, from there on in the header of that layer. */
+/* Loads n bytes of the packet, at that offset in the header of that layer. */
 static void nft_payload(struct nl_msg *m, unsigned layer, size_t offset,
 			size_t n)
 {
@@ -8071,7 +8170,7 @@ static void nft_meta(struct nl_msg *m, unsigned key)
 	nft_close(m);
 }
 
-/* It came by a published port. */
+/* Matches a packet that came by a published port. */
 static void nft_translated(struct nl_msg *m)
 {
 	const uint32_t bit = K_IPS_DST_NAT;
@@ -8084,7 +8183,7 @@ static void nft_translated(struct nl_msg *m)
 	nft_compare(m, false, (const char[4]){ 0 }, sizeof bit);
 }
 
-/* The destination is an address of the host's. */
+/* Matches a packet whose destination is an address of the host. */
 static void nft_local(struct nl_msg *m)
 {
 	const uint32_t local = K_RTN_LOCAL;
@@ -8161,33 +8260,38 @@ static bool nft_drop_table(int s, int family, const char *table,
 
 /* ===== NET ===============================================================
  *
- * networks, routes and dns: keys of nsrun's own beside those of the
- * specification, which other runtimes ignore. P makes the links, because they
- * begin in the host's namespace: a veth pair by one message, its far end born
- * in the container's namespace under its final name. I gives them addresses
- * and routes from inside, and brings up lo, index 1 of a new namespace. All of
- * it goes over rtnetlink, which is there even where the kernel has no IPv4.
+ * The keys networks, routes and dns are nsrun's own. They stand beside those of
+ * the OCI specification, and other runtimes ignore them. P makes the links,
+ * because they begin in the host's namespace. One message makes a veth pair:
+ * its far end is created in the container's namespace under its final name. I
+ * gives the links addresses and routes from inside, and brings up lo, which has
+ * index 1 in a new namespace. All of this uses rtnetlink, which exists even
+ * where the kernel has no IPv4.
  *
- * What stays on the host is found again without any record: a link's alias
- * says which container it belongs to and what its init is, and before it has
- * one its group does, which it is born with; a bridge that we made has a group
- * and no alias; and the rules for masquerade and publish are tables of nf_tables
- * called after the container, which say what they publish in their comments. A
- * table belongs to the init that the links of the same container name. What
- * has an init that lives is never touched: who wants its name or its port is
- * refused. What has a dead one is replaced. A lock that all of the host share
- * keeps the last who leaves a bridge from removing it under one who comes.
+ * No record is needed to find again what stays on the host:
+ * - A link's alias names its container and the container's init. A link without
+ *   an alias yet has a group, set when it is created, that names the container.
+ * - A bridge that nsrun made has a group and no alias.
+ * - The rules for masquerade and publish are in tables of nf_tables, which are
+ *   named after the container; the comments of the rules say what they publish.
+ *   A table belongs to the init that the links of the same container name.
+ * As long as that init lives, its links and tables are never touched: another
+ * container that wants one of their names or ports is refused. When the init is
+ * dead, they are replaced. One lock for the whole host keeps the last container
+ * that leaves a bridge from removing it while another container joins it.
  */
 
 /* ----- NET: whose things are --------------------------------------------- */
 
-/* "nsrn", of what the host has of ours: bridges and ends of pairs, which have
- * an alias. A firewall can name it. Even, unlike those of net_group(). */
+/* "nsrn": the group of nsrun's links on the host, which are bridges and ends of
+ * veth pairs (these have an alias, too). A firewall can name this group. It is
+ * even, the groups of net_group() are odd. */
 enum { NET_GROUP = 0x6e73726e };
 
-/* Whose things are: the id, what is too long of it as a hash, and which state
- * root it is of, so that the same id in another is somebody else. -1: in none. */
-enum { NET_KEY_MAX = 145 };		/* an alias is 255 at most */
+/* A key names the container that owns a link or a table: its id, cut if it is
+ * too long, and a hash of the rest of the id and of the state root. So the same
+ * id in another state root is another container. root -1: no state root. */
+enum { NET_KEY_MAX = 145 };		/* an alias has 255 bytes at most */
 
 static bool net_hash_root(int root, unsigned *hash)
 {
@@ -8217,11 +8321,11 @@ static int net_group(const char *id)
 	return (int)(str_hash(id, strlen(id)) >> 1 | 1);
 }
 
-#define NET_ALIAS "nsrun "		/* the key, pid, start time, pid ns,
-					   and what addresses it has */
+#define NET_ALIAS "nsrun "		/* then key, pid, start time, pid ns
+					   and addresses of the container */
 enum { NET_ALIAS_MAX = 256 };		/* IFALIASZ */
 
-/* Pids of another pid namespace say nothing here. */
+/* An alias names this, too: pids of another pid namespace mean nothing here. */
 static unsigned long long net_pid_ns(int proc)
 {
 	struct stat st = { 0 };
@@ -8237,8 +8341,8 @@ static void net_alias(char buf[NET_ALIAS_MAX], const char *key, int pid,
 		state_pid_start(proc, pid), net_pid_ns(proc));
 }
 
-/* Does the init live that this alias speaks of? If it cannot be told it does,
- * and nothing is taken from it. */
+/* Is the init that this alias names alive? If nsrun cannot tell, the answer is
+ * yes, and nothing is taken from that container. */
 static bool net_lives(const char *alias, int proc)
 {
 	const char *s = strchr(alias + strlen(NET_ALIAS), ' ');
@@ -8255,7 +8359,7 @@ static bool net_lives(const char *alias, int proc)
 			   (struct opt){ v[1], true });
 }
 
-/* An empty key is that of all containers. */
+/* Does the alias have this key? An empty key matches all containers. */
 static bool net_is_of(const char *alias, const char *key)
 {
 	const char *s = str_after(alias, NET_ALIAS);
@@ -8273,31 +8377,31 @@ struct net_addr {
 };
 
 struct net_port {
-	struct net_addr	host;		/* none: all of the host's */
-	unsigned	from, to;	/* the first of so many */
+	struct net_addr	host;		/* none: all addresses of the host */
+	unsigned	from, to;	/* the first of count ports */
 	unsigned	count;
 	bool		udp;
 };
 
-/* Of two, [0] is IPv4 and [1] IPv6. */
+/* In arrays of two, [0] is IPv4 and [1] is IPv6. */
 struct net_if {
 	const struct spec_network_if *s;
 	struct net_addr	addr[2], via[2], host[2], bridge[2];
 	unsigned char	mac[6];
 	bool		has_mac;
-	bool		made;		/* by this call, on a link */
-	unsigned	id;		/* a hash of the container's */
-	unsigned	mode, mtu;	/* mtu 0: what the kernel makes it */
-	char		born[16];	/* its first name; "": it has but one */
-	int		end, master;	/* indices, of the host's end and of its
-					   bridge, once made */
+	bool		made;		/* by this call, on a parent link */
+	unsigned	id;		/* a hash of the container's id */
+	unsigned	mode, mtu;	/* mtu 0: the kernel chooses it */
+	char		born[16];	/* its first name; "": s->name */
+	int		end, master;	/* indices of the host's end and of its
+					   bridge, once they are made */
 	struct net_port	*ports;
 	size_t		nports;
 };
 
 struct net_route {
 	const char	*dev;
-	struct net_addr	to, from, via;	/* to none: the default route */
+	struct net_addr	to, from, via;	/* no to: the default route */
 	struct opt	metric;
 };
 
@@ -8307,10 +8411,10 @@ struct net_plan {
 	struct net_route *r;
 	size_t		nr;
 	bool		nat[2];		/* forwarding is needed */
-	bool		forwards[2];	/* and this call switched it on */
-	const char	*files[3];	/* texts by net_files, or NULL */
-	const char	*tmpfs;		/* options of the one that holds them */
-	unsigned	mark;		/* of the places that are made for them */
+	bool		forwards[2];	/* this call switched it on */
+	const char	*files[3];	/* texts of net_files, or NULL */
+	const char	*tmpfs;		/* options of the tmpfs for the files */
+	unsigned	mark;		/* see net_is_marked() */
 };
 
 static const char *const net_files[] = { "/etc/resolv.conf", "/etc/hosts",
@@ -8327,13 +8431,14 @@ static bool net_is_file(const char *path)
 }
 
 /*
- * An empty file that was made in the root, for one of them to be bound over,
- * goes with the last container of the root. While another one has its bind
- * there, to unlink the file would silently undo that bind (since 3.18). So the
- * file is marked: by the sticky bit, and with the state root whose containers
- * are to be looked at as its mtime. A container of another state root takes the
- * mark away, and then the file stays. An /etc that was made for the files has
- * the sticky bit, too, and goes with them if nothing else is in it.
+ * Each of net_files is bound over a file of the root. If that file is missing,
+ * nsrun makes an empty one, and removes it with the last container of the root.
+ * It must not be removed while another container has its bind there: unlink()
+ * would silently undo that bind (since 3.18). So the file is marked: by the
+ * sticky bit, and by its mtime, a hash that says in which state root to look
+ * for other containers. A container of another state root takes the mark away,
+ * and then the file stays. An /etc that was made for the files has the sticky
+ * bit, too, and is removed with them if nothing else is in it.
  */
 static bool net_is_marked(const struct stat *st)
 {
@@ -8345,11 +8450,12 @@ static size_t net_size(const struct net_addr *a)
 	return a->family == AF_INET ? 4 : 16;
 }
 
-/* As inet_ntop(3), which needs the whole of printf, and a floating point unit.
- * The longest run of zeros, the first of equals, is "::" (RFC 5952). */
+/* Does what inet_ntop(3) does, which needs the whole of printf, and a floating
+ * point unit. The longest run of zeros becomes "::"; of several equally long
+ * runs it is the first (RFC 5952). */
 static void net_text(struct text *t, const struct net_addr *a)
 {
-	int i, k, from = 8, most = 1;	/* one alone is written out */
+	int i, k, from = 8, most = 1;	/* a single zero is written out */
 
 	if (a->family == AF_INET) {
 		text_add(t, "%u.%u.%u.%u", a->b[0], a->b[1], a->b[2], a->b[3]);
@@ -8374,7 +8480,7 @@ static void net_text(struct text *t, const struct net_addr *a)
 	}
 }
 
-/* ADDRESS or ADDRESS/PREFIX, as many characters as n. */
+/* Parses n characters at s: ADDRESS/PREFIX if prefix is set, else ADDRESS. */
 static bool net_read(const char *s, size_t n, bool prefix, struct net_addr *a)
 {
 	const char *slash = memchr(s, '/', n);
@@ -8446,7 +8552,7 @@ static bool net_read_port(const char *s, struct net_port *p)
 			      &count) && count == p->count;
 }
 
-/* 0.0.0.0 or ::, all of a family's. */
+/* 0.0.0.0 or ::, which stands for all addresses of the family. */
 static bool net_is_zero(const struct net_addr *a)
 {
 	return memcmp(a->b, (const char[16]){ 0 }, net_size(a)) == 0;
@@ -8458,7 +8564,7 @@ static bool net_is_same(const struct net_addr *a, const struct net_addr *b)
 	       memcmp(a->b, b->b, net_size(a)) == 0;
 }
 
-/* 127.0.0.1 or ::1, from where nothing is passed on. */
+/* A loopback address (127.0.0.0/8, ::1), from where nothing is forwarded. */
 static bool net_is_own(const struct net_addr *a)
 {
 	return a->family == AF_INET ? a->b[0] == 127 :
@@ -8470,8 +8576,8 @@ static bool net_port_is_of(const struct net_port *p, int family)
 	return !p->host.family || p->host.family == family;
 }
 
-/* One of the network's that takes what the port wants: of two that publish the
- * same the second would get nothing. NULL: none. */
+/* Finds a published port of the network f that overlaps with port: if two
+ * publish the same port, the second gets nothing. NULL: there is none. */
 static const char *net_find_port(const struct net_if *f,
 				 const struct net_port *port, int family)
 {
@@ -8502,19 +8608,19 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 
 		if (!net_read_port(l->v[i], port))
 			return fail(e, "publish[%u]: \"%s\" is not "
-				    "[ADDRESS:]PORT:PORT[/tcp|/udp], a PORT "
-				    "one or a range FIRST-LAST, of equal "
-				    "lengths",
+				    "[ADDRESS:]PORT:PORT[/tcp|/udp], PORT is "
+				    "a number or a range FIRST-LAST, both of "
+				    "equal lengths",
 				    (unsigned)i, l->v[i]);
 		k = port->host.family == AF_INET6;
 		if (port->host.family && net_is_own(&port->host))
-			return fail(e, "publish[%u]: \"%s\" would be reached "
-				    "from nowhere: what is for the host alone "
-				    "needs no port of it", (unsigned)i,
-				    l->v[i]);
+			return fail(e, "publish[%u]: \"%s\" has a loopback "
+				    "address, from where nothing is forwarded: "
+				    "the host can use the container's address",
+				    (unsigned)i, l->v[i]);
 		if (port->host.family && !f->addr[k].family)
 			return fail(e, "publish[%u]: the container has no "
-				    "address of the kind of %s", (unsigned)i,
+				    "address of the family of %s", (unsigned)i,
 				    l->v[i]);
 		for (of = p->v; !twin && of <= f; of++) {
 			twin = net_find_port(of, port, AF_INET);
@@ -8533,16 +8639,17 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 	       fail(e, "%s: needs an address", l->n ? "publish" : "masquerade");
 }
 
-/* "n" and four bytes; those that begin with 2 are "locally administered". */
+/* Two bytes and the four given. The 2 says "locally administered". */
 static void net_put_mac(unsigned char mac[6], const void *four)
 {
 	memcpy(mac, "\2n", 2);
 	memcpy(mac + 2, four, 4);
 }
 
-/* A hardware address that is made of one of the two, as it is or by a hash: who
- * remembers the last who had it is right about the next, too. False: there is
- * none. */
+/* Makes a hardware address from the IPv4 address, or from a hash of the IPv6
+ * address. So a neighbour that remembers the hardware address of the last
+ * container with this address is right about the next one, too. False: a is
+ * empty. */
 static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 {
 	const struct net_addr *of = a[0].family ? &a[0] : &a[1];
@@ -8555,8 +8662,9 @@ static bool net_mac(const struct net_addr a[2], unsigned char mac[6])
 	return true;
 }
 
-/* One that lasts, as what a DHCP server has leased: of the id and the name.
- * seed tells those of different parents apart, which may be in one network. */
+/* Makes a hardware address from the container's id and the link's name. It is
+ * the same in each run, so a DHCP lease lasts. seed makes a difference between
+ * links of different parents, which may be in one network. */
 static void net_mac_of_name(struct net_if *f, unsigned seed)
 {
 	unsigned hash = seed ^ f->id * 31 ^
@@ -8567,7 +8675,7 @@ static void net_mac_of_name(struct net_if *f, unsigned seed)
 	f->has_mac = true;
 }
 
-/* The addresses of a network: where its texts stand, and what they become. */
+/* The addresses of a network: the fields of their texts and of their values. */
 static const struct {
 	const char	*key;
 	unsigned short	text, to;	/* offsets in spec and plan */
@@ -8607,10 +8715,10 @@ static bool net_plan_addresses(struct net_if *f, struct err *e)
 	return true;
 }
 
-/* It is on a link of the host's, which is its parent. Before 6.15 the kernel
- * looks for the name of such a link in the host's namespace, and refuses one
- * that is taken there: it is born under a name that nobody else uses, and gets
- * its own inside. */
+/* Is the link on a parent, a link of the host? Before 6.15 the kernel looks for
+ * the name of such a new link in the host's namespace, and refuses a name that
+ * is taken there. So the link is created under a name that nobody else uses,
+ * and I gives it its own name inside. */
 static bool net_is_on_link(const struct net_if *f)
 {
 	return f->s->type.v == NET_MACVLAN || f->s->type.v == NET_IPVLAN;
@@ -8633,7 +8741,8 @@ static bool net_plan_gateways(const struct net_if *f, struct err *e)
 	       fail(e, "metric: needs a gateway");
 }
 
-/* libcontainer says of lo what it is anyway. */
+/* Does the config of lo set nothing? The address and gateway that libcontainer
+ * writes for lo are accepted: they say what lo has anyway. */
 static bool net_is_bare(const struct spec_network_if *s)
 {
 	return !s->bridge && !s->mac && !s->host_name && !s->mode &&
@@ -8763,7 +8872,7 @@ static bool net_plan_route(struct net_route *r, const struct spec_route *s,
 			return fail(e, "%s: \"%s\" is no address%s", t[i].key,
 				    t[i].text,
 				    t[i].prefix ? " with a prefix length" :
-				    " of the kind of destination");
+				    " of the family of destination");
 	return (r->to.family && (r->via.family || r->dev)) ||
 	       fail(e, "destination: is needed, and a gateway or an "
 		    "interface_name");
@@ -8779,7 +8888,7 @@ static char *net_lines(struct arena *mem, char *text, const char *word,
 	return text;
 }
 
-/* resolv.conf, hosts and hostname. */
+/* Writes the texts of resolv.conf, hosts and hostname. */
 static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 			 const char *hostname, const char *label,
 			 struct arena *mem, struct err *e)
@@ -8791,7 +8900,7 @@ static bool net_plan_dns(struct net_plan *p, const struct spec_dns *d,
 	for (k = 0; k < COUNT(lists); k++)
 		for (i = 0; i < lists[k]->n; i++)
 			if (strpbrk(lists[k]->v[i], " \t\n"))
-				return fail(e, "dns: \"%s\" is no word",
+				return fail(e, "dns: \"%s\" has white space",
 					    lists[k]->v[i]);
 	resolv = net_lines(mem, mem_text(mem, "%s", ""), "nameserver",
 			   &d->servers);
@@ -8872,13 +8981,13 @@ static bool net_lo_up(struct err *e)
 	       wrap(e, "bring up lo");
 }
 
-/* What a reply tells of a link. */
+/* What a reply says about a link. */
 struct net_link {
-	int		index, master, group, mtu;
+	int		index, type, master, group, mtu;
 	unsigned char	mac[6];
 	bool		has_mac;
-	uint16_t	pvid;			/* what a bridge gives a port */
-	bool		filters;		/* a bridge, by VLAN */
+	uint16_t	pvid;			/* default_pvid of a bridge */
+	bool		filters;		/* vlan_filtering of a bridge */
 	char		alias[256];		/* IFALIASZ */
 };
 
@@ -8893,7 +9002,7 @@ static int net_number(const char *p, size_t n, unsigned type)
 	return v;
 }
 
-/* Of a link of another kind it is nonsense, which nobody asks for. */
+/* If the link is no bridge, the values are nonsense, but nothing uses them. */
 static void net_see_bridge(struct net_link *l, const char *p, size_t n)
 {
 	const char *v;
@@ -8919,6 +9028,7 @@ static void net_see_link(void *data, const char *body, size_t n)
 		return;
 	memcpy(&i, body, sizeof i);
 	l->index = i.index;
+	l->type = i.type;
 	net_see_bridge(l, body + sizeof i, n - sizeof i);
 	text_to(l->alias, sizeof l->alias, "%s",
 		nl_text(body + sizeof i, n - sizeof i, K_IFLA_IFALIAS));
@@ -8931,7 +9041,7 @@ static void net_see_link(void *data, const char *body, size_t n)
 	l->group = net_number(body + sizeof i, n - sizeof i, K_IFLA_GROUP);
 }
 
-/* A link of the namespace of the socket by its name. */
+/* Finds a link by its name, in the network namespace of the socket. */
 static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
 {
 	struct nl_msg m;
@@ -8943,7 +9053,7 @@ static bool net_get(int s, const char *name, struct net_link *l, struct err *e)
 	       wrap(e, "find the interface %s", name);
 }
 
-/* What the kernel says of a kind of link that it does not know. */
+/* Adds a hint if the kernel does not know this kind of link. Returns false. */
 static bool net_lacks(const char *kind, const char *config, struct err *e)
 {
 	return e->num == EOPNOTSUPP ? hint(e, "this kernel has no %s: %s, or "
@@ -8968,10 +9078,10 @@ static bool net_add_address(int s, int index, const struct net_addr *a,
 	nl_init(&m, K_RTM_NEWADDR, K_NLM_CREATE | K_NLM_REPLACE, &h, sizeof h);
 	nl_put(&m, K_IFA_LOCAL, a->b, net_size(a));
 	nl_put(&m, K_IFA_ADDRESS, a->b, net_size(a));
-	/* the kernel makes none up: programs would send to 0.0.0.0 */
+	/* the kernel does not set it itself: programs would use 0.0.0.0 */
 	if (a->family == AF_INET && a->prefix < 31)
 		nl_u32(&m, K_IFA_BROADCAST, all);
-	if (a->family == AF_INET6)	/* ours by plan: usable at once */
+	if (a->family == AF_INET6)	/* configured: usable at once, no DAD */
 		nl_u32(&m, K_IFA_FLAGS, K_IFA_F_NODAD);
 	net_text(&t, a);
 	if (nl_call(s, &m, NULL, NULL, e))
@@ -8990,10 +9100,10 @@ static bool net_add_both(int s, int index, const struct net_addr a[2],
 	       net_add_address(s, index, &a[1], e);
 }
 
-/* Is it worth to ask once more? The device of a container that has just ended
- * keeps its parent, or its address, until its namespace goes, a moment later,
- * and an init that dies with its nsrun does not do so at once. Waits, a second
- * in all. */
+/* Waits before another try; false after a second in all. A later try can
+ * succeed: the device of a container that has just ended keeps its parent, or
+ * its address, until its namespace goes, a moment later; and an init does not
+ * die at once when its nsrun dies. */
 static bool net_wait(unsigned *tries)
 {
 	return ++*tries <= 100 && poll(NULL, 0, 10) == 0;
@@ -9036,8 +9146,8 @@ static bool net_put_route(int s, int index, const struct net_route *r,
 	return nl_call(s, &m, NULL, NULL, e);
 }
 
-/* A gateway may be in no network of the link: a route to it alone comes first.
- * The flag RTNH_F_ONLINK is not known to IPv6 before 4.16. */
+/* A gateway may be in no network of the link: then a route to the gateway alone
+ * is added first. IPv6 does not know the flag RTNH_F_ONLINK before 4.16. */
 static bool net_add_route(int s, int index, const struct net_route *r,
 			  struct err *e)
 {
@@ -9049,12 +9159,13 @@ static bool net_add_route(int s, int index, const struct net_route *r,
 	     net_put_route(s, index, &gateway, e) &&
 	     net_put_route(s, index, r, e)))
 		return true;
-	return e->num == EEXIST ? hint(e, "another route leads there, a metric "
-				       "would tell them apart") : false;
+	return e->num == EEXIST ? hint(e, "another route has this destination, "
+				       "set another metric") : false;
 }
 
-/* Asked for a link the kernel first tells itself that it is up (6.6), which it
- * may put off for a second: a bridge and IPv6 wait for that. */
+/* Asks for a link. Before the kernel answers, it tells itself that the link is
+ * up (since 6.6). Without the question it may put that off for a second, and a
+ * bridge and IPv6 wait for it. */
 static void net_sync(int s, int index)
 {
 	struct net_link l;
@@ -9065,7 +9176,8 @@ static void net_sync(int s, int index)
 	nl_call(s, &m, net_see_link, &l, &ignored);
 }
 
-/* What IPv6 shall not do on an interface; to be told before it is up. */
+/* Sets an IPv6 parameter of an interface to 0. Call it before the interface is
+ * up. */
 static void net_forbid(int proc, const char *name, const char *what)
 {
 	char path[64];
@@ -9074,24 +9186,25 @@ static void net_forbid(int proc, const char *name, const char *what)
 	io_put(proc, path, "0");
 }
 
-/* IPv6 is on, also where the default is that it is not. The address that it
- * gives itself is not to be doubted for a second or two, in which nobody is
- * asked or answered. */
+/* Switches IPv6 on, also where it is off by default, and duplicate address
+ * detection off: it would test the address that the interface gives itself for
+ * a second or two, in which the interface neither asks nor answers anybody. */
 static void net_allow_v6(int proc, const char *name)
 {
 	net_forbid(proc, name, "disable_ipv6");
 	net_forbid(proc, name, "accept_dad");
 }
 
-/* Nobody there says where the way leads: a container would become the router
- * of the host (CVE-2020-13401), or of its neighbours (CVE-2020-10749). */
+/* Router advertisements and redirects are not accepted on this interface: with
+ * them a container could become the router of the host (CVE-2020-13401), or of
+ * its neighbours (CVE-2020-10749). */
 static void net_no_routers(int proc, const char *name)
 {
 	net_forbid(proc, name, "accept_ra");
 	net_forbid(proc, name, "accept_redirects");
 }
 
-/* What a link is born with; mac may be NULL. */
+/* The attributes with which a link is created; mac may be NULL. */
 static void net_put_link(struct nl_msg *m, const struct net_if *f,
 			 const char *name, const unsigned char *mac)
 {
@@ -9106,7 +9219,7 @@ static void net_put_link(struct nl_msg *m, const struct net_if *f,
 		nl_put(m, K_IFLA_ADDRESS, mac, sizeof f->mac);
 }
 
-/* The link in the container, which has its own name from then on. */
+/* Finds the link in the container, and gives it its own name. */
 static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 			   struct err *e)
 {
@@ -9118,7 +9231,7 @@ static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 			return true;
 	} else if (!phys || e->num != ENODEV ||
 		   !net_get(s, f->s->host_name, l, e)) {
-		return false;	/* else a radio, which moved as it was */
+		return false;	/* else it moved with a radio, unrenamed */
 	}
 	nl_link(&m, K_RTM_NEWLINK, 0, l->index, 0);
 	if (phys)
@@ -9129,8 +9242,8 @@ static bool net_get_inside(int s, const struct net_if *f, struct net_link *l,
 	       wrap(e, "give it the name %s", f->s->name);
 }
 
-/* It is forwarded what comes in by a link of ours, also where that is off for
- * a new one (conf/default). */
+/* Switches forwarding on for what comes in by a link of nsrun's, also where it
+ * is off for new links (conf/default). */
 static void net_forwards(int proc, const char *name, const struct net_if *f)
 {
 	char path[64];
@@ -9144,7 +9257,7 @@ static void net_forwards(int proc, const char *name, const struct net_if *f)
 	}
 }
 
-/* In the container: addresses, up, routes. */
+/* In the container: sets addresses, brings the link up, adds default routes. */
 static bool net_inside_one(int s, const struct net_if *f, int proc,
 			   struct err *e)
 {
@@ -9201,10 +9314,11 @@ static bool net_inside(const struct net_plan *p, int proc, struct err *e)
 
 /* Looks for the links of a container, and counts the ports of a bridge. */
 struct net_search {
-	const char	*key, *own;	/* own: the alias of those not meant */
+	const char	*key, *own;	/* own: links whose alias begins so do
+					   not count as living */
 	int		proc, group;
-	int		index;		/* of one whose init is dead */
-	int		living;
+	int		index;		/* of a link whose init is dead */
+	int		living;		/* the number of those that live */
 	int		bridge, ports;
 };
 
@@ -9232,8 +9346,8 @@ static bool net_dump(int s, struct net_search *f, struct err *e)
 	return nl_call(s, &m, net_see_all, f, e) || wrap(e, "list the links");
 }
 
-/* Has a container of that key, other than the one with the alias own, an init
- * that lives? If it cannot be told it has. */
+/* Is there a container with that key whose init is alive, except the one whose
+ * alias begins with own? If nsrun cannot tell, the answer is yes. */
 static bool net_has_living(int s, const char *key, const char *own, int proc)
 {
 	unsigned tries = 0;
@@ -9249,7 +9363,7 @@ static bool net_has_living(int s, const char *key, const char *own, int proc)
 	return true;
 }
 
-/* It may go by itself, with its other end. */
+/* Removes a link, which may already be gone together with its other end. */
 static bool net_remove(int s, int index, struct err *e)
 {
 	struct nl_msg m;
@@ -9259,8 +9373,9 @@ static bool net_remove(int s, int index, struct err *e)
 	       wrap(e, "remove a link");
 }
 
-/* A link of this name is in the way. Removes it if one of ours left it whose
- * init is dead. False without an error: it is somebody else's. */
+/* A link of this name is in the way. Removes it if nsrun made it, for a
+ * container whose init is dead. False with an empty e->text: the link is not
+ * nsrun's, or it belongs to another container. */
 static bool net_replace(int s, const char *name, const char *id, int proc,
 			struct err *e)
 {
@@ -9286,13 +9401,13 @@ static bool net_replace(int s, const char *name, const char *id, int proc,
 
 /* ----- NET: veth, macvlan, ipvlan ---------------------------------------- */
 
-/* One that we made. */
+/* Is it a bridge that nsrun made? */
 static bool net_is_bridge(const struct net_link *l)
 {
 	return l->group == NET_GROUP && !*l->alias;
 }
 
-/* The bridge, made if it is missing and may be. */
+/* Finds the bridge, and makes it if it is missing and has a bridge_address. */
 static bool net_bridge(int s, const struct net_if *f, int proc,
 		       struct net_link *l, struct err *e)
 {
@@ -9302,15 +9417,15 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 	struct nl_msg m;
 
 	if (!net_get(s, name, l, e) && (!make || e->num != ENODEV))
-		return e->num == ENODEV ? hint(e, "bridge_address would have "
-					       "it made") : false;
+		return e->num == ENODEV ? hint(e, "with bridge_address nsrun "
+					       "makes it") : false;
 	if (l->index && !net_is_bridge(l))
-		return true;		/* somebody else's, and well so */
+		return true;		/* not made by nsrun: used as it is */
 	if (!l->index) {
 		nl_link(&m, K_RTM_NEWLINK, K_NLM_CREATE | K_NLM_EXCL, 0, 0);
 		nl_str(&m, K_IFLA_IFNAME, name);
 		nl_u32(&m, K_IFLA_GROUP, NET_GROUP);
-		/* else it has that of a port, and changes with them */
+		/* else its address is that of a port, and changes with ports */
 		if (net_mac(f->bridge, mac))
 			nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 		nl_open(&m, K_IFLA_LINKINFO);
@@ -9323,14 +9438,14 @@ static bool net_bridge(int s, const struct net_if *f, int proc,
 		}
 		net_no_routers(proc, name);
 	}
-	if (f->bridge[1].family)	/* this may be its first address */
+	if (f->bridge[1].family)	/* it may have had no IPv6 before */
 		net_allow_v6(proc, name);
 	net_forwards(proc, name, f);
 	return (net_add_both(s, l->index, f->bridge, e) &&
 		net_up(s, l->index, e)) || wrap(e, "bridge %s", name);
 }
 
-/* The mtu is that of the config, or of what the link is on. */
+/* Sets the mtu: that of the config, or of the bridge or parent (on). */
 static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
 			struct err *e)
 {
@@ -9344,7 +9459,8 @@ static bool net_set_mtu(struct net_if *f, const char *on, int mtu,
 		    mtu);
 }
 
-/* The same on the container's side, in the namespace of the process pid. */
+/* As net_put_link(), for the container's link, which goes to the network
+ * namespace of the process pid. */
 static void net_put_inside(struct nl_msg *m, const struct net_if *f, int pid)
 {
 	net_put_link(m, f, *f->born ? f->born : f->s->name,
@@ -9374,7 +9490,8 @@ static bool net_make_pair(int s, const struct net_if *f, const char *host,
 	       wrap(e, "create veth %s/%s", host, f->s->name);
 }
 
-/* A bridge that filters gives a port the VLAN of its default, or none. */
+/* A bridge that filters by VLAN puts a new port into the VLAN default_pvid; if
+ * that is 0, into none. */
 static bool net_check_vlan(const struct net_if *f, const struct net_link *b,
 			   struct err *e)
 {
@@ -9386,7 +9503,7 @@ static bool net_check_vlan(const struct net_if *f, const struct net_link *b,
 		    "a new port, its default_pvid is 0", f->s->bridge);
 }
 
-/* RTM_SETLINK has a port of a bridge enter a VLAN, RTM_DELLINK leave it. */
+/* RTM_SETLINK adds a port of a bridge to a VLAN, RTM_DELLINK removes it. */
 static bool net_put_vlan(int s, int port, unsigned type, unsigned vlan,
 			 struct err *e)
 {
@@ -9402,7 +9519,8 @@ static bool net_put_vlan(int s, int port, unsigned type, unsigned vlan,
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "vlan");
 }
 
-/* It would stay in the default one, too, and hear what is sent there. */
+/* Moves the port from the default VLAN to its own. If it were only added to
+ * that, it would stay in the default one, too, and get what is sent there. */
 static bool net_set_vlan(int s, const struct net_if *f,
 			 const struct net_link *bridge, struct err *e)
 {
@@ -9414,7 +9532,7 @@ static bool net_set_vlan(int s, const struct net_if *f,
 		net_put_vlan(s, f->end, K_RTM_SETLINK, vlan, e));
 }
 
-/* The host's end: whose it is, its bridge or its addresses, and up. */
+/* Sets alias, group, bridge or addresses of the host's end and brings it up. */
 static bool net_host_end(int s, struct net_if *f, const char *host,
 			 const struct net_link *bridge, const char *alias,
 			 struct err *e)
@@ -9428,7 +9546,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	f->master = bridge->index;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, IFF_UP);
 	nl_str(&m, K_IFLA_IFALIAS, alias);
-	nl_u32(&m, K_IFLA_GROUP, NET_GROUP);	/* the first one has served */
+	nl_u32(&m, K_IFLA_GROUP, NET_GROUP);	/* the alias names it now */
 	if (bridge->index)
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge->index);
 	if (!nl_call(s, &m, NULL, NULL, e))
@@ -9448,7 +9566,7 @@ static bool net_host_end(int s, struct net_if *f, const char *host,
 	return nl_call(s, &m, NULL, NULL, e) || wrap(e, "hairpin_mode");
 }
 
-/* The address that a reply tells of, and the index of its link; 0: none. */
+/* Gets the address from a reply. Returns the index of its link; 0: none. */
 static int net_get_address(const char *body, size_t n, struct net_addr *at)
 {
 	struct k_ifaddr a;
@@ -9460,7 +9578,7 @@ static int net_get_address(const char *body, size_t n, struct net_addr *at)
 		return 0;
 	memcpy(&a, body, sizeof a);
 	p = nl_find(body + sizeof a, n - sizeof a, K_IFA_LOCAL, &len);
-	if (!p)			/* IPv6 has no peers */
+	if (!p)			/* IPv6, where there is no peer */
 		p = nl_find(body + sizeof a, n - sizeof a, K_IFA_ADDRESS,
 			    &len);
 	at->family = a.family;
@@ -9471,12 +9589,12 @@ static int net_get_address(const char *body, size_t n, struct net_addr *at)
 	return (int)a.index;
 }
 
-/* Looks for who has an address of f's: the bridge or a port of it. */
+/* Looks for a holder of one of f's addresses: the bridge or a port of it. */
 struct net_holder {
 	const struct net_if *f;
 	int		bridge, proc;
 	int		taken;		/* 1 or 2: IPv4 or IPv6 */
-	char		by[NET_KEY_MAX];
+	char		by[NET_KEY_MAX];	/* key; "": the bridge */
 };
 
 static void net_see_port(void *data, const char *body, size_t n)
@@ -9512,8 +9630,9 @@ static void net_see_held(void *data, const char *body, size_t n)
 		h->taken = a.family == AF_INET6 ? 2 : 1;
 }
 
-/* Two with one address take each other's packets, and nobody says so. What of
- * an init that is about to die is waited for. */
+/* Checks that nobody on the bridge has the container's addresses: two holders
+ * of one address take each other's packets, without any error. If the init of a
+ * holder is about to die, nsrun waits for that. */
 static bool net_address_free(int s, const struct net_if *f, int bridge,
 			     int proc, struct err *e)
 {
@@ -9544,7 +9663,7 @@ static bool net_address_free(int s, const struct net_if *f, int bridge,
 				f->s->bridge);
 }
 
-/* The addresses that the container has stand there for net_address_free(). */
+/* Adds the container's addresses to the alias, for net_address_free(). */
 static void net_alias_addresses(char alias[NET_ALIAS_MAX],
 				const struct net_if *f)
 {
@@ -9558,7 +9677,7 @@ static void net_alias_addresses(char alias[NET_ALIAS_MAX],
 		}
 }
 
-/* A pair whose host end has the name asked for, or one that is free. */
+/* Makes a veth pair. The host's end gets the config's name, or a free one. */
 static bool net_veth(int s, struct net_if *f, const char *id,
 		     size_t index, int pid, int proc, struct err *e)
 {
@@ -9601,7 +9720,8 @@ static bool net_veth(int s, struct net_if *f, const char *id,
 	return false;
 }
 
-/* macvlan and ipvlan: a link of the container's on the one of that index. */
+/* Makes a macvlan or ipvlan for the container on the link that has the index
+ * parent. */
 static bool net_make_on(int s, const struct net_if *f, const char *kind,
 			int parent, int group, int pid, struct err *e)
 {
@@ -9629,7 +9749,7 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 {
 	const char *kind = name_of(net_kinds, COUNT(net_kinds),
 				   (int)f->s->type.v);
-	bool macvlan = f->s->type.v == NET_MACVLAN;	/* one is passthru? */
+	bool macvlan = f->s->type.v == NET_MACVLAN;
 	unsigned tries = 0;
 	struct net_link l;
 
@@ -9639,7 +9759,7 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 	if (macvlan)
 		net_mac_of_name(f, str_hash((const char *)l.mac,
 					    sizeof l.mac));
-	do {
+	do {	/* EINVAL: another macvlan is on the parent, one is passthru */
 		f->made = net_make_on(s, f, kind, l.index, group, pid, e);
 		if (f->made)
 			return true;
@@ -9650,8 +9770,9 @@ static bool net_on_link(int s, struct net_if *f, int group, int pid,
 
 /* ----- NET: devices of the host ------------------------------------------ */
 
-/* A radio and all its links, of which index is one, into the namespace of the
- * process pid. family: the number of nl80211. */
+/* Makes the message that moves a radio and all its links to the network
+ * namespace of the process pid. index: one of these links. family: the number
+ * of nl80211. */
 static void net_put_radio(struct nl_msg *m, unsigned family, int index, int pid)
 {
 	const struct k_genl h = { K_NL80211_SET_WIPHY_NETNS, 0, 0 };
@@ -9673,7 +9794,8 @@ static void net_see_family(void *data, const char *body, size_t n)
 		memcpy(data, p, len);
 }
 
-/* e->num EOPNOTSUPP: it is one, and its driver cannot do it. */
+/* Moves the radio of a link. e->num EOPNOTSUPP: the link has a radio, and its
+ * driver cannot move it. */
 static bool net_move_radio(int index, int pid, struct err *e)
 {
 	const struct k_genl h = { K_CTRL_GETFAMILY, 1, 0 };
@@ -9692,7 +9814,7 @@ static bool net_move_radio(int index, int pid, struct err *e)
 	       wrap(e, "move its radio (nl80211)");
 }
 
-/* A device of the host's moves in. A wireless link is bound to its radio, and
+/* Moves a device of the host in. A wireless link moves only with its radio, and
  * gets its name inside. */
 static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 {
@@ -9715,8 +9837,8 @@ static bool net_phys(int s, const struct net_if *f, int pid, struct err *e)
 	return wrap(e, "move %s in as %s", f->s->host_name, f->s->name);
 }
 
-/* The devices that will move in, as they are now. own: the namespace is made
- * for them, so they keep their indices, because they are its first. */
+/* Notes the devices that will move in, as they are now. own: the namespace is
+ * new, and they keep their indices there, because they are its first links. */
 static bool net_note_devices(const struct net_plan *p, bool own,
 			     struct arena *mem, struct state_device *v,
 			     size_t *n, struct err *e)
@@ -9739,16 +9861,17 @@ static bool net_note_devices(const struct net_plan *p, bool own,
 		net_mac_text(&t, l.mac);
 		v[*n] = (struct state_device){ f->host_name, f->name,
 			l.has_mac ? mem_text(mem, "%s", mac) : NULL,
-			{ l.index, own }, { l.mtu, true } };
-		if (l.has_mac && !v[*n].mac)
+			mem_text(mem, "%s", l.alias), { l.index, own },
+			{ l.mtu, true }, { l.type, true }, { l.group, true } };
+		if ((l.has_mac && !v[*n].mac) || !v[*n].alias)
 			return no_memory(e);
 		++*n;
 	}
 	return true;
 }
 
-/* In a child, in the container's namespace: one goes to that of our parent,
- * and is there as it was. */
+/* In a child, in the container's network namespace: moves one device to that of
+ * the parent process, with the name, mtu and hardware address that it had. */
 static void net_return_one(int s, const struct state_device *d)
 {
 	const struct k_ifinfo down = { .change = IFF_UP };
@@ -9757,14 +9880,17 @@ static void net_return_one(int s, const struct state_device *d)
 	struct nl_msg m;
 	struct err e;
 
+	/* the kernel's own tunnel of a new namespace may have this index */
 	nl_link(&m, K_RTM_GETLINK, 0, (int)d->index.v, 0);
-	if (!d->index.set)
-		nl_str(&m, K_IFLA_IFNAME, d->inside);
-	if (!nl_call(s, &m, net_see_link, &l, &e))
+	if ((!d->index.set || !nl_call(s, &m, net_see_link, &l, &e) ||
+	     l.type != d->type.v) && !net_get(s, d->inside, &l, &e))
 		return;
 	nl_link(&m, K_RTM_NEWLINK, 0, l.index, 0);
 	nl_u32(&m, K_IFLA_NET_NS_PID, (uint32_t)getppid());
 	nl_str(&m, K_IFLA_IFNAME, d->name);
+	/* what the container made of them could pass for a link of ours */
+	nl_put(&m, K_IFLA_IFALIAS, d->alias, d->alias ? strlen(d->alias) : 0);
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)d->group.v);
 	if (l.mtu != d->mtu.v)
 		nl_u32(&m, K_IFLA_MTU, (uint32_t)d->mtu.v);
 	if (d->mac && net_read_mac(d->mac, mac) &&
@@ -9772,7 +9898,7 @@ static void net_return_one(int s, const struct state_device *d)
 		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
 	if (nl_call(s, &m, NULL, NULL, &e) || e.num != EINVAL)
 		return;
-	/* a radio takes the name along that its link has */
+	/* a link keeps its name when its radio moves: rename it before */
 	nl_init(&m, K_RTM_NEWLINK, 0, &down, sizeof down);
 	((struct k_ifinfo *)(m.buf + m.len - sizeof down))->index = l.index;
 	nl_str(&m, K_IFLA_IFNAME, d->name);
@@ -9792,7 +9918,7 @@ static _Noreturn void net_return_main(const struct state_device *v, size_t n,
 	_exit(0);
 }
 
-/* The devices come back from the namespace open at ns. */
+/* Brings the devices back from the network namespace that is open as ns. */
 static void net_return(const struct state_device *v, size_t n, int ns,
 		       const struct nsrun_options *o)
 {
@@ -9814,11 +9940,11 @@ static void net_return(const struct state_device *v, size_t n, int ns,
 
 /* ----- NET: rules -------------------------------------------------------- */
 
-/* masquerade and publish: a table of nf_tables for each family and container, so
- * that one message removes what is the container's. */
+/* masquerade and publish use one table of nf_tables for each family and
+ * container, so that one message removes all rules of the container. */
 
-/* The packet's source or destination is, or is not, in a's network of so many
- * bits. */
+/* Matches a packet whose source (or destination) is (or, if equal is false, is
+ * not) in the network of a with a prefix of so many bits. */
 static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 			unsigned bits, bool equal)
 {
@@ -9838,8 +9964,9 @@ static void nft_address(struct nl_msg *m, bool source, const struct net_addr *a,
 	nft_compare(m, equal, net, n);
 }
 
-/* What leaves by another link than the container's gets the host's address;
- * or what came in to it by a published port, from its own network. */
+/* Gives packets the host's address: those of the container that leave its
+ * network by another link; or, if inbound is true, those from its own network
+ * that came to it by a published port. */
 static bool nft_masquerade(int s, const struct net_if *f,
 			   const struct net_addr *a, const char *table,
 			   bool inbound, struct err *e)
@@ -9865,19 +9992,19 @@ static bool nft_masquerade(int s, const struct net_if *f,
 	return nft_commit(s, &m, e);
 }
 
-/* A comment, which nft shows. */
+/* Adds a comment to the rule; nft shows it. */
 static void nft_comment(struct nl_msg *m, const char *s)
 {
 	char data[2 + NFT_COMMENT_MAX];
 
 	if (!text_to(data + 2, sizeof data - 2, "%s", s))
-		return;			/* it has a hundred zeros */
-	data[0] = 0;			/* its kind */
+		return;			/* a port with a hundred zeros */
+	data[0] = 0;			/* the kind: a comment */
 	data[1] = (char)(strlen(data + 2) + 1);
 	nl_put(m, K_NFTA_RULE_USERDATA, data, 2 + (size_t)data[1]);
 }
 
-/* One port, or several that keep their numbers. */
+/* Publishes one port, or several that keep their numbers. */
 static bool nft_publish(int s, const struct net_port *p, const char *text,
 			const struct net_addr *a, const char *table,
 			const struct nft_chain *chain, struct err *e)
@@ -9897,7 +10024,7 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 		nft_address(&m, false, &p->host, p->host.prefix, true);
 	else
 		nft_local(&m);
-	/* they cannot talk to others, whatever is made of them */
+	/* not loopback: no other address can be reached from there */
 	if (chain->hook == 3)
 		nft_address(&m, false, not, not->prefix, false);
 	nft_meta(&m, K_NFT_META_L4PROTO);
@@ -9924,8 +10051,8 @@ static bool nft_publish(int s, const struct net_port *p, const char *text,
 	return nft_commit(s, &m, e);
 }
 
-/* A range whose numbers change is a rule for each of them: the kernel's range
- * of a translation is one to choose from. */
+/* A range of ports whose numbers change needs one rule for each port: from a
+ * range that a translation gives, the kernel chooses any port. */
 static bool nft_publish_all(int s, const struct net_port *p, const char *text,
 			    const struct net_addr *a, const char *table,
 			    struct err *e)
@@ -9971,7 +10098,7 @@ static const char *const net_forward_files[] = {
 	"sys/net/ipv4/ip_forward", "sys/net/ipv6/conf/all/forwarding",
 };
 
-/* Packets go from link to link only where that is switched on. */
+/* Switches IP forwarding on: without it no packet goes from link to link. */
 static bool net_forward(struct net_plan *p, bool v6, int proc,
 			const struct nsrun_options *o, struct err *e)
 {
@@ -9993,16 +10120,17 @@ static bool net_forward(struct net_plan *p, bool v6, int proc,
 /* ----- NET: flows -------------------------------------------------------- */
 
 /*
- * A flow of UDP goes where its first packet went for as long as packets come,
- * and those of a client that does not give up came while nobody or another had
- * the port: such flows are forgotten, all in one pass, for a client makes as
- * many as it likes. Where the kernel cannot, so be it.
+ * The kernel (conntrack) sends a flow of UDP where its first packet went, for
+ * as long as packets come. A client that does not give up may have begun its
+ * flow while nobody, or another container, had the port. So such flows are
+ * deleted, all in one pass, because a client makes as many as it likes. If the
+ * kernel cannot do this, it is no error.
  */
 struct ct_search {
 	const struct spec_network_if *v;
 	size_t		n;
-	struct nl_msg	m;		/* to forget those that were seen */
-	int		s;		/* for that, while they are listed */
+	struct nl_msg	m;		/* deletes the flows that were seen */
+	int		s;		/* for m: another socket lists flows */
 	uint8_t		family;
 };
 
@@ -10015,7 +10143,7 @@ static void ct_flush(struct ct_search *f)
 	nl_begin(&f->m);
 }
 
-/* port 0: any at all */
+/* Does a network publish this port of UDP? port 0: does one publish any? */
 static bool ct_is_published(const struct ct_search *f, unsigned port)
 {
 	struct net_port p;
@@ -10082,12 +10210,23 @@ static void ct_forget(int s, const struct spec_network_if *v, size_t n,
 
 /* ----- NET: ports that are taken ----------------------------------------- */
 
-/* Looks for somebody else's rule that has a port of ours. */
+/* The key in the name of a table that nsrun made: nsrun-ID-NUMBER. NULL: it is
+ * another table, whatever its rules say. */
+static const char *net_table_key(const char *table)
+{
+	const char *key = str_after(table, NFT_TABLE);
+	const char *number = key ? strrchr(key, '-') : NULL;
+
+	return number && number > key && number[1] &&
+	       !number[1 + strspn(number + 1, "0123456789abcdef")] ? key : NULL;
+}
+
+/* Looks for a rule of another container that publishes one of p's ports. */
 struct nft_search {
 	const struct net_plan *p;
 	int		family;
-	const char	*port;			/* ours; NULL: none */
-	char		by[NET_KEY_MAX];	/* the key of who has it */
+	const char	*port;			/* that of p; NULL: none */
+	char		by[NET_KEY_MAX];	/* the other's key */
 };
 
 static void nft_see_rule(void *data, const char *body, size_t n)
@@ -10101,7 +10240,7 @@ static void nft_see_rule(void *data, const char *body, size_t n)
 		return;
 	body += sizeof(struct k_nfgen);
 	n -= sizeof(struct k_nfgen);
-	by = str_after(nl_text(body, n, K_NFTA_RULE_TABLE), NFT_TABLE);
+	by = net_table_key(nl_text(body, n, K_NFTA_RULE_TABLE));
 	comment = nl_find(body, n, K_NFTA_RULE_USERDATA, &len);
 	if (!by || !comment || len < 3 || comment[len - 1] ||
 	    !net_read_port(comment + 2, &port))
@@ -10116,8 +10255,9 @@ static void net_table_name(char buf[NET_KEY_MAX + 8], const char *key)
 	text_to(buf, NET_KEY_MAX + 8, NFT_TABLE "%s", key);
 }
 
-/* The ports are free, or become free because a container whose init is dead has
- * them. To be asked before there are rules of ours. links: of rtnetlink. */
+/* Checks that the ports are free. A container that has one of them, and whose
+ * init is dead, loses its table. Call it before our rules are added. links: a
+ * socket of rtnetlink. */
 static bool nft_ports_free(int s, int links, const struct net_plan *p,
 			   int family, int proc, struct err *e)
 {
@@ -10149,7 +10289,7 @@ static bool nft_ports_free(int s, int links, const struct net_plan *p,
 		    f.port, (int)(strrchr(f.by, '-') - f.by), f.by);
 }
 
-/* Looks for base chains that drop what is forwarded. */
+/* Looks for base chains that drop forwarded packets. */
 static const struct name nft_families[] = {
 	{ "inet", K_NFPROTO_INET }, { "ip", K_NFPROTO_IPV4 },
 	{ "ip6", K_NFPROTO_IPV6 },
@@ -10159,7 +10299,7 @@ struct nft_drops {
 	struct nft_drop {
 		const char	*family;
 		char		table[128], chain[128];
-		bool		knows;		/* has a rule for our group */
+		bool		knows;		/* has a rule for NET_GROUP */
 	} v[8];
 	size_t		n;
 };
@@ -10215,8 +10355,9 @@ static void nft_see_group(void *data, const char *body, size_t n)
 				 str_eq(f->v[i].table, table);
 }
 
-/* A packet that one chain of the hook drops is dropped, whatever a table of
- * ours would say: the rule must be in that chain. */
+/* Warns of chains that drop forwarded packets. A packet that one chain of the
+ * hook drops is dropped, whatever nsrun's tables say: the rule that accepts it
+ * must be in that chain. */
 static void nft_warn_drops(int s, const struct nsrun_options *o)
 {
 	const struct k_nfgen all = { 0, 0, 0 };
@@ -10247,8 +10388,9 @@ static void nft_warn_drops(int s, const struct nsrun_options *o)
 	}
 }
 
-/* The table of a container for a family, in the place of one that a dead one
- * left. own: the alias of its links. */
+/* Makes the table of a container for a family. It replaces a table that a dead
+ * container of the same key left. own: how the alias of this container's links
+ * begins. */
 static bool net_table(int s, int links, int family, const char *id,
 		      const char *own, int proc, struct err *e)
 {
@@ -10269,12 +10411,12 @@ static bool net_table(int s, int links, int family, const char *id,
 		"nf_tables and its nat chains in the kernel");
 }
 
-/* The files of the sockets; those that listen stand first in that of TCP. */
+/* The files that list sockets. Those of TCP list listening sockets first. */
 static const struct net_sockets {
 	const char	*path;
 	bool		udp;
 	int		words;		/* of an address, 32 bits each */
-	int		state;		/* that of a socket that waits */
+	int		state;		/* listening; UDP: not connected */
 } net_sockets[] = {
 	{ "thread-self/net/tcp",	false,	1,	10 },
 	{ "thread-self/net/tcp6",	false,	4,	10 },
@@ -10282,7 +10424,8 @@ static const struct net_sockets {
 	{ "thread-self/net/udp6",	true,	4,	7 },
 };
 
-/* "0: 0100007F:1F90 00000000:0000 0A ...". The state; -1: no such line. */
+/* Parses "0: 0100007F:1F90 00000000:0000 0A ...". Returns the state of the
+ * socket; -1: it is another line. */
 static int net_read_socket(const struct net_sockets *t, const char *line,
 			   struct net_port *p)
 {
@@ -10302,12 +10445,12 @@ static int net_read_socket(const struct net_sockets *t, const char *line,
 	p->from = (unsigned)num_hex(s + n + 1, 4);
 	p->host.family = t->words == 1 ? AF_INET : AF_INET6;
 	if (t->words > 1 && net_is_zero(&p->host))
-		p->host.family = 0;	/* it takes IPv4, too */
+		p->host.family = 0;	/* the socket takes IPv4, too */
 	return num_hex(s + 2 * (n + 6), 2);
 }
 
-/* A port that a program of the host waits at, which from then on is reached by
- * 127.0.0.1 and ::1 alone. NULL: there is none. */
+/* Finds a port to publish at which a program of the host listens. Once it is
+ * published, the program is reached by 127.0.0.1 and ::1 alone. NULL: none. */
 static const char *net_find_socket(const struct net_plan *p, int proc,
 				   const struct net_sockets *t)
 {
@@ -10353,9 +10496,9 @@ static void net_warn_sockets(const struct net_plan *p, int proc,
 		found = net_find_socket(p, proc, &net_sockets[i]);
 	if (found)
 		log_note(o, NSRUN_WARNING, "networks: publish: \"%s\" takes "
-			 "the port from a program of the host that waits at "
-			 "it (see ss -lntup); \"publish_over\": true says "
-			 "that it is meant", found);
+			 "the port from a program of the host that listens at "
+			 "it (see ss -lntup); set \"publish_over\": true if "
+			 "this is intended", found);
 }
 
 static bool net_nat(int links, struct net_plan *p, const char *id,
@@ -10402,21 +10545,25 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 
 /* ----- NET: make and drop ------------------------------------------------ */
 
-/* Who makes links or rules, and who removes some, waits for the other. The file
- * is one that each network namespace has, that needs no place to write, and
- * that only its root may open, so that no user can make us wait. */
+/* A process that makes or removes links or rules holds this lock. The locked
+ * file exists in each network namespace, needs no writable directory, and only
+ * root of that namespace may open it. A container that is root of the host's
+ * namespaces can open it, too: after ten seconds nsrun goes on without it. */
 static int net_lock(int proc)
 {
 	int fd = openat(proc, "sys/net/ipv4/tcp_fastopen_key", O_RDONLY |
 			O_CLOEXEC);
+	unsigned tries = 0;
 
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-		;
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
+	       (errno == EINTR || (errno == EWOULDBLOCK && tries++ < 1000)))
+		poll(NULL, 0, 10);
 	return fd;
 }
 
-/* Who makes or uses marked files in a root, and who removes them, waits for the
- * other: not for ever, as a process of a container can hold this lock, too. */
+/* A process that makes, uses or removes marked files in a root holds this lock.
+ * nsrun does not wait for ever, because a process of a container can hold the
+ * lock, too. */
 static bool net_lock_root(int root)
 {
 	unsigned tries = 0;
@@ -10427,7 +10574,8 @@ static bool net_lock_root(int root)
 	return true;
 }
 
-/* P: the links, into the namespace of the process pid, and the rules. */
+/* In P: makes the links, or moves them, into the network namespace of the
+ * process pid, and makes the rules. */
 static bool net_make(struct net_plan *p, const char *id, int pid,
 		     int proc, int root, const struct nsrun_options *o,
 		     struct err *e)
@@ -10445,7 +10593,7 @@ static bool net_make(struct net_plan *p, const char *id, int pid,
 	s = nl_socket(K_NETLINK_ROUTE, e);
 	if (s < 0)
 		return false;
-	for (i = 0; i < 2 * p->n; i++) {	/* phys first: see above */
+	for (i = 0; i < 2 * p->n; i++) {	/* phys first: indices */
 		struct net_if *f = &p->v[i % p->n];
 		int type = (int)f->s->type.v;
 
@@ -10461,7 +10609,7 @@ static bool net_make(struct net_plan *p, const char *id, int pid,
 	return net_nat(s, p, id, pid, proc, o, e);
 }
 
-/* P, when the other ends are up. */
+/* In P, when the ends in the container are up: see net_sync(). */
 static void net_settle(const struct net_plan *p)
 {
 	autofd s = -1;
@@ -10475,12 +10623,12 @@ static void net_settle(const struct net_plan *p)
 			s = nl_socket(K_NETLINK_ROUTE, &ignored);
 		if (s >= 0)
 			net_sync(s, p->v[i].end);
-		if (s >= 0 && p->v[i].master)	/* it had no port before */
+		if (s >= 0 && p->v[i].master)	/* maybe its first port */
 			net_sync(s, p->v[i].master);
 	}
 }
 
-/* A bridge of ours that has no port any more. */
+/* Removes a bridge that nsrun made and that has no port any more. */
 static bool net_drop_bridge(int s, const char *name, struct err *e)
 {
 	struct net_search f = { .key = NULL };
@@ -10494,7 +10642,8 @@ static bool net_drop_bridge(int s, const char *name, struct err *e)
 	return net_dump(s, &f, e) && (f.ports || net_remove(s, l.index, e));
 }
 
-/* living: it has links whose init lives, which stay. */
+/* Removes links of the container whose init is dead, and bridges without ports.
+ * living: there are links whose init is alive; these stay. */
 static bool net_drop_links(const struct spec *spec, const char *id, int proc,
 			   bool *living, struct err *e)
 {
@@ -10503,7 +10652,7 @@ static bool net_drop_links(const struct spec *spec, const char *id, int proc,
 	unsigned tries = 0;
 	size_t i;
 
-	if (s < 0)		/* without it nothing was made */
+	if (s < 0)		/* without rtnetlink nothing was made */
 		return e->num == EAFNOSUPPORT || e->num == EPROTONOSUPPORT;
 	while (ok) {
 		struct net_search f = { .key = id, .proc = proc,
@@ -10534,7 +10683,7 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 	for (k = 0; ok && s >= 0 && k < 2; k++) {
 		int family = k ? AF_INET6 : AF_INET;
 
-		/* where there is none: ENOENT, or what old kernels say to a
+		/* there is no table: ENOENT, or what old kernels answer for a
 		 * family or a subsystem that they do not have */
 		ok = nft_drop_table(s, family, table, e) ||
 		     e->num == ENOENT || e->num == EAFNOSUPPORT ||
@@ -10544,8 +10693,8 @@ static bool net_drop_tables(const struct spec *spec, const char *id,
 	return ok;
 }
 
-/* In a child: the links that are all in a namespace which others made, and
- * which does not go. */
+/* In a child: removes links that have no end on the host. The container joined
+ * their network namespace, which others made and which stays. */
 static _Noreturn void net_drop_joined(const char *path, const char *id,
 				      int proc)
 {
@@ -10567,7 +10716,7 @@ static void net_drop_inside(const struct spec *spec, const char *id, int proc)
 	const struct spec_ns *ns = spec_find_ns(spec, CLONE_NEWNET);
 	int pid;
 
-	if (!ns || !ns->path || !*ns->path)	/* it goes with the container */
+	if (!ns || !ns->path || !*ns->path)	/* ends with the container */
 		return;
 	pid = io_clone(0, -1, NULL);
 	if (pid == 0)
@@ -10576,9 +10725,10 @@ static void net_drop_inside(const struct spec *spec, const char *id, int proc)
 		io_reap(pid);
 }
 
-/* What net_make() left on the host, also if its nsrun was killed. Its init is
- * dead: what has one that lives is another's of the same id. p: of the call
- * that made it; empty: it was another call. */
+/* Removes what net_make() left on the host, also if that nsrun was killed. The
+ * container's init is dead: links whose init is alive belong to another
+ * container of the same id. p: the plan of this call, which called net_make();
+ * empty: another call did. */
 static bool net_drop(const struct spec *spec, const struct net_plan *p,
 		     const char *id, int root, int proc, struct err *e)
 {
@@ -10602,8 +10752,8 @@ static bool net_drop(const struct spec *spec, const struct net_plan *p,
 	       (!nat || living || net_drop_tables(spec, id, e));
 }
 
-/* After a failure forwarding is as it was, if no other container has come
- * meanwhile, which found it on. */
+/* After a failure: switches forwarding off again that this call switched on,
+ * unless another container has been made meanwhile, which found it on. */
 static void net_unforward(const struct net_plan *p, int proc)
 {
 	autofd lock = -1, s = -1;
@@ -10620,8 +10770,44 @@ static void net_unforward(const struct net_plan *p, int proc)
 			io_put(proc, net_forward_files[k], "0");
 }
 
-/* What is left of an id that has no state, by a run that had none or whose
- * state is lost. */
+/* Finds the bridge of nsrun with the next higher index. */
+struct net_next {
+	int		after, index;		/* index 0: there is none */
+};
+
+static void net_see_bridges(void *data, const char *body, size_t n)
+{
+	struct net_next *next = data;
+	struct net_link l = { 0 };
+
+	net_see_link(&l, body, n);
+	if (net_is_bridge(&l) && l.index > next->after &&
+	    (!next->index || l.index < next->index))
+		next->index = l.index;
+}
+
+/* Removes each bridge of nsrun that no container has a port on. */
+static void net_drop_bridges(void)
+{
+	struct net_next next = { 0, 0 };
+	struct nl_msg m;
+	struct err e;
+	autofd s = nl_socket(K_NETLINK_ROUTE, &e);
+
+	for (; s >= 0; next = (struct net_next){ next.index, 0 }) {
+		struct net_search f = { .key = NULL };
+
+		nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
+		if (!nl_call(s, &m, net_see_bridges, &next, &e) || !next.index)
+			return;
+		f.bridge = next.index;
+		if (net_dump(s, &f, &e) && !f.ports)
+			net_remove(s, next.index, &e);
+	}
+}
+
+/* Removes what is left of an id that has no state: of a run that could do
+ * without one, or whose state is lost. */
 static void net_drop_lost(const char *id, int root, int proc)
 {
 	static const struct spec none;
@@ -10636,11 +10822,12 @@ static void net_drop_lost(const char *id, int root, int proc)
 	lock = net_lock(proc);
 	if (net_drop_links(&none, id, proc, &living, &ignored) && !living)
 		net_drop_tables(&none, id, &ignored);
+	net_drop_bridges();
 }
 
 /* ----- NET: statistics --------------------------------------------------- */
 
-/* The interfaces of the namespace that the caller is in. */
+/* The interfaces of the network namespace in which the caller is. */
 struct net_tell {
 	struct nsrun_link v[NSRUN_LINKS_MAX];
 	int		index[NSRUN_LINKS_MAX];
@@ -10690,7 +10877,7 @@ static void net_see_address(void *data, const char *body, size_t n)
 		text_add(&to, "%s", had ? " " : "");
 		net_text(&to, &at);
 		text_add(&to, "/%u", at.prefix);
-		if (to.bad)		/* none rather than a half */
+		if (to.bad)		/* no address rather than half of one */
 			to.p[had] = 0;
 	}
 }
@@ -10711,7 +10898,7 @@ static bool net_list(struct net_tell *t, struct err *e)
 	return nl_call(s, &m, net_see_address, t, e);
 }
 
-/* As runc's events have them, and the addresses. */
+/* Writes the members that runc's events have, and the addresses. */
 static void net_put_links(struct json_out *o, const char *key,
 			  const struct nsrun_link *l, size_t n)
 {
@@ -10745,17 +10932,18 @@ static void net_put_links(struct json_out *o, const char *key,
 
 /* ===== MOUNT =============================================================
  *
- * The options of mounts[] are words; the table says what each does to a struct
- * mnt, and what is no word is data for the file system. Mounting happens on
- * fds only: the target is opened below the root (IO), a file system is mounted
- * on it or a tree is cloned and moved there, then given its attributes and its
- * propagation, still by fd. So no name in an
- * untrusted tree is looked up twice.
+ * The table `words` says what each option of mounts[] does to a struct mnt. An
+ * option that is not in the table is data for the file system. Mounting works
+ * on fds only: the target is opened below the root (IO), a file system is
+ * mounted on it, or a tree is cloned and moved onto it; then attributes and
+ * propagation are set, also by fd. So no name in an untrusted tree is looked up
+ * twice.
  *
- * Trees are bound by open_tree(2), move_mount(2) and mount_setattr(2). Kernels
- * before 5.2 have none of them, before 5.12 not the last; for those, and for
- * new file systems everywhere, it is mount(2) with the path "self/fd/N" below a
- * verified procfs, and the new mount is found by opening the target again.
+ * Trees are bound with open_tree(2), move_mount(2) and mount_setattr(2).
+ * Kernels before 5.2 have none of the three, kernels before 5.12 lack
+ * mount_setattr(2). There, and for new file systems on every kernel (but see
+ * mnt_fs_held()), nsrun uses mount(2) with the path "self/fd/N" below a
+ * verified procfs, and finds the new mount by opening the target again.
  */
 
 enum mnt_kind { MNT_FS, MNT_BIND, MNT_CGROUP };
@@ -10790,6 +10978,8 @@ static const struct word {
 	unsigned	act, bits;
 } words[] = {	/* an r before a word up to W_ATIME makes it recursive */
 	{ "defaults",	 W_NONE, 0 },
+	{ "copy",	 W_NONE, 0 },	/* Podman's, of a volume's contents */
+	{ "nocopy",	 W_NONE, 0 },
 	{ "ro",		 W_ATTR, K_ATTR_RDONLY },
 	{ "rw",		 W_ATTR_OFF, K_ATTR_RDONLY },
 	{ "nosuid",	 W_ATTR, K_ATTR_NOSUID },
@@ -10830,7 +11020,7 @@ static const struct word {
 	{ "copy-symlink", W_LINK, 0 },
 };
 
-/* Attributes of mounts, as mount(2) says them. */
+/* Attributes of mounts and the options that set them. */
 static const struct name attr_names[] = {
 	{ "ro", K_ATTR_RDONLY },	{ "nosuid", K_ATTR_NOSUID },
 	{ "nodev", K_ATTR_NODEV },	{ "noexec", K_ATTR_NOEXEC },
@@ -10880,10 +11070,10 @@ static bool mnt_word(struct mnt *m, const char *s)
 	if (!w)
 		return false;
 	switch (w->act) {
-	/* of two words about one thing the later counts */
+	/* of two options about one attribute the later one counts */
 	case W_ATTR:	 *set |= w->bits; *clr &= ~w->bits; break;
 	case W_ATTR_OFF: *clr |= w->bits; *set &= ~w->bits; break;
-	case W_ATIME:	/* a field, which is cleared before it is set */
+	case W_ATIME:	/* a field of bits: cleared before it is set */
 		*set = (*set & ~(unsigned)K_ATTR__ATIME) | w->bits;
 		*clr |= K_ATTR__ATIME;
 		break;
@@ -10902,14 +11092,15 @@ static bool mnt_word(struct mnt *m, const char *s)
 	return true;
 }
 
-/* Kernel file systems: their superblock is shared or has no ro of its own. */
+/* File systems of the kernel: `ro` is set on the mount only, because their
+ * superblock is shared or has no read-only flag of its own. */
 static bool mnt_is_kernel(const char *type)
 {
 	return str_among("tmpfs\0proc\0sysfs\0devpts\0mqueue\0cgroup\0"
 			 "cgroup2\0", type);
 }
 
-/* What may be mounted over inside /proc: files that lxcfs and such provide. */
+/* The files inside /proc that may be covered: lxcfs and such provide them. */
 static bool mnt_proc_allowed(const char *dest)
 {
 	return str_among("cpuinfo\0diskstats\0meminfo\0stat\0swaps\0uptime\0"
@@ -10917,8 +11108,8 @@ static bool mnt_proc_allowed(const char *dest)
 			 "sys/crypto/fips_enabled\0", dest + 6);
 }
 
-/* One range, ID-HOST-LENGTH, behind the others in *map, which is NULL if it is
- * none. An @ before it makes HOST an id of the container's user namespace. */
+/* Appends the range at *p, ID-HOST-LENGTH, to *map; on failure *map is NULL.
+ * After an @, HOST is an id of the container's user namespace. */
 static bool mnt_plan_range(const char **map, const char **p,
 			   const spec_maps *own, struct arena *mem)
 {
@@ -10949,7 +11140,7 @@ static bool mnt_plan_range(const char **map, const char **p,
 	return *map != NULL;
 }
 
-/* crun's idmap=uids=0-1-10#10-11-10;gids=@0-100-10. */
+/* crun's option, as in idmap=uids=0-1-10#10-11-10;gids=@0-100-10. */
 static bool mnt_plan_ids(struct mnt *m, const struct spec_linux *l,
 			 struct arena *mem, struct err *e)
 {
@@ -10973,7 +11164,7 @@ static bool mnt_plan_ids(struct mnt *m, const struct spec_linux *l,
 	return true;
 }
 
-/* The option words; those that are not ours are for the file system. */
+/* Reads the options. One that nsrun does not know is for the file system. */
 static bool mnt_plan_words(struct mnt *m, const struct spec_mount *s,
 			   const struct spec_linux *l, struct arena *mem,
 			   struct err *e)
@@ -11009,7 +11200,7 @@ static bool mnt_plan_source(struct mnt *m, const char *bundle,
 	return m->src || no_memory(e);
 }
 
-/* What does not go together. */
+/* Refuses members and options that do not go together. */
 static bool mnt_plan_check(const struct mnt *m, struct err *e)
 {
 	if (*m->data && m->kind != MNT_FS)
@@ -11064,9 +11255,9 @@ static bool mnt_plan_one(struct mnt *m, const struct spec_mount *s,
 	    !mnt_plan_label(m, l->mount_label, mem, e))
 		return false;
 	if (m->kind == MNT_BIND)
-		m->sb = 0;		/* it is of the mount, not of the medium */
+		m->sb = 0;		/* a bind changes no superblock */
 	else if (m->set & K_ATTR_RDONLY && !mnt_is_kernel(m->type))
-		m->sb |= MS_RDONLY;	/* of a medium that cannot be written */
+		m->sb |= MS_RDONLY;	/* the medium may be read-only */
 	m->late_ro = (m->remount || str_eq(m->type, "tmpfs")) &&
 		     (m->set & K_ATTR_RDONLY);
 	return true;
@@ -11077,14 +11268,15 @@ struct mnt_list {
 	size_t		n;
 };
 
-/* Nothing on it may open as a device, but in the container's own /dev. */
+/* Makes the mount nodev, so that no device on it can be opened. Exceptions are
+ * devpts and a tmpfs on /dev, which holds only the devices made there. */
 static bool mnt_nodev(struct mnt *m, struct err *e)
 {
 	bool tree = m->kind == MNT_BIND && m->rec;
 
 	if (str_eq(m->type, "devpts"))
 		return true;
-	if (m->remount) {	/* it has it already, where it must */
+	if (m->remount) {	/* if it must be nodev, it is so already */
 		m->clr &= ~(unsigned)K_ATTR_NODEV;
 		m->rclr &= ~(unsigned)K_ATTR_NODEV;
 		return true;
@@ -11126,35 +11318,35 @@ static bool mnt_plan(struct mnt_list *l, const struct spec *s,
 /* ----- MOUNT: attributes and clones -------------------------------------- */
 
 /*
- * What init holds while it arranges the namespaces: the root as an fd of its
- * own mount namespace, the host's procfs until it leaves the host's root, and a
- * way to ask P.
+ * What I holds while it arranges its namespaces: the root, as an fd in its own
+ * mount namespace; the host's procfs, until I leaves the host's root; and the
+ * functions that ask P for help.
  */
 struct inside {
-	int		root, proc;	/* proc: -1 when it has left */
+	int		root, proc;	/* proc: -1 after init_leave() */
 	const char	*path;		/* of the root, on the host */
-	int		covered;	/* what a mount on / covers there */
+	int		covered;	/* the root below a mount on /; -1 */
 	const struct cg_plan *cg;
 	bool		cgroup_ns, user_ns;
-	bool		cgroup_view;	/* a cgroup namespace, or one joined */
-	bool		cwd_due;	/* only the user may enter it */
+	bool		cgroup_view;	/* cgroup_ns, or one is joined */
+	bool		cwd_due;	/* only process.user may enter it */
 	bool		no_groups;	/* setgroups is denied */
 	bool		nodev;		/* see DEV */
 	bool		root_ro;	/* a mount on / asks for it */
 	int		late[32];	/* mounts to become read-only, O_PATH */
 	size_t		nlate;
-	/* P's help for what needs the host's privileges: the bind source of
-	 * mounts[index], as a detached tree, with its idmap, or the node of a
-	 * device behind them; -1 on failure */
+	/* Asks P for what needs the host's privileges: the bind source of
+	 * mounts[index], as a detached tree with its idmap. An index behind
+	 * those of mounts[] means the node of a device. -1 on failure. */
 	int		(*source)(struct inside *, size_t index, struct err *);
-	/* Waits until P has placed us in the cgroups, which it does while we
-	 * mount; nothing the second time. */
+	/* Waits until P has placed I in the cgroups, which P does while I
+	 * mounts. A second call does nothing. */
 	bool		(*placed)(struct inside *, struct err *);
-	/* P puts us into all cgroups, or takes us back out of those that are
-	 * entered last: what is kept in memory for the container is its. */
+	/* Has P put I into all cgroups, so that memory that the container keeps
+	 * is charged to it; or take I out of those that are entered last. */
 	bool		(*charged)(struct inside *, bool in, struct err *);
 	bool		is_placed;
-	int		gos;		/* GO messages that came */
+	int		gos;		/* GO messages received */
 	int		sock;
 };
 
@@ -11169,8 +11361,9 @@ static unsigned long mnt_flags(unsigned attr)
 		(unsigned long)MS_RELATIME);
 }
 
-/* mount(2) on fds: cwd becomes the procfs, so that no absolute path is used; or
- * the target, when only that of the root is left to be changed. */
+/* mount(2) on fds. The procfs becomes the cwd, so that no absolute path is
+ * used. After init_leave() there is no procfs, and only the mount of the root
+ * is still changed: then target becomes the cwd. */
 static bool mnt_old(struct inside *in, int src, int target, const char *type,
 		    unsigned long flags, const char *data)
 {
@@ -11183,7 +11376,7 @@ static bool mnt_old(struct inside *in, int src, int target, const char *type,
 	       mount(src < 0 ? type : from, to, type, flags, data) == 0;
 }
 
-/* What attributes the mount at fd has. */
+/* Reads the attributes of the mount at fd. */
 static bool mnt_attributes(int fd, unsigned *now, struct err *e)
 {
 	struct statfs fs;
@@ -11198,8 +11391,9 @@ static bool mnt_attributes(int fd, unsigned *now, struct err *e)
 	return true;
 }
 
-/* Sets attributes of the mount at fd (and below it, if rec). What is not named
- * stays: flags that a user namespace has locked, too. */
+/* Sets and clears attributes of the mount at fd (and of those below it, if
+ * rec). All others stay as they are, also those that a user namespace has
+ * locked. */
 static bool mnt_set(struct inside *in, int fd, unsigned set, unsigned clr,
 		    bool rec, struct err *e)
 {
@@ -11237,13 +11431,13 @@ static bool mnt_propagate(struct inside *in, int fd, int how, struct err *e)
 
 	if (sys_mount_setattr(fd, how & MS_REC ? K_AT_RECURSIVE : 0, &a) == 0)
 		return true;
-	/* before 5.12 missing; EINVAL there is a filter's way to say so */
+	/* the call is missing before 5.12, where a filter may answer EINVAL */
 	return mnt_old(in, -1, fd, NULL, (unsigned long)how, NULL) ||
 	       sysfail(e, "set propagation");
 }
 
-/* Clones what is at src, all of it if rec, and moves the clone onto target,
- * which is open at path below the root. Returns the new mount's fd. */
+/* Clones the tree at src, with the mounts below it if rec, and moves the clone
+ * onto target, whose path below the root is path. Returns the mount's fd. */
 static int mnt_clone(struct inside *in, int src, int target, const char *path,
 		     bool rec, int walk, struct err *e)
 {
@@ -11268,8 +11462,8 @@ enum { MNT_OPTION_MAX = 4096 };	/* the options of a mount are a page at most */
 
 /* ----- MOUNT: file systems ----------------------------------------------- */
 
-/* The option of a file system at *p, outside quotes up to a comma, into buf;
- * *p moves behind it. */
+/* Copies the file system option at *p to buf and moves *p behind it. A comma
+ * ends the option, except inside quotes or after a backslash. */
 static bool mnt_option(const char **p, char *buf, size_t size)
 {
 	const char *s = *p;
@@ -11283,7 +11477,8 @@ static bool mnt_option(const char **p, char *buf, size_t size)
 	return text_to(buf, size, "%.*s", (int)n, s);
 }
 
-/* Each of data to what fsopen(2) made. Of false: one, with errno. */
+/* Gives each option in data to fs, which is from fsopen(2). False: `one` is the
+ * option that was refused, with errno. */
 static bool mnt_options_to(int fs, const char *data, char one[MNT_OPTION_MAX])
 {
 	while (*data && mnt_option(&data, one, MNT_OPTION_MAX)) {
@@ -11302,7 +11497,7 @@ static bool mnt_options_to(int fs, const char *data, char one[MNT_OPTION_MAX])
 	return true;
 }
 
-/* The kernel's own words, as in "e tmpfs: Unknown parameter 'x'". */
+/* Adds the kernel's own error messages, as "e tmpfs: Unknown parameter 'x'". */
 static void mnt_fs_words(int fs, struct err *e)
 {
 	char buf[256];
@@ -11316,8 +11511,8 @@ static void mnt_fs_words(int fs, struct err *e)
 	}
 }
 
-/* mount(2) said no, with errno. fsopen(2) is not as terse: told the options one
- * by one, it says which it does not like, and why. */
+/* Explains why mount(2) failed with errno. EINVAL says too little: fsconfig(2),
+ * which takes the options one by one, says which one it refuses, and why. */
 static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 {
 	char one[MNT_OPTION_MAX];
@@ -11339,9 +11534,10 @@ static bool mnt_fs_fail(const struct mnt *m, const char *data, struct err *e)
 	return false;
 }
 
-/* A new file system onto target by fsopen(2) and its friends, which have its
- * mount in hand from the first. -1: not so, also where mount(2) says more:
- * flags of the superblock, quotes. */
+/* Mounts a new file system onto target with fsopen(2), fsmount(2) and
+ * move_mount(2), which give an fd of the mount from the start. Returns it, or
+ * -1 if that fails, or if only mount(2) can do it: flags of the superblock,
+ * quotes. */
 static int mnt_fs_held(const struct mnt *m, unsigned attr, const char *data,
 		       int target)
 {
@@ -11362,8 +11558,9 @@ static int mnt_fs_held(const struct mnt *m, unsigned attr, const char *data,
 	return fd >= 0 && sys_move_mount(fd, target) == 0 ? fd_take(&fd) : -1;
 }
 
-/* What the path leads to is a mount on target: who shares a volume could have
- * led us elsewhere meanwhile (CVE-2021-30465). Else false and errno. */
+/* Is fd, which was opened by the path of target, the root of a mount on target?
+ * Another container that shares a volume could have changed that path meanwhile
+ * (CVE-2021-30465). False: errno is set. */
 static bool mnt_is_on(int fd, int target)
 {
 	struct stat top, below, up, up_below;
@@ -11377,8 +11574,8 @@ static bool mnt_is_on(int fd, int target)
 	       up.st_ino == up_below.st_ino;
 }
 
-/* The mount that now covers path, which is target. The root itself is found by
- * its name on the host: no path below it leads there. */
+/* Opens the new mount on target, which is at path. A mount on the root is found
+ * by the root's path on the host: no path below the root leads to it. */
 static int mnt_top(struct inside *in, const char *path, int target,
 		   struct err *e)
 {
@@ -11397,14 +11594,15 @@ static int mnt_top(struct inside *in, const char *path, int target,
 /* How a new file system is mounted. */
 struct mnt_fs {
 	unsigned	attr;
-	const char	*mode;		/* a further option; NULL: none */
-	const char	*skip;		/* options that begin so are left out */
-	const char	*path;		/* of target, if the mount is wanted */
-	int		top;		/* the mount then */
+	const char	*mode;		/* of an option mode=; NULL: none */
+	const char	*skip;		/* leave out options that begin so */
+	const char	*path;		/* of target; NULL: no need of top */
+	int		top;		/* fd of the new mount, or -1 */
 };
 
-/* A new file system onto target, by mount(2) with the path self/fd/N: one call
- * for what fsopen and its friends do in seven; unless its mount is wanted. */
+/* Mounts a new file system onto target, by mount(2) with the path self/fd/N:
+ * one call, where fsopen(2) and its friends need seven. Those are tried only if
+ * the caller needs the mount's fd. */
 static bool mnt_fs(struct inside *in, const struct mnt *m, struct mnt_fs *f,
 		   int target, struct err *e)
 {
@@ -11479,7 +11677,7 @@ static bool copy_entry(int from, int to, const char *name,
 		sys_fchmodat(to, name, mode & 07777) == 0);
 }
 
-/* Extended attributes of what is open at both, as far as they can be had. */
+/* Copies the extended attributes of a file, as far as that is possible. */
 static void copy_xattrs(int from, int to)
 {
 	char names[2048], value[2048], *p = names;
@@ -11492,7 +11690,7 @@ static void copy_xattrs(int from, int to)
 	}
 }
 
-/* A directory's contents, then those of its directories, up to a depth that
+/* Copies the contents of a directory and of those below it, up to a depth that
  * only a hostile image exceeds. */
 static bool copy_tree(int from, int to, int depth)
 {
@@ -11525,9 +11723,10 @@ static bool copy_tree(int from, int to, int depth)
 	return l.len == 0;
 }
 
-/* tmpcopyup: what the new tmpfs at fs covers is copied into it. The mode of the
- * top it has already, by the option. */
-static bool mnt_copy_up(struct inside *in, int fs, int target, struct err *e)
+/* tmpcopyup: copies what the new tmpfs at fs covers into it. The top directory
+ * has the right mode already, by the option mode=. */
+static bool mnt_copy_up(struct inside *in, const struct mnt *m, int fs,
+			int target, struct err *e)
 {
 	autofd from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	autofd to = openat(fs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -11538,15 +11737,19 @@ static bool mnt_copy_up(struct inside *in, int fs, int target, struct err *e)
 	if (!in->charged(in, true, e))
 		return false;
 	copy_xattrs(from, to);
+	/* an owner that the options name stays */
 	return ((copy_tree(from, to, 0) &&
-		 sys_fchown(to, st.st_uid, st.st_gid) == 0) ||
+		 sys_fchown(to, str_find(m->data, "uid=") ? (uid_t)K_NO_ID :
+			    st.st_uid, str_find(m->data, "gid=") ?
+			    (gid_t)K_NO_ID : st.st_gid) == 0) ||
 		sysfail(e, "tmpcopyup")) && in->charged(in, false, e);
 }
 
 /* ----- MOUNT: targets ---------------------------------------------------- */
 
-/* procfs is guarded: nothing but the list of A2 may be mounted in it, by
- * whatever name it was reached; and sysfs or proc not through a link. */
+/* Guards procfs: mnt_plan_check() lets only some files in /proc be covered, so
+ * a link must not lead into a procfs under another name. (proc and sysfs are
+ * never mounted through a link: see mnt_target().) */
 static bool mnt_guard(const struct mnt *m, int target, struct err *e)
 {
 	struct statfs fs;
@@ -11565,7 +11768,8 @@ static bool mnt_is_real(const struct mnt *m)
 				     str_eq(m->type, "sysfs"));
 }
 
-/* The mount point, made if it is missing, as a file if it must be one. */
+/* Opens the mount point. A missing one is made, as a directory if dir, else as
+ * a file. */
 static int mnt_target(struct inside *in, const struct mnt *m, bool dir,
 		      bool *existed, struct err *e)
 {
@@ -11605,7 +11809,7 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 	for (i = 0; i < m->nprop; i++)
 		if (!mnt_propagate(in, *fd, m->prop[i], e))
 			return false;
-	if (str_eq(m->dest, "/")) {	/* it replaces the root */
+	if (str_eq(m->dest, "/")) {	/* the mount replaces the root */
 		if (in->covered < 0)
 			in->covered = fd_take(&in->root);
 		fd_close(&in->root);
@@ -11621,7 +11825,8 @@ static bool mnt_finish(struct inside *in, const struct mnt *m, int *fd,
 
 /* ----- MOUNT: binds and new mounts --------------------------------------- */
 
-/* A symlink as a source, kept as one. */
+/* copy-symlink: the source is a symbolic link, and the same link is made at the
+ * destination. */
 static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
 			struct err *e)
 {
@@ -11642,8 +11847,8 @@ static bool mnt_symlink(struct inside *in, const struct mnt *m, int src,
 	       sysfail(e, "make the symbolic link");
 }
 
-/* Opens the source. One below the path of the root is meant as the host has it,
- * also where a mount on / covers that. */
+/* Opens the source. A source below the root's path means the host's file, also
+ * if a mount on / covers that now. */
 static int mnt_open(const struct inside *in, const struct mnt *m)
 {
 	int flags = O_PATH | O_CLOEXEC | (m->src_nofollow ? O_NOFOLLOW : 0);
@@ -11659,7 +11864,8 @@ static int mnt_open(const struct inside *in, const struct mnt *m)
 	return openat(in->covered, *p ? p : ".", flags);
 }
 
-/* The source as a tree ready to be moved, from P, or as an O_PATH fd. */
+/* Opens the source, as an O_PATH fd in *src; or, if it has an idmap or only P
+ * may open it, gets it from P as a tree that is ready to be moved, in *tree. */
 static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 		       int *tree, struct err *e)
 {
@@ -11678,9 +11884,9 @@ static bool mnt_source(struct inside *in, const struct mnt *m, int *src,
 	return *tree >= 0;
 }
 
-/* Clones src, or moves tree, which P has made, onto target. Within a user
- * namespace what is mounted below src is locked, and EINVAL says that it may
- * not be left out; outside it may. */
+/* Clones src onto target; or moves tree there, if P has made it. In a user
+ * namespace the mounts below src are locked, and a clone that leaves them out
+ * fails with EINVAL. P is outside the user namespace and may leave them out. */
 static bool mnt_bind_to(struct inside *in, const struct mnt *m, int src,
 			int *tree, int target, struct err *e)
 {
@@ -11693,8 +11899,8 @@ static bool mnt_bind_to(struct inside *in, const struct mnt *m, int src,
 			return false;
 		*tree = in->source(in, m->index, e);
 		if (*tree < 0)
-			return hint(e, "if something is mounted below %s, rbind "
-				    "takes that along", m->src);
+			return hint(e, "if something is mounted below %s, "
+				    "rbind takes that along", m->src);
 	}
 	return sys_move_mount(*tree, target) == 0 ||
 	       sysfail(e, "move the mount into place");
@@ -11725,7 +11931,7 @@ static bool mnt_bind(struct inside *in, const struct mnt *m, struct err *e)
 	       mnt_finish(in, m, &tree, e);
 }
 
-/* Why a user namespace may not mount it. */
+/* Explains why a user namespace may not mount this file system. */
 static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 			   struct err *e)
 {
@@ -11741,8 +11947,9 @@ static bool mnt_fs_explain(struct inside *in, const struct mnt *m,
 	return false;
 }
 
-/* sysfs belongs to the network namespace: without a new one, a user namespace
- * gets the host's, read-only as asked. The mount, or -1. */
+/* sysfs belongs to the network namespace. A user namespace without a new
+ * network namespace gets the host's /sys, read-only if that is asked. Returns
+ * the mount, or -1. */
 static int mnt_host_sys(const struct mnt *m, int target)
 {
 	struct k_attr a = { m->set, m->clr, 0, 0 };
@@ -11786,11 +11993,12 @@ static bool mnt_new(struct inside *in, const struct mnt *m, struct err *e)
 	if (!ok)
 		return mnt_fs_explain(in, m, e);
 	return !wanted ||
-	       ((!m->copy_up || !existed || mnt_copy_up(in, fd, target, e)) &&
+	       ((!m->copy_up || !existed ||
+		 mnt_copy_up(in, m, fd, target, e)) &&
 		mnt_finish(in, m, &fd, e));
 }
 
-/* Other options for the file system at fd, which keeps its attributes. */
+/* Gives the file system at fd other options; its mount keeps its attributes. */
 static bool mnt_options(struct inside *in, const struct mnt *m, int fd,
 			struct err *e)
 {
@@ -11804,8 +12012,8 @@ static bool mnt_options(struct inside *in, const struct mnt *m, int fd,
 		sysfail(e, "remount with \"%s\"", m->data));
 }
 
-/* `remount`: what is mounted there gets other options; with `bind` only its
- * mount, not its file system. */
+/* `remount` gives other options to the mount at the destination; with `bind`
+ * only to the mount, not to its file system. */
 static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 {
 	autofd fd = root_open(in->root, m->dest, 0);
@@ -11821,9 +12029,10 @@ static bool mnt_again(struct inside *in, const struct mnt *m, struct err *e)
 
 /* ----- MOUNT: cgroup ----------------------------------------------------- */
 
-/* What a bind of one hierarchy shows: the container's own group. Without a
- * cgroup namespace it is all of v2, so that the path in /proc/self/cgroup is
- * below it; and on v1, where the host gave no group, the one that we are in. */
+/* The directory that a bind of one hierarchy shows: the container's own group.
+ * Two exceptions: v2 without a cgroup namespace shows the whole hierarchy, so
+ * that the path in /proc/self/cgroup is below it; v1 shows P's group if the
+ * host gave the container none. */
 static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
 			    char from[PATH_MAX], struct err *e)
 {
@@ -11837,10 +12046,11 @@ static bool mnt_cgroup_from(struct inside *in, const struct cg_dir *d,
 	       fail(e, "the path is too long");
 }
 
-/* One hierarchy of the cgroup mount: mounted from inside the container's cgroup
- * namespace, or else, as in a nested one that may not, a bind. 1: done; 0: the
- * host gave none. A new mount of v2 from the host's cgroup namespace would take
- * its options away from the host (nsdelegate). */
+/* Mounts one hierarchy: anew from inside the container's cgroup namespace; or
+ * as a bind if there is none, or if the new mount fails, as a nested container
+ * may not make one. A new mount of v2 from the host's cgroup namespace would
+ * take options away from the host's mount (nsdelegate). Returns 1: done; 0: the
+ * host gave no such group; -1: failed. */
 static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 			  const struct cg_dir *d, int target,
 			  const char *path, int *top, struct err *e)
@@ -11871,9 +12081,10 @@ static int mnt_cgroup_one(struct inside *in, const struct mnt *m,
 	return 1;
 }
 
-/* v1: a tmpfs with a directory for each hierarchy, named as on the host, and
- * links from the controllers to those that are mounted together. Not for the v2
- * part of a hybrid host: systemd as the program would take that for its own. */
+/* v1: fills the tmpfs with a directory for each hierarchy, named as on the
+ * host. If a hierarchy has several controllers, each of them gets a link to it.
+ * The v2 hierarchy of a hybrid host is left out: systemd, run as the
+ * container's program, would take it for its own. */
 static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 			  struct err *e)
 {
@@ -11915,9 +12126,9 @@ static bool mnt_cgroup_v1(struct inside *in, const struct mnt *m, int top,
 	return true;
 }
 
-/* `cgroup` is what the host has: v2, the v1 hierarchies, or nothing, which is
- * an empty directory. The directories are read-only when all mounts are there:
- * some may be below them. */
+/* A mount of type `cgroup` shows what the host has: v2, or the v1 hierarchies,
+ * or an empty directory if it has none. The tmpfs becomes read-only after all
+ * mounts are made, because some may be below it. */
 static bool mnt_cgroup(struct inside *in, const struct mnt *m, struct err *e)
 {
 	struct mnt t = { .dest = m->dest, .src = "cgroup", .type = "tmpfs",
@@ -11969,7 +12180,7 @@ static bool mnt_all(struct inside *in, const struct mnt_list *l,
 	return true;
 }
 
-/* After everything below them was made. */
+/* Makes mounts read-only after everything below them was made. */
 static bool mnt_late(struct inside *in, struct err *e)
 {
 	while (in->nlate) {
@@ -11983,8 +12194,8 @@ static bool mnt_late(struct inside *in, struct err *e)
 	return true;
 }
 
-/* readonlyPaths: a bind of the path onto itself. What is not there needs no
- * protection. */
+/* readonlyPaths: binds each path onto itself, read-only. A path that does not
+ * exist needs no protection. */
 static bool mnt_readonly(struct inside *in, const struct strs *paths,
 			 struct err *e)
 {
@@ -12007,7 +12218,8 @@ static bool mnt_readonly(struct inside *in, const struct strs *paths,
 	return true;
 }
 
-/* The container's null device, proved to be one (CVE-2025-31133). */
+/* Opens the container's /dev/null, which must be the null device
+ * (CVE-2025-31133). */
 static int mnt_null(struct inside *in, struct err *e)
 {
 	int fd = root_open(in->root, "/dev/null", WALK_NOLINK);
@@ -12025,8 +12237,8 @@ static int mnt_null(struct inside *in, struct err *e)
 	return -1;
 }
 
-/* maskedPaths: a directory gets an empty read-only tmpfs, one for all of them;
- * anything else the null device. */
+/* maskedPaths: an empty read-only tmpfs, the same for all, covers a directory;
+ * the null device covers anything else. */
 static bool mnt_mask(struct inside *in, const struct strs *paths,
 		     struct err *e)
 {
@@ -12072,16 +12284,17 @@ static bool mnt_mask(struct inside *in, const struct strs *paths,
 
 /* ===== DEV ===============================================================
  *
- * The six nodes and six links that every container has (config-linux.md,
- * "Default Devices"), then linux.devices. A node that is there already must be
- * the right one. Where mknod is refused (a user namespace, a filter) the
- * host's node is bound instead, or one that P makes. If /dev is a bind mount,
- * it is the owner's business and left alone; so is a node that mounts[] puts
- * something on.
+ * Every container gets six nodes and six links (config-linux.md, "Default
+ * Devices"), then the nodes of linux.devices. An existing node must be the
+ * right one. Where mknod is refused (a user namespace, a filter) the host's
+ * node is bound instead, or a node that P makes. If /dev is a bind mount, its
+ * contents are the caller's business, and nothing is made there; nor is a node
+ * made at a path where mounts[] mounts something.
  *
- * nodev: the config asks for a device policy and there is no cgroup to enforce
- * it, but the container can make neither nodes nor mounts. Then what it brings
- * along must not open: all is nodev but devpts and a tmpfs on /dev.
+ * nodev: the config asks for a device policy, no cgroup here can enforce it,
+ * and the container can make neither nodes nor mounts. Then only the nodes that
+ * it brings along must not open: all mounts are made nodev, except devpts and a
+ * tmpfs on /dev.
  */
 
 struct dev {
@@ -12094,8 +12307,8 @@ struct dev {
 struct dev_list {
 	struct dev	*v;
 	size_t		n;
-	size_t		base;		/* of their indices as sources */
-	bool		skip;		/* /dev is bound */
+	size_t		base;		/* index of v[0] in MSG_SOURCE */
+	bool		skip;		/* none is made: see dev_plan() */
 };
 
 static const struct { const char *path; unsigned char major, minor; }
@@ -12123,8 +12336,8 @@ static bool dev_listed(const struct spec *s, const char *path)
 	return false;
 }
 
-/* Does a mount of the config stand there, as of -v /dev/urandom:/dev/random?
- * One on /dev or / hides those before it. */
+/* Does mounts[] mount something at path, as with -v /dev/urandom:/dev/random?
+ * A mount on /dev or / hides the mounts before it. */
 static bool dev_mounted(const struct mnt_list *mounts, const char *path)
 {
 	bool there = false;
@@ -12140,7 +12353,7 @@ static bool dev_mounted(const struct mnt_list *mounts, const char *path)
 	return there;
 }
 
-/* A device policy that is asked for and cannot be had in any way. */
+/* Fails: nothing here can enforce the device policy of the config. */
 static bool dev_unguarded(const char *why, struct err *e)
 {
 	return fail(e, "linux.resources.devices: no cgroup here can enforce "
@@ -12160,7 +12373,7 @@ static bool dev_plan(struct dev_list *l, const struct spec *s,
 			l->skip = mounts->v[i].kind == MNT_BIND;
 			covered = true;
 		}
-	/* without a mount namespace this would be the host's root */
+	/* without a mount namespace they would be made in the host's tree */
 	l->skip |= !spec_has_ns(s, CLONE_NEWNS);
 	l->base = mounts->n;
 	l->v = mem_new(mem, (COUNT(dev_defaults) + s->linux.devices.n) *
@@ -12211,8 +12424,8 @@ static bool dev_is(const struct dev *d, const struct stat *st)
 	       st->st_rdev == d->rdev;
 }
 
-/* Where we may not make a node: that of the host, or if it has no such one, one
- * that P makes. */
+/* Binds the host's node where I may not make one; or, if the host has no such
+ * node, one that P makes. */
 static bool dev_bind(struct inside *in, const struct dev_list *l,
 		     const struct dev *d, struct err *e)
 {
@@ -12233,8 +12446,9 @@ static bool dev_bind(struct inside *in, const struct dev_list *l,
 			   sysfail(e, "mount the node"));
 }
 
-/* The directory of a path below the root, and the name in it. Most are in
- * /dev, which stays open in *dev. */
+/* Opens the directory of a path below the root and copies the last component to
+ * name. Most paths are in /dev, which stays open in *dev; another directory's
+ * fd is in *own as well, for the caller to close. */
 static int dev_parent(struct inside *in, int *dev, const char *path,
 		      char name[NAME_MAX + 1], int *own)
 {
@@ -12274,7 +12488,7 @@ static bool dev_make(struct inside *in, int *dev, const struct dev_list *l,
 	if ((st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
 	    (S_ISFIFO(st.st_mode) || st.st_rdev == d->rdev))
 		return true;
-	if (S_ISREG(st.st_mode) && in->user_ns)	/* a mount point of before */
+	if (S_ISREG(st.st_mode) && in->user_ns)	/* earlier run's mount point */
 		return dev_bind(in, l, d, e);
 	return fail(e, "something else is there already");
 }
@@ -12315,7 +12529,7 @@ static bool dev_all(struct inside *in, const struct dev_list *l,
 	return true;
 }
 
-/* The line of the mount that fd is on. */
+/* Copies the "mnt_id:" line of fd's fdinfo: the mount that fd is on. */
 static bool dev_mount_id(struct inside *in, int fd, char id[32])
 {
 	char path[32], buf[512], *p = NULL;
@@ -12334,8 +12548,9 @@ static bool dev_is_on_root(struct inside *in, int fd)
 	       dev_mount_id(in, fd, own) && str_eq(root, own);
 }
 
-/* See net_is_marked(). What lies in a mount of the container is not found in
- * the root afterwards. mark 0: nothing is ours. */
+/* Marks a file that was made, and takes away another state root's mark: see
+ * net_is_marked(). A file in a mount of the container is not marked, because it
+ * is not found in the root afterwards. mark 0: no file is marked. */
 static void dev_file_mark(struct inside *in, int fd, const struct stat *st,
 			  bool made, unsigned mark)
 {
@@ -12353,10 +12568,10 @@ static void dev_file_mark(struct inside *in, int fd, const struct stat *st,
 }
 
 /*
- * Where a file of dns is bound: its path, made if it is missing. The image's
- * links could lead into what is mounted in the root, a volume or procfs. So one
- * is followed on the root's own mount only, where nothing is made through it:
- * one that leads nowhere is covered itself.
+ * Opens the path over which a file of dns is bound; a missing file is made. The
+ * image's links could lead into a mount in the root, a volume or procfs. So a
+ * link is followed only on the root's own mount, and no file is made through a
+ * link: a link that leads nowhere is covered itself.
  */
 static int dev_file_place(struct inside *in, const char *path, unsigned mark,
 			  struct err *e)
@@ -12415,8 +12630,9 @@ static bool dev_file_bind(struct inside *in, int dir, const char *path,
 	       sysfail(e, "dns: bind %s", path);
 }
 
-/* On the tmpfs at dir, which becomes read-only before: a kernel without
- * open_tree(2) would have to find each of the binds again for it. */
+/* Writes the files to the tmpfs at dir and binds them. The tmpfs becomes
+ * read-only before the binds are made: otherwise a kernel without open_tree(2)
+ * would have to find each bind again to make it read-only. */
 static bool dev_files_bind(struct inside *in, const struct net_plan *p,
 			   bool ro, int dir, const int *place, struct err *e)
 {
@@ -12435,8 +12651,8 @@ static bool dev_files_bind(struct inside *in, const struct net_plan *p,
 	return true;
 }
 
-/* The tmpfs covers the root only as long as the binding takes: a path with `..`
- * would lead into it. */
+/* Mounts the tmpfs over the root and detaches it as soon as the files are
+ * bound: while it is there, a path with `..` would lead into it. */
 static bool dev_files_make(struct inside *in, const struct net_plan *p,
 			   bool ro, const int *place, struct err *e)
 {
@@ -12455,8 +12671,8 @@ static bool dev_files_make(struct inside *in, const struct net_plan *p,
 		sysfail(e, "dns: detach the tmpfs")) && ok;
 }
 
-/* The files of dns: made on a tmpfs of the container's own and bound over their
- * places. So nothing of the image, and of what is mounted in it, is written. */
+/* Makes the files of dns on a tmpfs of the container's own and binds them over
+ * their paths. So nothing in the image, or in a mount in it, is written to. */
 static bool dev_files(struct inside *in, const struct net_plan *p, bool ro,
 		      struct err *e)
 {
@@ -12487,18 +12703,19 @@ static bool dev_files(struct inside *in, const struct net_plan *p, bool ro,
  * mounts and devices are made below it, and at last it becomes "/".
  *
  * pivot_root fails with EINVAL if the host's root is the initramfs itself (it
- * has no parent to be detached from), or is no mount point (in a chroot). Then
- * the way out is a stepping stone: a tmpfs over the host's root, onto which
- * the container's root is moved; from that tmpfs pivot_root works. What was
- * mounted on the initramfs is detached, so that no unmasked /proc stays in the
- * namespace. The initramfs itself cannot be: it lies below all mounts, and who
- * has CAP_SYS_ADMIN can dig down to it (README).
+ * has no parent to be detached from), or is not a mount point (in a chroot).
+ * Then a stepping stone is needed: a tmpfs is mounted over the host's root, and
+ * the container's root is moved onto it; from that tmpfs pivot_root works. The
+ * mounts on the initramfs are detached, so that no unmasked /proc stays in the
+ * namespace. The initramfs itself cannot be detached: it lies below all mounts,
+ * and a process with CAP_SYS_ADMIN can dig down to it (README).
  */
 
-/* Slaves: what the host mounts later may arrive, nothing of ours leaves. With
- * a shared rootfsPropagation, bind mounts shall stay peers of the host's; then
- * only the mount that holds the root is cut off, from which the root and so
- * all of ours are cloned. */
+/* Makes all mounts slaves: the host's later mounts may propagate to the
+ * container, the container's mounts never propagate to the host. With a shared
+ * rootfsPropagation, bind mounts must stay peers of the host's mounts. Then
+ * only the mount that holds the root becomes private: the root is cloned from
+ * it, and all the container's mounts are made below that clone. */
 static bool root_private(struct inside *in, int propagation, struct err *e)
 {
 	autofd fd = -1;
@@ -12521,7 +12738,8 @@ static bool root_private(struct inside *in, int propagation, struct err *e)
 static bool root_bind(struct inside *in, const char *path, struct err *e)
 {
 	struct k_attr none = { 0, 0, 0, 0 };
-	/* nodev must hold for all of the tree, or it is not all taken */
+	/* nodev must hold for the whole tree: if only the top mount can be made
+	 * nodev, the mounts below it are left out */
 	bool tree = !in->nodev || sys_mount_setattr(-1, 0, &none) == 0 ||
 		    !no_syscall(errno);
 	int fd = sys_open_tree(in->root, "", K_TREE_CLONE | K_AT_EMPTY_PATH |
@@ -12551,8 +12769,8 @@ static bool root_bind(struct inside *in, const char *path, struct err *e)
 	return !in->nodev || mnt_set(in, fd, K_ATTR_NODEV, 0, tree, e);
 }
 
-/* Detaches the mounts on the bottom file system; those that hold others take
- * them along. Cut off from their peers first, or the host would lose them. */
+/* Detaches the mounts on the bottom file system; each takes the mounts below it
+ * along. They are made slaves first, or the host would lose them, too. */
 static void root_strip(int proc)
 {
 	autofd fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -12582,7 +12800,7 @@ static int root_stone(struct inside *in, struct err *e)
 
 	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0 && errno != EINVAL)
 		return sysfail(e, "make the host's root private"), -1;
-	/* "/.." is what covers the root */
+	/* "/.." leads to the mount that covers the root */
 	ok = mount("nsrun", "/", "tmpfs", 0, "mode=755") == 0 &&
 	     chdir("/..") == 0;
 	if (ok)
@@ -12620,8 +12838,8 @@ static bool root_pivot(struct inside *in, struct err *e)
 		fd_close(&old);
 		old = fd_take(&stone);
 	}
-	/* the old root now lies over the new one; unmounting its mounts must
-	 * not reach the host's */
+	/* the old root now lies over the new one; as slaves, its mounts can be
+	 * detached without effect on the host's mounts */
 	if (sys_fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC,
 				     NULL) < 0)
 		return sysfail(e, "cut off the host's root");
@@ -12630,7 +12848,7 @@ static bool root_pivot(struct inside *in, struct err *e)
 	return true;
 }
 
-/* Without a mount namespace nothing can be mounted, so nothing is hidden: the
+/* Without a mount namespace nothing can be mounted, so no path is masked: the
  * config asked for that. */
 static bool root_chroot(struct inside *in, struct err *e)
 {
@@ -12649,10 +12867,10 @@ static bool root_enter(struct inside *in, bool pivot, struct err *e)
 
 /* ===== TTY ===============================================================
  *
- * The pty comes from the container's own devpts, which is checked to be one;
- * the slave is had from the master by TIOCGPTPEER, so that no path is trusted
- * (CVE-2025-52565). It becomes /dev/console, the controlling terminal and fds
- * 0 to 2; the master goes to P.
+ * The pty comes from the container's own /dev/pts, which must be a devpts. The
+ * slave is opened through the master, by TIOCGPTPEER, so that no path is
+ * trusted (CVE-2025-52565). The slave becomes /dev/console, the controlling
+ * terminal and fds 0 to 2; the master goes to P.
  */
 
 static int tty_slave(int pts, int master)
@@ -12684,7 +12902,8 @@ static bool tty_console(struct inside *in, int slave, struct err *e)
 	return fd >= 0 || wrap(e, "/dev/console");
 }
 
-/* Returns the master, with the slave as stdin, stdout and stderr; -1. */
+/* Makes the pty; the slave becomes stdin, stdout and stderr. Returns the
+ * master, or -1. */
 static int tty_make(struct inside *in, const struct spec_size *size,
 		    bool console, struct err *e)
 {
@@ -12721,11 +12940,12 @@ static int tty_make(struct inside *in, const struct spec_size *size,
 
 /* ===== CRED ==============================================================
  *
- * What the process may do: ids, groups, capabilities. The order matters. The
- * bounding set is cut while CAP_SETPCAP is there; the ids change with
- * KEEPCAPS, or all would be lost; the sets are what the config says, nothing
- * goes into the inheritable set by itself (CVE-2022-29162); ambient ones come
- * last, since they must be permitted and inheritable.
+ * The ids, groups and capabilities of the process. The order matters. The
+ * bounding set is cut while I still has CAP_SETPCAP. The ids change with
+ * PR_SET_KEEPCAPS, or all capabilities would be lost. The sets are exactly
+ * those of the config: nothing is added to the inheritable set
+ * (CVE-2022-29162). The ambient set comes last, since its members must be
+ * permitted and inheritable.
  */
 
 struct cred_plan {
@@ -12738,8 +12958,8 @@ struct cred_plan {
 	bool		no_new_privs;
 };
 
-/* One warning for all of them: callers that put none into inheritable do so
- * each time. */
+/* Logs one warning for all lost ambient capabilities, because callers that
+ * leave the inheritable set empty lose them every time. */
 static void cred_tell_ambient(const struct nsrun_options *o, uint64_t lost)
 {
 	const char *name = cap_names;
@@ -12756,9 +12976,9 @@ static void cred_tell_ambient(const struct nsrun_options *o, uint64_t lost)
 			 "both hold", buf);
 }
 
-/* What cannot be granted is left out with a warning (config.md, "Linux
- * Process"): grant is what the kernel knows and, outside a user namespace of
- * the container's own, what P has. */
+/* A capability that cannot be granted is left out with a warning (config.md,
+ * "Linux Process"). grant: the capabilities that the kernel knows and, unless
+ * the config names a user namespace, that P has. */
 static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		      const struct spec_process *s, uint64_t grant,
 		      struct arena *mem, struct err *e)
@@ -12779,7 +12999,10 @@ static bool cred_plan(struct cred_plan *p, const struct nsrun_options *o,
 		return fail(e, "process.capabilities.effective: holds what is "
 			    "not in permitted");
 	all = caps[CAP_PERMITTED] & caps[CAP_INHERITABLE];
-	cred_tell_ambient(o, caps[CAP_AMBIENT] & ~all);
+	/* root gets by execve what is permitted and in the bounding set */
+	cred_tell_ambient(o, caps[CAP_AMBIENT] & ~all &
+			  ~(s->user.uid.v ? 0 : caps[CAP_PERMITTED] &
+			    caps[CAP_BOUNDING]));
 	caps[CAP_AMBIENT] &= all;
 	p->uid = (uid_t)s->user.uid.v;
 	p->gid = (gid_t)s->user.gid.v;
@@ -12809,8 +13032,8 @@ static bool cred_bounding(const struct cred_plan *p, struct err *e)
 	return true;
 }
 
-/* Id 0 of a user namespace makes what is made there. Where none is mapped the
- * process's own does: what an unmapped one makes is EOVERFLOW. */
+/* In a user namespace I makes files as id 0. If id 0 is not mapped, I takes the
+ * ids of the process: an unmapped id that makes a file gets EOVERFLOW. */
 static bool cred_become(const struct cred_plan *p)
 {
 	return (sys_setgid_all(0) == 0 ||
@@ -12884,12 +13107,12 @@ static bool cred_apply(const struct cred_plan *p, struct inside *in,
 
 /* ===== PROC ==============================================================
  *
- * What the process is: its limits, its scheduling, its environment, its
- * program. The program is looked up in the container, as the shell would, once
- * when everything is in place, so that a missing one is reported before
- * anything starts. When execve refuses it, proc_explain() opens the file and
- * says why: the kernel's errno alone is the most asked-about error of all
- * runtimes. The words that callers match on come first.
+ * The process: its limits, its scheduling, its environment, its program. The
+ * program is looked up in the container, as a shell does it, when everything is
+ * arranged, so that a missing program is reported before anything starts. If
+ * execve refuses the program, proc_explain() opens the file and says why: the
+ * kernel's errno alone is the most asked-about error of all runtimes. A message
+ * begins with the words that callers match on.
  */
 
 struct proc_rlimit {
@@ -12899,27 +13122,27 @@ struct proc_rlimit {
 
 struct sysctl {
 	const char	*path, *value, *key;
-	int		ns;		/* that it belongs to */
+	int		ns;		/* the namespace it belongs to */
 };
 
 struct proc_plan {
 	char		**argv, **env;	/* env has a spare slot */
 	size_t		nenv;
-	char		*listen_pid;	/* in env, for our pid; NULL: none */
+	char		*listen_pid;	/* in env, for I's pid; NULL: none */
 	const char	*cwd, *apparmor, *selinux;
 	struct proc_rlimit *rlimits;
 	size_t		nrlimits;
 	struct opt	oom_score_adj;
 	struct k_sched	sched;		/* size 0: leave it */
 	int		ioprio;		/* -1: leave it */
-	/* of an exec: before it enters the cgroup, and then. NULL: what the
-	 * cpuset gives */
+	/* affinity of an exec: before and after it enters the cgroup. NULL:
+	 * what the cpuset gives */
 	const unsigned char *cpus_first, *cpus;
 	struct opt	personality;
 	struct sysctl	*sysctls;
 	size_t		nsysctls;
 	bool		terminal;
-	bool		keyring;	/* a new one of the session */
+	bool		keyring;	/* a new session keyring */
 	const struct spec_size *size;
 	int		preserve_fds;
 };
@@ -12939,7 +13162,7 @@ static int proc_sysctl_ns(const char *path)
 }
 
 /* net.ipv4.conf.eth0/100.x is net/ipv4/conf/eth0.100/x: the first separator
- * says which of the two it is. */
+ * says which of the two notations is used. */
 static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 			     const struct spec *spec, struct arena *mem,
 			     struct err *e)
@@ -12973,7 +13196,7 @@ static bool proc_plan_sysctl(struct sysctl *y, const struct nsrun_pair *s,
 	return true;
 }
 
-/* "0-3,7" as a mask, if it is asked for. */
+/* Makes a mask from a list such as "0-3,7"; none if there is no list. */
 static bool proc_plan_cpus(const unsigned char **out, const char *s,
 			   struct arena *mem, struct err *e)
 {
@@ -13008,7 +13231,7 @@ static bool proc_plan_cpus(const unsigned char **out, const char *s,
 	}
 }
 
-/* sd_listen_fds(3): the pid is put in later. */
+/* sd_listen_fds(3). The pid is filled in later, by proc_give_fds(). */
 static bool proc_plan_listen(struct proc_plan *p, int fds, struct arena *mem,
 			     struct err *e)
 {
@@ -13022,11 +13245,12 @@ static bool proc_plan_listen(struct proc_plan *p, int fds, struct arena *mem,
 	return true;
 }
 
-/* Of two variables of one name the later one counts. */
+/* Of two variables with the same name the later one counts. */
 static bool proc_plan_env(struct proc_plan *p, const struct strs *env,
 			  struct arena *mem, struct err *e)
 {
-	/* 16 bytes of the kernel's: nobody can choose names for one slot */
+	/* 16 random bytes from the kernel: nobody can choose names that all
+	 * share one slot */
 	const char *random = (const char *)getauxval(AT_RANDOM);
 	unsigned salt = random ? str_hash(random, 16) : 0;
 	unsigned *seen;			/* by hash: index in p->env, plus 1 */
@@ -13069,7 +13293,7 @@ static bool proc_plan_rlimits(struct proc_plan *p,
 	return true;
 }
 
-/* When it gets which processor, and its turn at a disk. */
+/* The scheduler, the I/O priority and the CPU affinity. */
 static bool proc_plan_schedule(struct proc_plan *p,
 			       const struct spec_process *s, struct arena *mem,
 			       struct err *e)
@@ -13151,8 +13375,9 @@ static bool proc_sysctl(const struct proc_plan *p, int proc, struct err *e)
 	return true;
 }
 
-/* The working directory, made if missing. It must lie in the container: a
- * leaked fd below /proc/self/fd would lead to the host (CVE-2024-21626). */
+/* With make, makes the working directory if it is missing; without, enters it.
+ * It must lie in the container: a path through a leaked fd in /proc/self/fd
+ * would lead to the host (CVE-2024-21626). */
 static bool proc_cwd(const struct proc_plan *p, int root, bool make,
 		     struct err *e)
 {
@@ -13187,9 +13412,10 @@ static const char *proc_getenv(const struct proc_plan *p, const char *name)
 	return NULL;
 }
 
-/* To read what is open at `at` and found at path, which may be anything in the
- * image: only a regular file that is not the kernel's own. Who reads its log
- * takes it away, and a map of pages has no end. -1 and errno. */
+/* Opens for reading the file that is open at `at` and found at path. That may
+ * be anything in the image, so only a regular file outside procfs and sysfs is
+ * opened: to read the kernel's log (kmsg) consumes it, and a page map has no
+ * end. Returns -1 with errno on failure. */
 static int proc_open_file(int at, const char *path)
 {
 	struct stat was, now;
@@ -13218,7 +13444,7 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 	char *s;
 
 	io_lines(&l, fd);
-	l.left = PASSWD_MAX;	/* it may grow under our eyes */
+	l.left = PASSWD_MAX;	/* it may grow while it is read */
 	while ((s = io_line(&l))) {
 		unsigned long long n;
 		char *f[7];
@@ -13235,13 +13461,13 @@ static bool proc_passwd(int fd, uid_t uid, char *buf, size_t size)
 			continue;
 		if (text_to(buf, size, "HOME=%s", f[5]))
 			break;
-		text_to(buf, size, "HOME=/");	/* too long to be one */
+		text_to(buf, size, "HOME=/");	/* the path is too long */
 	}
 	errno = l.error;
 	return !l.error;
 }
 
-/* HOME, if it is unset or empty, from the container's own /etc/passwd. */
+/* Sets HOME, if it is unset or empty, from the container's own /etc/passwd. */
 static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
 		      size_t size, struct err *e)
 {
@@ -13266,8 +13492,8 @@ static bool proc_home(struct proc_plan *p, uid_t uid, int root, char *buf,
 	return true;
 }
 
-/* Finds argv[0] by PATH of the process. False with ENOENT, or with EACCES if
- * something was there that may not be executed. */
+/* Finds argv[0] by the PATH of the process. False: errno is ENOENT, or EACCES
+ * if a file was found that may not be executed. */
 static bool proc_find(const struct proc_plan *p, char path[PATH_MAX])
 {
 	const char *dirs = proc_getenv(p, "PATH"), *name = p->argv[0];
@@ -13350,7 +13576,8 @@ static const char *elf_machine(unsigned machine, char buf[32])
 	return buf;
 }
 
-/* The loader that a dynamic program names, into loader; false: none. */
+/* Copies to loader the path of the loader that a dynamic program names; false
+ * if it names none. */
 static bool elf_interp(int fd, const unsigned char *h, bool wide, bool big,
 		       char *loader, size_t size)
 {
@@ -13390,7 +13617,7 @@ static bool proc_explain_elf(int fd, const unsigned char *h, ssize_t n, int num,
 		       hint(e, "it needs the loader %s, which is not in the "
 			    "container: built for another libc?", loader) :
 		       hint(e, "its loader %s may not be executed", loader);
-	if (num != ENOEXEC)	/* the kernel took it for one of its own */
+	if (num != ENOEXEC)	/* the kernel accepts the format */
 		return false;
 	if (machine != ELF_HOST || h[EI_DATA] != ELF_ORDER ||
 	    (wide && sizeof(long) == 4))
@@ -13424,7 +13651,7 @@ static bool proc_explain_script(char *line, int num, struct err *e)
 	       hint(e, "its interpreter %s may not be executed", p) : false;
 }
 
-/* Which directory on the way may not be entered. */
+/* Names the first directory of path that the user may not enter. */
 static bool proc_explain_way(const char *path, struct err *e)
 {
 	char dir[PATH_MAX];
@@ -13438,7 +13665,7 @@ static bool proc_explain_way(const char *path, struct err *e)
 	return false;
 }
 
-/* Why the program at path could not be executed: e has the errno's text. */
+/* Adds why the program at path was not executed; e already has num's text. */
 static bool proc_explain(const char *path, int num, struct err *e)
 {
 	autofd at = io_open(path, O_PATH), fd = proc_open_file(at, path);
@@ -13482,7 +13709,8 @@ static bool proc_explain(const char *path, int num, struct err *e)
 				     "try: sh %s", path) : false;
 }
 
-/* The lookup's error. Of a bare name: what callers match on, verbatim. */
+/* Reports the error of proc_find(). Callers match on the text for a name
+ * without a slash, so it stays verbatim. */
 static bool proc_fail(const struct proc_plan *p, const char *path,
 		      struct err *e)
 {
@@ -13503,9 +13731,10 @@ static bool proc_fail(const struct proc_plan *p, const char *path,
 	return false;
 }
 
-/* Exec attributes of a security module; refused if there is no such module or
- * profile, by `create` already. They wait for the next execve, so no other may
- * come before it but that of a startContainer hook. */
+/* Sets the exec attributes of a security module. If there is no such module or
+ * profile, `create` fails already. The attributes apply to the next execve, so
+ * no execve may come before that of the program, except that of a
+ * startContainer hook. */
 static bool proc_label(const struct proc_plan *p, int proc, struct err *e)
 {
 	char buf[512];
@@ -13544,8 +13773,9 @@ static bool proc_limits(const struct proc_plan *p, struct err *e)
 	return true;
 }
 
-/* What only privilege may raise, and so far as it does not bind us: so that a
- * create fails that could not be started. */
+/* Raises the hard limits, which needs privileges, but lowers none and sets no
+ * soft limit, which would restrict I. So `create` fails already if the
+ * container could not be started. */
 static bool proc_raise_limits(const struct proc_plan *p, struct err *e)
 {
 	struct k_rlimit now;
@@ -13576,7 +13806,7 @@ static bool proc_schedule(const struct proc_plan *p, bool exec, struct err *e)
 {
 	unsigned char all[CPU_MASK];
 
-	/* not what P was pinned to, but what its cpuset gives; optional */
+	/* the cpuset decides, not the affinity of P; a failure is ignored */
 	memset(all, 255, sizeof all);
 	if (!exec || !p->cpus)
 		sys_setaffinity(sizeof all, all);
@@ -13594,8 +13824,9 @@ static bool proc_schedule(const struct proc_plan *p, bool exec, struct err *e)
 	return true;
 }
 
-/* So that the process may reopen its stdio by /proc/self/fd. Not the null
- * device, and not a terminal that is not the container's. */
+/* Gives stdio to the process's user, so that the process may reopen it by
+ * /proc/self/fd. The null device, and a terminal that is not the container's,
+ * keep their owner. */
 static void proc_own_stdio(uid_t uid, bool terminal)
 {
 	struct termios t;
@@ -13609,7 +13840,7 @@ static void proc_own_stdio(uid_t uid, bool terminal)
 			sys_fchown(fd, uid, (gid_t)K_NO_ID);
 }
 
-/* The fds that the caller gave along lose their close-on-exec. */
+/* The fds that the caller passes to the process lose their close-on-exec. */
 static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 {
 	int fd;
@@ -13626,12 +13857,12 @@ static bool proc_give_fds(const struct proc_plan *p, struct err *e)
 
 /* ===== HOOK ==============================================================
  *
- * hooks (config.md, "POSIX-platform Hooks"): programs that are told of the
- * container's state on stdin. The first two kinds run in P, once the mounts
- * are made and before the pivot; createContainer in I at the same place;
- * startContainer in I as the process itself will be; poststart and poststop
- * in P. One that fails ends what is going on, but for poststop, which is only
- * logged.
+ * Hooks (config.md, "POSIX-platform Hooks") are programs that get the
+ * container's state on stdin. prestart and createRuntime run in P, after the
+ * mounts are made and before the pivot; createContainer runs in I at the same
+ * point; startContainer runs in I, with all that the process will have (ids,
+ * capabilities, limits); poststart and poststop run in P. A hook that fails
+ * ends the operation, except poststop: its failure is only logged.
  */
 
 static const char *hook_name(enum hook kind)
@@ -13639,8 +13870,8 @@ static const char *hook_name(enum hook kind)
 	return hooks_fields[kind].name;
 }
 
-/* The state as the stdin of a hook: a file, so that one who does not read it
- * hurts nobody. */
+/* Makes the stdin of a hook, which holds the state. It is a file, not a pipe,
+ * so that a hook that does not read it does no harm. */
 static int hook_stdin(const struct state *s, const char *status, int pid,
 		      struct err *e)
 {
@@ -13669,8 +13900,8 @@ struct hook_how {
 	const struct state *state;
 	const char	*status;
 	int		pid;
-	char		*const *env;	/* of those that name none */
-	const char	*dir;		/* their cwd; NULL: where we are */
+	char		*const *env;	/* of hooks without an env */
+	const char	*dir;		/* their cwd; NULL: the current one */
 	int		cancel, proc;
 };
 
@@ -13688,7 +13919,7 @@ static bool hook_run(const struct hook_how *w, enum hook kind, size_t i,
 	       wrap(e, "hooks.%s: hook #%u", hook_name(kind), (unsigned)i);
 }
 
-/* In order, to the first that fails. */
+/* Runs the hooks of a kind in order, up to the first that fails. */
 static bool hook_all(const struct hook_how *w, enum hook kind, struct err *e)
 {
 	size_t i;
@@ -13701,9 +13932,9 @@ static bool hook_all(const struct hook_how *w, enum hook kind, struct err *e)
 
 /* ===== PLAN ==============================================================
  *
- * The plan of a container: the parts that the sections above made of the
- * config, and its printer. What is printed is what act uses, in the order in
- * which it does so; the goldens of the tests are its output.
+ * The plan of a container: the parts that the sections above make from the
+ * config, and its printer. The printer shows what act uses, in the order in
+ * which act uses it; the golden files of the tests hold its output.
  */
 
 struct host {
@@ -13711,7 +13942,7 @@ struct host {
 	gid_t		egid;
 	int		cap_last;
 	uint64_t	caps;		/* P's permitted set */
-	bool		user_ns;	/* P is not in the first one */
+	bool		user_ns;	/* P's is not the initial one */
 	int		proc;		/* a procfs, or -1 */
 	struct cg_host	cg;
 };
@@ -13729,12 +13960,12 @@ struct plan {
 	struct proc_plan proc;
 	const spec_hooks *hooks;	/* by enum hook */
 	struct strs	masked, readonly;
-	int		propagation;	/* of the root, 0: as it is */
+	int		propagation;	/* of the root; 0: unchanged */
 	bool		nodev, root_ro, rootless;
 };
 
-/* The v2 group goes to the process's user where it can be divided: with a
- * cgroup namespace of its own and a mount of v2 that can be written. */
+/* Gives the v2 group to the process's user if the process can make groups in
+ * it: that needs a cgroup namespace of its own and a writable mount of v2. */
 static void plan_delegate(struct plan *p, const struct host *h,
 			  const struct spec *s)
 {
@@ -13761,12 +13992,13 @@ static void plan_delegate(struct plan *p, const struct host *h,
 		if (at >= 0 && at < maps->v[i].size.v)
 			p->cg.owner = maps->v[i].outside.v + at;
 	}
-	if (p->cg.owner == h->euid)	/* it is already */
+	if (p->cg.owner == h->euid)	/* P owns it already */
 		p->cg.owner = -1;
 }
 
-/* A device policy that no cgroup enforces: nodev on all mounts is as good for
- * who can make neither nodes nor mounts. That holds for `exec` too. */
+/* If no cgroup enforces the device policy, nodev on all mounts is as good, but
+ * only for a process that can make neither nodes nor mounts. `exec` checks its
+ * process in the same way. */
 static bool plan_is_held(const struct cred_plan *p, struct err *e)
 {
 	const uint64_t *c = p->caps;
@@ -13816,7 +14048,8 @@ static bool plan_make(struct plan *p, const struct host *h,
 		return no_memory(e);
 	if (!ns_plan(&p->ns, s, mem, e))
 		return wrap(e, "config.json");
-	/* mknod is powerless there; one that root joins may be the first */
+	/* mknod makes no device in a user namespace, so the policy may be left
+	 * out; but a user namespace that root joins may be the initial one */
 	p->cg.loose = h->user_ns || ns_makes(&p->ns, CLONE_NEWUSER) ||
 		      (h->euid && ns_joins(&p->ns, CLONE_NEWUSER));
 	if (!cg_plan(&p->cg, &h->cg, s, o, &p->nodev, mem, e) ||
@@ -14109,26 +14342,26 @@ static void plan_print(struct text *t, const struct plan *p)
 
 /* ===== SYNC ==============================================================
  *
- * The wire between P and I (and J): one SOCK_SEQPACKET pair, a packet a
- * message. EXEC is I's last word; the end of the socket after it means that
- * execve took place, because the socket is close-on-exec, and the end without
- * it means that I died.
+ * P talks with I (and J) over one SOCK_SEQPACKET pair, one packet a message.
+ * EXEC is I's last message. The end of the socket after EXEC means that execve
+ * took place, because the socket is close-on-exec; the end of the socket
+ * without EXEC means that I died.
  */
 
 enum msg_kind {
 	MSG_HELLO = 1,	/* J: init is cloned, index is its pid */
 	MSG_MAP,	/* J: map my ids */
-	MSG_GO,		/* P */
+	MSG_GO,		/* P: go on */
 	MSG_CHARGE,	/* I: put me into all cgroups; P: you are there */
 	MSG_LEAVE,	/* I: take me out of those that are entered last */
 	MSG_SOURCE,	/* I: the source of mounts[index]; P: here, an fd */
 	MSG_TTY,	/* I: the master of the pty, an fd */
-	MSG_MOUNTED,	/* I: before the pivot, where hooks are run */
-	MSG_HOOKED,	/* P: they were */
+	MSG_MOUNTED,	/* I: before the pivot; run the hooks now */
+	MSG_HOOKED,	/* P: P's hooks have run */
 	MSG_READY,	/* I: all is arranged */
 	MSG_EXEC,	/* I: about to execve */
 	MSG_ERR,	/* any: text and errno, the last message */
-	MSG_END,	/* none: the end of the socket, after EXEC */
+	MSG_END,	/* not sent: the socket ended after EXEC */
 };
 
 struct msg {
@@ -14153,7 +14386,8 @@ static bool sync_send_err(int sock, const struct err *e)
 	return io_send(sock, &m, sizeof m, -1);
 }
 
-/* The kind of the next packet, 0 at the end, -1 with errno. */
+/* Receives a packet. Returns its kind; 0 at the end of the socket; -1 with
+ * errno on failure. */
 static int sync_recv(int sock, struct msg *m, int *fd)
 {
 	ssize_t n;
@@ -14165,21 +14399,22 @@ static int sync_recv(int sock, struct msg *m, int *fd)
 	       m->kind : 0;
 }
 
-/* I to P, with nothing to hand over. */
+/* I sends P a message that carries nothing else. */
 static bool sync_report(int sock, enum msg_kind kind, struct err *e)
 {
 	return sync_send(sock, kind, 0, -1) ||
 	       sysfail(e, "report to the parent");
 }
 
-/* P lets a child go on. One that is gone has left its ERR to be read next. */
+/* P lets a child go on. If the child has died, its ERR is still to be read, so
+ * that is no failure here. */
 static bool sync_go(int sock, struct err *e)
 {
 	return sync_send(sock, MSG_GO, 0, -1) || errno == EPIPE ||
 	       errno == ECONNRESET || sysfail(e, "let init go on");
 }
 
-/* In a child: waits for P's GO. If P is gone there is nobody to tell. */
+/* In a child: waits for P's GO. If P has died, nobody can receive an error. */
 static bool sync_wait_go(int sock, struct err *e)
 {
 	struct msg m;
@@ -14190,18 +14425,19 @@ static bool sync_wait_go(int sock, struct err *e)
 	return kind == MSG_GO || sysfail(e, "wait for the parent");
 }
 
-/* Everything about one container while a verb works on it. */
+/* What was made for a container and is to be undone. */
 enum made { MADE_STATE = 1, MADE_CGROUP = 2, MADE_INIT = 4, MADE_PIDFILE = 8,
-	    MADE_POSTSTOP = 16 /* its hooks are due */, MADE_NET = 32,
+	    MADE_POSTSTOP = 16 /* the hooks are due */, MADE_NET = 32,
 	    MADE_FORWARD = 64 };
 
-/* What init does once it is arranged. */
+/* What I does when everything is arranged. */
 enum mode {
 	MODE_RUN,	/* execute, and die with P */
 	MODE_DETACH,	/* execute */
 	MODE_CREATE,	/* wait for a start */
 };
 
+/* Everything about one container while a verb works on it. */
 struct ctr {
 	const struct nsrun_options *o;
 	struct arena	mem;
@@ -14214,30 +14450,31 @@ struct ctr {
 		struct {
 			int	root, pidfd, tty;
 			int	sock, peer;	/* P's; I's until the clone */
-			int	start;		/* the start socket, of I */
-			int	console;	/* the terminal is wanted */
-			int	notify;		/* systemd is to be told */
-			int	netns;		/* devices are to come back */
+			int	start;		/* I's socket for `start` */
+			int	console;	/* to --console-socket */
+			int	notify;		/* container's NOTIFY_SOCKET */
+			int	netns;		/* devices return from it */
 			int	state_dir, state_root;
 		};
-		int	fds[11];	/* all of these, to be closed */
+		int	fds[11];	/* the same fds, to close them */
 	};
-	int		relay;		/* the child that passes notify on */
+	int		relay;		/* the child that relays READY */
 	int		pid;
 	unsigned	made;
-	int		left;	/* errno of a state that could not be undone */
+	int		left;	/* errno: the state could not be removed */
 	enum mode	mode;
-	bool		exec;	/* one more process for a container */
-	bool		damaged;	/* its state.json says nothing */
+	bool		exec;	/* one more process: the verb exec */
+	bool		damaged;	/* its state.json cannot be parsed */
 	bool		no_groups;	/* J of an exec: see struct inside */
-	bool		hold;	/* P acts between READY and the start */
-	const char	*config;	/* its text, to be kept */
+	bool		hold;	/* P acts between READY and the GO */
+	bool		arranged;	/* READY came */
+	const char	*config;	/* text of config.json, to be saved */
 	size_t		config_len;
 	struct err	err;		/* of the verb, for out */
 	struct nsrun_error *out;
 };
 
-/* What poll takes: readable is to give up, -1 never. */
+/* The fd for poll(2) that is readable when the caller cancels; -1: never. */
 static int ctr_cancel(const struct ctr *c)
 {
 	return c->o->cancel_fd > 0 ? c->o->cancel_fd : -1;
@@ -14253,12 +14490,12 @@ static bool ctr_is_hooked(const struct ctr *c)
 
 /* ===== INIT ==============================================================
  *
- * All that runs inside, from the clone to the execve, top to bottom in
- * init_arrange() and init_start(). It has P's memory as it was at the clone,
- * and must not allocate (rule 2). Nothing here returns to P's code.
+ * All that I does, from the clone to the execve: init_arrange(), init_yield()
+ * and init_start() list the steps in order. I has P's memory as it was at the
+ * clone and must not allocate (rule 2). Nothing here returns to P's code.
  */
 
-/* The first thing in I and J: of P's files they keep these. */
+/* The first step of I and J: they close all fds of P but these. */
 static bool init_keep(struct ctr *c, bool stage, struct err *e)
 {
 	const struct ns_plan *p = &c->plan.ns;
@@ -14283,7 +14520,7 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 
 	if (!p->ns.stage && !init_keep(c, false, e))	/* or J did so */
 		return false;
-	/* from now on it dies with P; if P is gone already, GO never comes */
+	/* I dies with P from now on; if P has died already, GO never comes */
 	if (sys_die_with_parent() < 0)
 		return sysfail(e, "PR_SET_PDEATHSIG");
 	if (ns_joins(&p->ns, CLONE_NEWNS)) {
@@ -14321,7 +14558,7 @@ static int init_source(struct inside *in, size_t index, struct err *e)
 	if (!sync_send(in->sock, MSG_SOURCE, index, -1))
 		return sysfail(e, "ask the parent for the source"), -1;
 	while ((kind = sync_recv(in->sock, &m, &fd)) == MSG_GO)
-		in->gos++;		/* it was on its way already */
+		in->gos++;		/* P had sent it before */
 	if (kind < 0)
 		return sysfail(e, "receive the source"), -1;
 	if (m.kind == MSG_SOURCE && fd < 0)
@@ -14344,8 +14581,9 @@ static bool init_wait_go(struct inside *in, int n, struct err *e)
 	return true;
 }
 
-/* P has mapped our ids and placed us in the cgroups: now the cgroup namespace
- * can be made. Asked for by the first who needs it (struct inside). */
+/* Waits until P has mapped I's ids and placed I in the cgroups; then the cgroup
+ * namespace can be made. The first step that needs this calls it (struct
+ * inside). */
 static bool init_placed(struct inside *in, struct err *e)
 {
 	if (in->is_placed)
@@ -14360,7 +14598,7 @@ static bool init_placed(struct inside *in, struct err *e)
 	return !cg_is_late(in->cg) || sync_report(in->sock, MSG_LEAVE, e);
 }
 
-/* A copy into a tmpfs is charged to whoever makes it. */
+/* A copy into a tmpfs is charged to the cgroup of the process that makes it. */
 static bool init_charged(struct inside *in, bool all, struct err *e)
 {
 	struct msg m;
@@ -14380,7 +14618,7 @@ static bool init_charged(struct inside *in, bool all, struct err *e)
 	return kind == MSG_CHARGE || sysfail(e, "wait for the parent");
 }
 
-/* Id 0 of the user namespace owns what is made. */
+/* I becomes id 0 of its user namespace, and that id owns the files it makes. */
 static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 {
 	const struct plan *p = &c->plan;
@@ -14388,7 +14626,8 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	in->source = init_source;
 	in->placed = init_placed;
 	in->charged = init_charged;
-	/* for the maps; and behind a stage P knows us only by then */
+	/* a user namespace needs its id maps first; and if J cloned I, P knows
+	 * I only by then */
 	if ((in->user_ns || p->ns.stage) && !init_placed(in, e))
 		return false;
 	if (in->user_ns && !cred_become(&p->cred) &&
@@ -14398,7 +14637,7 @@ static bool init_become(struct ctr *c, struct inside *in, struct err *e)
 	if (in->user_ns && ns_makes(&p->ns, CLONE_NEWIPC) &&
 	    !ns_unshare(CLONE_NEWIPC, e))
 		return ns_explain(&p->ns, in->proc, e);
-	if (p->ns.n)	/* others may see us: nothing of ours is theirs */
+	if (p->ns.n)	/* or others in a joined namespace could inspect I */
 		sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
 	setsid();
@@ -14434,8 +14673,9 @@ static bool init_console(struct ctr *c, struct inside *in, struct err *e)
 	       sysfail(e, "hand over the terminal");
 }
 
-/* Before the mounts, which may have their own; but what is unbindable could
- * not be bound any more. */
+/* Call it before the mounts are made, which may have a propagation of their
+ * own; but after them if the root becomes unbindable, because then nothing in
+ * it can be bound any more. */
 static bool init_propagate(const struct plan *p, struct inside *in,
 			   struct err *e)
 {
@@ -14443,7 +14683,8 @@ static bool init_propagate(const struct plan *p, struct inside *in,
 	       wrap(e, "linux.rootfsPropagation");
 }
 
-/* The hooks before the pivot: P's, then ours, in the host's tree of mounts. */
+/* Runs the hooks before the pivot, while I still sees the host's mounts: P's
+ * hooks, then I's. */
 static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 {
 	struct msg m;
@@ -14456,14 +14697,14 @@ static bool init_hooks(struct ctr *c, struct inside *in, struct err *e)
 	while (sync_recv(in->sock, &m, &fd) == MSG_GO)
 		in->gos++;
 	if (m.kind != MSG_HOOKED)
-		_exit(1);		/* P has the reason */
+		_exit(1);		/* P knows the reason */
 	return hook_all(&(struct hook_how){ c->plan.hooks, &c->state,
 		"creating", getpid(), environ, c->plan.bundle, -1,
 		c->host.proc }, HOOK_CREATE_CONTAINER, e);
 }
 
-/* Into the container's root. From here on its programs and its links may look
- * at what we have open: nothing of that leads to the host. */
+/* Enters the container's root. From here on the container's programs and links
+ * can reach I's open fds, so none of them leads to the host any more. */
 static bool init_leave(struct ctr *c, struct inside *in, bool pivot,
 		       struct err *e)
 {
@@ -14475,6 +14716,8 @@ static bool init_leave(struct ctr *c, struct inside *in, bool pivot,
 	fd_close(&in->proc);
 	fd_close(&c->state_dir);
 	c->host.proc = -1;
+	/* a hook of the image could take our socket to P (pidfd_getfd) */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	return true;
 }
 
@@ -14486,20 +14729,22 @@ static bool init_last(const struct plan *p, struct inside *in, struct err *e)
 		return false;
 	if (!p->root_ro && !in->root_ro)
 		return true;
-	/* a root that its own mount makes read-only may be locked so */
+	/* a root whose own mount is read-only already may be locked so */
 	return mnt_set_ro(in, in->root, &ignored) ||
 	       (*e = ignored, wrap(e, "root.readonly"));
 }
 
-/* Can the process have a right that we lack here? Also id 0 of a user namespace,
- * by its groups, as to a file whose owner is not mapped. */
+/* Can the process have an access right that I lacks here? Yes if its uid is not
+ * 0; in a user namespace also with uid 0, by its groups: for example to a file
+ * whose owner is not mapped. */
 static bool init_has_less(const struct plan *p, const struct inside *in)
 {
 	return p->cred.uid || (in->user_ns && (p->cred.gid ||
 					       p->cred.ngroups));
 }
 
-/* What only its user may enter is entered as that user, in init_start(). */
+/* A working directory that only process.user may enter is entered later, as
+ * that user, in init_yield(). */
 static bool init_cwd(const struct plan *p, struct inside *in, bool make,
 		     struct err *e)
 {
@@ -14507,8 +14752,9 @@ static bool init_cwd(const struct plan *p, struct inside *in, bool make,
 	return !in->cwd_due || (e->num == EACCES && init_has_less(p, in));
 }
 
-/* What only its user may see is looked for again as that user, and so is what
- * lies in a working directory to come. */
+/* init_start() looks the program up again, as process.user. So it is no error
+ * yet if only that user may see the program, or if the working directory is not
+ * entered yet. */
 static bool init_look_up(const struct plan *p, const struct inside *in,
 			 char *path, struct err *e)
 {
@@ -14517,7 +14763,7 @@ static bool init_look_up(const struct plan *p, const struct inside *in,
 	       proc_fail(&p->proc, path, e);
 }
 
-/* From the clone to READY. */
+/* All steps from the clone to READY. */
 static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 			 struct err *e)
 {
@@ -14552,13 +14798,13 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 	       (!(p->propagation & MS_SHARED) ||
 		mnt_propagate(in, in->root, MS_SHARED, e)) &&
 	       init_last(p, in, e) &&		/* nothing is made any more */
-	       /* again: mount(2) by fd needs the cwd for itself */
+	       /* entered only now: mount(2) by fd changes the cwd */
 	       init_cwd(p, in, false, e) &&
 	       init_look_up(p, in, path, e);
 }
 
-/* The same for one more process of a container that is there. Its init may be
- * hostile: nothing of it is used but the namespaces. */
+/* The same for `exec`, one more process in an existing container. The
+ * container's init may be hostile: only its namespaces are used. */
 static bool init_enter(struct ctr *c, struct inside *in, char *path,
 		       struct err *e)
 {
@@ -14573,7 +14819,7 @@ static bool init_enter(struct ctr *c, struct inside *in, char *path,
 	       init_look_up(p, in, path, e);
 }
 
-/* The last that needs privileges, and then there are none. */
+/* The last steps that need privileges; then I gives the privileges up. */
 static bool init_yield(struct ctr *c, struct inside *in, char *home,
 		       size_t home_size, struct err *e)
 {
@@ -14582,7 +14828,7 @@ static bool init_yield(struct ctr *c, struct inside *in, char *home,
 	if (!proc_home(&p->proc, p->cred.uid, in->root, home, home_size, e))
 		return false;
 	proc_own_stdio(p->cred.uid, p->proc.terminal);
-	/* one that waits for a start has a connection to accept */
+	/* with MODE_CREATE, I must accept a connection before it is limited */
 	if (!proc_schedule(&p->proc, c->exec, e) ||
 	    (c->mode != MODE_CREATE && !proc_limits(&p->proc, e)) ||
 	    !cred_apply(&p->cred, in, e) ||
@@ -14592,7 +14838,7 @@ static bool init_yield(struct ctr *c, struct inside *in, char *home,
 	return true;
 }
 
-/* To execve: what cannot be taken back. */
+/* All steps up to execve: they cannot be undone. */
 static bool init_start(struct ctr *c, char *path, struct err *e)
 {
 	struct plan *p = &c->plan;
@@ -14606,7 +14852,7 @@ static bool init_start(struct ctr *c, char *path, struct err *e)
 	    !proc_give_fds(&p->proc, e))
 		return false;
 	if (c->mode == MODE_RUN) {
-		/* the change of ids took it away, and P may be gone since */
+		/* the change of ids cleared this, and P may have died since */
 		sys_die_with_parent();
 		poll(&gone, 1, 0);
 		if (gone.revents)
@@ -14616,7 +14862,7 @@ static bool init_start(struct ctr *c, char *path, struct err *e)
 		return proc_fail(&p->proc, path, e);
 	if (!sig_reset(e))
 		return false;
-	/* one that outlives P does so from now on */
+	/* without MODE_RUN, I may outlive P from now on */
 	if (!sync_report(c->peer, MSG_EXEC, e) &&
 	    (c->mode == MODE_RUN || (e->num != EPIPE && e->num != ECONNRESET)))
 		return false;
@@ -14626,15 +14872,15 @@ static bool init_start(struct ctr *c, char *path, struct err *e)
 	return proc_explain(path, num, e);
 }
 
-/* Tells P, and ends. */
+/* Sends P the error and exits. */
 static _Noreturn void init_die(int sock, const struct err *e)
 {
 	sync_send_err(sock, e);
 	_exit(1);
 }
 
-/* Nothing is missing but P's GO: from here on one that outlives P ends by the
- * end of the socket if P does not come to it. */
+/* Only P's GO is missing. From here on an I that is to outlive P does not die
+ * with P: it ends when the socket ends, if P dies before the GO. */
 static bool init_ready(struct ctr *c, struct err *e)
 {
 	if (c->mode != MODE_RUN && sys_prctl(PR_SET_PDEATHSIG, 0, 0) < 0)
@@ -14644,7 +14890,7 @@ static bool init_ready(struct ctr *c, struct err *e)
 	return !c->hold || sync_report(c->peer, MSG_READY, e);
 }
 
-/* Would it end a process that does nothing about it? */
+/* Does the signal end a process that has no handler for it? */
 static bool init_is_fatal(unsigned sig)
 {
 	return sig != SIGCHLD && sig != SIGCONT && sig != SIGURG &&
@@ -14652,12 +14898,13 @@ static bool init_is_fatal(unsigned sig)
 	       sig != SIGTTOU;
 }
 
-/* By the linker: where code and constants begin, and what is written to. */
+/* From the linker: where code and constants, and where writable data begin. */
 extern char __executable_start[], __init_array_start[];
 
-/* A created container waits for `start`, whose connection takes P's place.
- * Pid 1 ignores what it has no handler for, so signals are read instead. Who
- * enters it now has the same ids, and shall not read P's environment here. */
+/* A created container waits for `start`, whose connection takes P's place. The
+ * kernel drops a signal to pid 1 that has no handler there, so I blocks signals
+ * and reads them. I is non-dumpable: a process that enters the container now
+ * has the same ids and must not read P's environment in I's memory. */
 static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 {
 	struct pollfd p[2] = { { c->start, POLLIN, 0 }, { -1, POLLIN, 0 } };
@@ -14669,11 +14916,11 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 	sigset_t all;
 	int fd, kind;
 
-	memset(&all, 0xff, sizeof all);	/* libcs leave some out */
+	memset(&all, 0xff, sizeof all);	/* sigfillset() omits some */
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);
-	/* it may be long: the code that was needed so far comes back, if it is
-	 * needed again, from the file */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);	/* setting the ids undid it */
+	/* the wait may be long: drop the pages of code that were used so far;
+	 * the kernel reads them from the file if they are needed again */
 	madvise((void *)((uintptr_t)__executable_start & ~4095UL),
 		((uintptr_t)__init_array_start & ~4095UL) -
 		((uintptr_t)__executable_start & ~4095UL), MADV_DONTNEED);
@@ -14707,7 +14954,7 @@ static bool init_await(struct ctr *c, struct inside *in, struct err *e)
 			break;
 		fd_close(&c->peer);
 	}
-	/* who connects now finds nobody: it is running */
+	/* the container runs: a further `start` cannot connect any more */
 	fd_close(&c->start);
 	return true;
 }
@@ -14723,7 +14970,7 @@ static _Noreturn void init_main(struct ctr *c)
 		       init_arrange(c, &in, path, &e)) &&
 	    init_ready(c, &e) && init_wait_go(&in, 2, &e)) {
 		ok = init_yield(c, &in, home, sizeof home, &e);
-		/* P is gone: it is the start that is told what failed */
+		/* P has ended: `start` gets the error of init_yield() */
 		if (c->mode == MODE_CREATE && !init_await(c, &in, &late))
 			init_die(c->peer, ok ? &late : &e);
 		if (ok)
@@ -14999,6 +15246,8 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	struct err e = { 0, "" };
 	bool apart;
 
+	/* it may enter a user namespace in which others may trace it */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
@@ -15052,6 +15301,8 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 
+	/* it may enter a user namespace in which others may trace it */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	sys_die_with_parent();
 	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
 		init_die(c->sock, &e);
@@ -15098,8 +15349,12 @@ static bool spawn_died(struct ctr *c, struct err *e)
 
 	if (c->pid <= 0)
 		return fail(e, "the first stage died");
-	if (!(c->made & MADE_INIT))	/* not our child */
-		return fail(e, "init ended before it executed the program");
+	if (!(c->made & MADE_INIT)) {	/* not our child */
+		fail(e, "init ended before it executed the program");
+		return c->spec && c->spec->linux.resources.memory.limit.set ?
+		       hint(e, "is linux.resources.memory.limit too low?") :
+		       false;
+	}
 	kill(c->pid, SIGKILL);	/* so that the wait ends */
 	status = io_reap(c->pid);
 	c->made &= ~(unsigned)MADE_INIT;
@@ -15158,10 +15413,18 @@ static bool spawn_clone_failed(struct ctr *c, struct err *e)
 }
 
 /* Serves a request of init; *fd is the file descriptor that came with it. A
- * message that is not a request is left to the caller: *served is false. */
+ * message that is not a request is left to the caller: *served is false. Once
+ * init is READY, programs of the image may have its socket, so P refuses each
+ * request. */
 static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 			bool *served, struct err *e)
 {
+	bool asks = m->kind >= MSG_MAP && m->kind <= MSG_TTY &&
+		    m->kind != MSG_GO;
+
+	c->arranged |= m->kind == MSG_READY;
+	if (asks && (c->arranged || (c->exec && m->kind != MSG_TTY)))
+		return fail(e, "init asks for what it has no use for");
 	*served = true;
 	switch (m->kind) {
 	case MSG_SOURCE:
@@ -15206,7 +15469,7 @@ static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
  * nevertheless, and the HELLO with its pid comes next. */
 static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 {
-	bool exec = false, failed = false, served;
+	bool exec = false, failed = false, served = false;
 	autofd fd = -1;
 	struct msg m;
 	int kind = 0;
@@ -16318,12 +16581,11 @@ static void verb_count(void *n, int pid)
 }
 
 /*
- * Guesses a state when a power cut left state.json empty or truncated: the
- * cgroups that the container may have, by its name. If end is set the
- * processes in them are killed, but not in a cgroup that has another name than
- * the id: they could be somebody else's.
+ * Replaces a state.json that a power cut left empty or cut short: finds the
+ * cgroups of the container by its name. No process in them is killed, because a
+ * container of another state root may have the same name.
  */
-static bool verb_guess(struct ctr *c, bool end, struct err *e)
+static bool verb_guess(struct ctr *c, struct err *e)
 {
 	const struct cg_host *h = &c->host.cg;
 	struct state *s = &c->state;
@@ -16338,14 +16600,13 @@ static bool verb_guess(struct ctr *c, bool end, struct err *e)
 		asked = c->spec->linux.cgroups_path;
 	name = asked && *asked ? asked : c->o->id;
 	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-	end = end && str_eq(name, c->o->id);
 	*s = (struct state){ .id = c->o->id, .status = "creating" };
 	s->cgroups.v = mem_new(&c->mem, (h->n + 1) * sizeof *s->cgroups.v);
 	for (i = 0; s->cgroups.v && i < h->n; i++) {
 		const char *path = cg_path(&c->mem, &h->h[i], asked, s->id);
 		size_t keep = path ? strlen(path) : 0;
 
-		if (path && str_eq(name, s->id))	/* not made by others */
+		if (path && str_eq(name, s->id))	/* it is ours */
 			keep -= strlen(name) + 1;
 		if (path)
 			s->cgroups.v[s->cgroups.n++] = (struct state_cgroup){
@@ -16355,10 +16616,9 @@ static bool verb_guess(struct ctr *c, bool end, struct err *e)
 		return no_memory(e);
 	if (!verb_each(c, verb_count, &n, e))
 		return false;
-	if (n && !end)
-		return fail(e, "%u process(es) live in its cgroup, %s", n,
-			    name);
-	return !n || verb_signal_all(c, SIGKILL, e);
+	return !n || fail(e, "%u process(es) live in the cgroup %s, which may "
+			  "be those of another container: end them first", n,
+			  name);
 }
 
 /* Undoes what a dead nsrun left in the state directory open at dir: by its
@@ -16383,7 +16643,7 @@ static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 	}
 	if (s || damaged)
 		dead.made |= MADE_CGROUP | MADE_NET | MADE_POSTSTOP;
-	ok = !damaged || verb_guess(&dead, false, e);
+	ok = !damaged || verb_guess(&dead, e);
 	if (ok)
 		verb_undo(&dead);
 	mem_free(&dead.mem);
@@ -16588,9 +16848,10 @@ static bool verb_claim(struct ctr *c, struct err *e)
 
 /* ----- VERBS: create and run --------------------------------------------- */
 
-/* An existing path that is not a regular file (a FIFO, a device) is written
- * to, not replaced: a rename would put a regular file in the place of the
- * device, or of the link /dev/stdout. */
+/* An existing path that is not a regular file (a FIFO, a device, the link
+ * /dev/stdout) is written to, not replaced: a rename would put a regular file
+ * in its place. A link of another user's is replaced: it could lead to a file
+ * of ours. */
 static bool verb_pid_special(const struct ctr *c)
 {
 	const char *path = c->o->pid_file;
@@ -16598,7 +16859,9 @@ static bool verb_pid_special(const struct ctr *c)
 
 	return fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       !S_ISREG(st.st_mode) &&
-	       (!S_ISLNK(st.st_mode) || access(path, F_OK) == 0);
+	       (!S_ISLNK(st.st_mode) ||
+		((st.st_uid == 0 || st.st_uid == geteuid()) &&
+		 access(path, F_OK) == 0));
 }
 
 static bool verb_put_special(const char *path, char *pid, struct err *e)
@@ -17207,7 +17470,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 		return false;
 	verb_close(c);
 	if (!verb_find_locked(c, e) &&
-	    !(force && c->damaged && verb_guess(c, true, e)))
+	    !(force && c->damaged && verb_guess(c, e)))
 		return false;
 	status = state_status(&c->state, c->host.proc);
 	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))

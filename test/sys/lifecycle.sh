@@ -596,23 +596,13 @@ if ours "an id with a damaged state can be used again"; then
 			"already exists, its state is damaged: 1 process.*$ID"
 		check "and goes on" alive "$pid"
 		verb delete --force "$ID"
-		check_is "delete --force ends it" "$status $err" "0 "
-		# shellcheck disable=SC2016 # for eval
-		check "all of it" \
-			eval 'wait_for not alive "$pid" && no_state'
-		config args="$waits" linux="\"cgroupsPath\":\"/$ID-other\""
-		lives cut
-		verb delete --force "$ID"
-		declined "but not what lives in a cgroup of another name" \
-			"process.*live in its cgroup, $ID-other" 1
+		declined "delete --force ends no process that may be another's" \
+			"1 process.* live in the cgroup $ID.*end them first" 1
 		check "which goes on" alive "$pid"
 		kill -KILL "$pid"
 		wait_for not alive "$pid"
 		verb delete --force "$ID"
 		check_is "when that has ended it succeeds" "$status $err" "0 "
-		find /sys/fs/cgroup -depth -type d -name "$ID-other" \
-			-exec rmdir {} \; 2>/dev/null
-		config args="$waits"
 	fi
 fi
 

@@ -1094,12 +1094,12 @@ if [ -r /proc/net/nf_conntrack ]; then
 	}
 	up b "$(on_bridge 3 '"masquerade":true')"
 	# A host with little memory lists few: 4096 with 512 MB.
-	read -r flows </proc/sys/net/netfilter/nf_conntrack_max
-	flows=$((flows / 4 * 3))
-	[ "$flows" -lt 20000 ] || flows=20000
-	nsenter -t $outside -n "$PROBE" flood 10.203.0.1 8080 $flows >"$T/out"
+	read -r flood </proc/sys/net/netfilter/nf_conntrack_max
+	flood=$((flood * 3 / 4))
+	[ "$flood" -lt 20000 ] || flood=20000
+	nsenter -t $outside -n "$PROBE" flood 10.203.0.1 8080 $flood >"$T/out"
 	check "there are thousands of flows" \
-		[ "$(of_port)" -gt $((flows / 4 * 3)) ]
+		[ "$(of_port)" -gt $((flood * 3 / 4)) ]
 	up a "$(on_bridge 2 '"publish":["8080:80/udp"]')"
 	check_is "a port that is published has none of them" "$(of_port)" 0
 	down a b

@@ -316,19 +316,19 @@ done 3<<END
 |resources:1:1: unexpected end
 {"pids":|resources:1:9: unexpected end
 !{} x|resources:1:4
-!null|resources: an object is due
-[]|resources: an object is due
-{"memory":[]}|resources\.memory: an object is due
-{"memory":{"limit":"1g"}}|resources\.memory\.limit: a number is due
-{"memory":{"limit":true}}|resources\.memory\.limit: a number is due
+!null|resources: expected an object
+[]|resources: expected an object
+{"memory":[]}|resources\.memory: expected an object
+{"memory":{"limit":"1g"}}|resources\.memory\.limit: expected a number
+{"memory":{"limit":true}}|resources\.memory\.limit: expected a number
 {"memory":{"limit":1.5}}|resources\.memory\.limit: 1\.5 is no whole number
-{"pids":{"limit":"5"}}|resources\.pids\.limit: a number is due
-{"cpu":{"cpus":5}}|resources\.cpu\.cpus: a string is due
+{"pids":{"limit":"5"}}|resources\.pids\.limit: expected a number
+{"cpu":{"cpus":5}}|resources\.cpu\.cpus: expected a string
 {"cpu":{"shares":-5}}|resources\.cpu\.shares: -5 is out of range
 {"blockIO":{"weight":65536}}|resources\.blockIO\.weight: 65536 is out of range
 !{"blockIO":{"weightDevice":[{"major":8}]}}|resources\.blockIO\.weightDevice\[0\]\.minor: is missing
 !{"unified":{"a/b":"1"}}|resources\.unified\.a/b
-!{"unified":{"pids.max":5}}|resources\.unified\.pids\.max: a string is due
+!{"unified":{"pids.max":5}}|resources\.unified\.pids\.max: expected a string
 !{"memory":{"limit":67108864,"swap":33554432}}|resources\.memory\.swap: 33554432
 END
 update --resources "$T/nothing"

@@ -490,7 +490,7 @@ static void t_wrong_types(void)
 
 			if (t[k].fits >> p->kind & 1)
 				continue;
-			sprintf(due, "%s is due, this is %s", names[p->kind],
+			sprintf(due, "expected %s, found %s", names[p->kind],
 				t[k].name);
 			want(!load_at(p->path, t[k].value) &&
 			     says(p->path, due), "%s = %s: %s", p->path,
@@ -577,11 +577,11 @@ static void t_nulls(void)
 
 	it("refuses null as an element");
 	refused(__LINE__, load_at("process.args[0]", "null"), "config.json: "
-		"process.args[0]: a string is due, this is null");
+		"process.args[0]: expected a string, found null");
 	refused(__LINE__, load_at("mounts[0]", "null"), "config.json: "
-		"mounts[0]: an object is due, this is null");
+		"mounts[0]: expected an object, found null");
 	refused(__LINE__, load_at("annotations.k", "null"), "config.json: "
-		"annotations.k: a string is due, this is null");
+		"annotations.k: expected a string, found null");
 }
 
 static void t_missing(void)
@@ -796,7 +796,7 @@ static void t_rules(void)
 		{ "", "\"devices\":[{\"path\":\"x\",\"type\":\"p\"}]", "",
 		  "linux.devices[0].path: \"x\" is not an absolute path" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"a\"}]", "",
-		  "linux.devices[0].type: \"a\" is no node" },
+		  "linux.devices[0].type: \"a\" is for device rules only" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"c\"}]", "",
 		  "linux.devices[0].major: is missing" },
 		{ "", "\"devices\":[{\"path\":\"/x\",\"type\":\"b\",\"major\":1"
@@ -855,11 +855,11 @@ static void t_rules(void)
 static void t_no_object(void)
 {
 	it("wants one object");
-	refused(__LINE__, load("[]"), "config.json: an object is due, this is "
+	refused(__LINE__, load("[]"), "config.json: expected an object, found "
 		"a list");
-	refused(__LINE__, load("null"), "config.json: an object is due, this "
-		"is null");
-	refused(__LINE__, load("7"), "config.json: an object is due, this is "
+	refused(__LINE__, load("null"), "config.json: expected an object, found "
+		"null");
+	refused(__LINE__, load("7"), "config.json: expected an object, found "
 		"a number");
 	refused(__LINE__, load(""), "config.json:1:1: unexpected end of file");
 	refused(__LINE__, load("{\"process\":{"), "config.json:1:13: "
