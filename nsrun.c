@@ -15424,7 +15424,7 @@ static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 
 	c->arranged |= m->kind == MSG_READY;
 	if (asks && (c->arranged || (c->exec && m->kind != MSG_TTY)))
-		return fail(e, "init asks for what it has no use for");
+		return fail(e, "init sent a request that is not allowed");
 	*served = true;
 	switch (m->kind) {
 	case MSG_SOURCE:
