@@ -14981,12 +14981,13 @@ static _Noreturn void init_main(struct ctr *c)
 
 /* ===== SPAWN =============================================================
  *
- * The parent's half: the clone, what needs the host's privileges while init
- * arranges itself, and the reading of its messages.
+ * P's half: it clones init, does what needs the host's privileges while init
+ * sets itself up, and reads init's messages.
  */
 
-/* The user namespace, ahead of a time namespace, which belongs to it. The ids
- * stay: those in there may not write J's timens_offsets, which is root's. */
+/* Makes the user namespace before a time namespace, which belongs to it. J
+ * keeps its ids: the ids in the new user namespace may not write J's
+ * timens_offsets, which belongs to root. */
 static bool stage_user(struct ctr *c, struct err *e)
 {
 	return (unshare(CLONE_NEWUSER) == 0 &&
@@ -14995,10 +14996,11 @@ static bool stage_user(struct ctr *c, struct err *e)
 	       (!*e->text && sysfail(e, "make the user namespace"));
 }
 
-/* Before J is among others: they shall have nothing of ours. Only who has maps
- * to be written by a user must be dumpable, and shares no user namespace with
- * whom it joins. What a user may not open of its own after that is opened now,
- * or said. */
+/* J becomes non-dumpable before it joins namespaces: the processes there must
+ * not get at anything of P's. Only a J whose maps an unprivileged P must write
+ * stays dumpable; it shares no user namespace with the processes that it
+ * joins. A user may not open J's files in /proc once J is non-dumpable, so
+ * timens_offsets is opened and oom_score_adj is written here, before that. */
 static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -15020,7 +15022,8 @@ static bool stage_hide(struct ctr *c, int *offsets, struct err *e)
 	return true;
 }
 
-/* J: joins, makes the time namespace, clones init as P's child. */
+/* J joins namespaces, makes the time namespace, and clones init as P's
+ * child. */
 static bool stage_enter(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -15029,7 +15032,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 	size_t n;
 	int pid;
 
-	/* what is said of the next program holds for that of our child */
+	/* the label of J's next execve is inherited by its child, init */
 	if (!init_keep(c, true, e) || (c->exec && !proc_label(&c->plan.proc,
 						c->host.proc, e)))
 		return false;
@@ -15047,7 +15050,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 			return sysfail(e, "linux.timeOffsets");
 		fd_close(&offsets);
 	}
-	if (c->exec) {	/* init is born among the container's processes */
+	if (c->exec) {	/* init starts among the container's processes */
 		c->no_groups = (ns_joins(p, CLONE_NEWUSER) ||
 				c->host.user_ns) &&
 			       ns_has_no_groups(c->host.proc);
@@ -15058,7 +15061,7 @@ static bool stage_enter(struct ctr *c, struct err *e)
 		init_main(c);
 	if (pid < 0)
 		return sysfail(e, "make the namespaces");
-	/* J is still in P's pid namespace, so this is P's number for it */
+	/* J is still in P's pid namespace, so this is init's pid for P */
 	if (sync_send(c->peer, MSG_HELLO, (size_t)pid, -1))
 		return true;
 	sysfail(e, "tell the parent of init");
@@ -15075,7 +15078,7 @@ static _Noreturn void stage_main(struct ctr *c)
 	init_die(c->peer, &e);
 }
 
-/* newuidmap or newgidmap, which is set-user-id root. */
+/* Runs newuidmap or newgidmap, which is set-user-id root. */
 static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 {
 	static const char *const dirs[] = { "/usr/bin", "/usr/local/bin",
@@ -15100,7 +15103,8 @@ static bool spawn_run_map(struct ctr *c, char **argv, int pid, struct err *e)
 		    "program %s (package uidmap or shadow)", argv[0]);
 }
 
-/* One of the two maps of pid. A user may map nothing but itself. */
+/* Writes one of the two id maps of pid. A user may map only its own id without
+ * newuidmap or newgidmap. */
 static bool spawn_map_one(struct ctr *c, int pid, bool gid, struct err *e)
 {
 	const struct ns_plan *p = &c->plan.ns;
@@ -15136,8 +15140,9 @@ static bool spawn_map(struct ctr *c, int pid, struct err *e)
 							       e);
 }
 
-/* In a helper of P's: a process in a user namespace with the maps, held until
- * its namespace is open. An empty map stands for the container's own. */
+/* Runs in a helper of P's. Opens a user namespace with the maps of m: a
+ * process is cloned into that namespace and kept until it is open. An empty
+ * map means the container's own user namespace. */
 static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 {
 	char path[32];
@@ -15179,7 +15184,8 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	return fd;
 }
 
-/* In a helper: the host's mounts, cut off from them as init's are. */
+/* Runs in a helper: makes a copy of the host's mounts, cut off from the host
+ * as init's mounts are. */
 static bool spawn_cut_mounts(struct err *e)
 {
 	return (unshare(CLONE_NEWNS) == 0 &&
@@ -15187,10 +15193,11 @@ static bool spawn_cut_mounts(struct err *e)
 	       sysfail(e, "make a mount namespace for the source");
 }
 
-/* Where the helper opens the source: in init's mounts, where what a user
- * namespace may not change is locked. Of a directory that is locked together
- * with all that is mounted below it; to have it alone (*apart) it is opened in
- * the host's mounts, cut off from them as init's are. */
+/* The helper enters the mounts in which it opens the source. These are init's:
+ * there the kernel locks what a user namespace may not change. A directory
+ * there is locked together with all mounts below it; to get the directory
+ * alone (*apart) the helper opens it in a copy of the host's mounts, cut off
+ * from the host as init's mounts are. */
 static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
 			       struct err *e)
 {
@@ -15208,9 +15215,11 @@ static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
 	       sysfail(e, "enter the mount namespace");
 }
 
-/* Locks the flags of what was opened apart, or the container could make
- * writable what the host has read-only: a copy of the mount namespace that
- * belongs to the user namespace does it. The cwd leads into that. */
+/* Locks the mount flags of a source that was opened apart; otherwise the
+ * container could make writable what is read-only on the host. The kernel
+ * locks them in a copy of the mount namespace that belongs to the container's
+ * user namespace. The working directory, set to the tree, leads into that
+ * copy. */
 static bool spawn_source_lock(struct ctr *c, const struct mnt *m, int *tree,
 			      struct err *e)
 {
@@ -15228,7 +15237,7 @@ static bool spawn_source_lock(struct ctr *c, const struct mnt *m, int *tree,
 	return (ok && *tree >= 0) || sysfail(e, "lock the source %s", m->src);
 }
 
-/* The helper: with the host's privileges. */
+/* The helper that opens a source, with the host's privileges. */
 static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 {
 	autofd user = -1, tree = -1;
@@ -15268,7 +15277,7 @@ static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
 	init_die(c->sock, &e);
 }
 
-/* The id of the host that is id in the container. */
+/* Translates an id of the container to the host's id. */
 static unsigned spawn_id(const spec_maps *maps, unsigned id)
 {
 	size_t i;
@@ -15282,8 +15291,9 @@ static unsigned spawn_id(const spec_maps *maps, unsigned id)
 	return id;
 }
 
-/* A helper like that one: a node that the host does not have, on a tmpfs of the
- * host's user namespace, where it is a device. */
+/* A helper like spawn_source_main(). It makes a device node that the host does
+ * not have, on a tmpfs that belongs to the host's user namespace: only there
+ * the node works as a device. */
 static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 {
 	const struct spec_linux *l = &c->spec->linux;
@@ -15300,7 +15310,7 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	fs = sys_fsopen("tmpfs");
 	if (fs >= 0 && sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) == 0)
 		top = sys_fsmount(fs, 0);
-	/* before 6.15 only what is mounted somewhere can be cloned */
+	/* before 6.15 open_tree() clones only what is mounted somewhere */
 	if (top >= 0 && spawn_cut_mounts(&e))
 		at = io_open("/", O_PATH | O_DIRECTORY);
 	if (at >= 0 && sys_move_mount(top, at) == 0 &&
@@ -15332,7 +15342,7 @@ static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
 	return true;
 }
 
-/* init is gone without a word: why? */
+/* init, or J, ended without a message: finds out why. */
 static bool spawn_died(struct ctr *c, struct err *e)
 {
 	int status;
@@ -15345,7 +15355,7 @@ static bool spawn_died(struct ctr *c, struct err *e)
 		       hint(e, "is linux.resources.memory.limit too low?") :
 		       false;
 	}
-	kill(c->pid, SIGKILL);	/* it cannot be waited for in vain */
+	kill(c->pid, SIGKILL);	/* so that the wait ends */
 	status = io_reap(c->pid);
 	c->made &= ~(unsigned)MADE_INIT;
 	if (!WIFSIGNALED(status))
@@ -15357,7 +15367,8 @@ static bool spawn_died(struct ctr *c, struct err *e)
 	       hint(e, "is linux.resources.memory.limit too low?") : false;
 }
 
-/* The terminal goes to whoever asked for it. */
+/* Sends the master of the terminal to the console socket, or shows it to
+ * o->console(). */
 static bool spawn_give_tty(struct ctr *c, struct err *e)
 {
 	static const char name[] = "/dev/ptmx";	/* receivers want a name */
@@ -15374,8 +15385,8 @@ static bool spawn_give_tty(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* A process could not be cloned for want of room: in the container's groups, or
- * in those of P? */
+/* A clone failed. If a pids cgroup is full, explains which: the container's or
+ * P's. */
 static bool spawn_is_full(struct ctr *c, struct err *e)
 {
 	const struct cg_host *h = &c->host.cg;
@@ -15401,9 +15412,10 @@ static bool spawn_clone_failed(struct ctr *c, struct err *e)
 		    "kernel.threads-max and kernel.pid_max");
 }
 
-/* Does what init asks of P; *fd came along. A message that is no request is
- * left to the caller: *served is false. Once init is READY, programs of the
- * image may have its socket, so P refuses each request. */
+/* Serves a request of init; *fd is the file descriptor that came with it. A
+ * message that is not a request is left to the caller: *served is false. Once
+ * init is READY, programs of the image may have its socket, so P refuses each
+ * request. */
 static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 			bool *served, struct err *e)
 {
@@ -15412,7 +15424,7 @@ static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 
 	c->arranged |= m->kind == MSG_READY;
 	if (asks && (c->arranged || (c->exec && m->kind != MSG_TTY)))
-		return fail(e, "init asks for what it has no use for");
+		return fail(e, "init sent a request that is not allowed");
 	*served = true;
 	switch (m->kind) {
 	case MSG_SOURCE:
@@ -15433,8 +15445,9 @@ static bool spawn_serve(struct ctr *c, const struct msg *m, int *fd,
 	return true;
 }
 
-/* The next message, or its kind as sync_recv() says it. Until the process may
- * run the caller can cancel; after that signals are for the process. */
+/* Receives the next message; *kind is what sync_recv() returns. The caller can
+ * cancel until EXEC has come (exec); after that, signals are for the
+ * process. */
 static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
 		       int *kind, struct err *e)
 {
@@ -15451,9 +15464,9 @@ static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
 	return true;
 }
 
-/* Reads messages and serves them until one of the kind comes. While J's HELLO
- * is awaited an error is not the end: init may be there all the same, and its
- * pid comes next. */
+/* Reads messages and serves them until one of the kind want comes. While P
+ * waits for J's HELLO, an ERR does not end the wait: init may exist
+ * nevertheless, and the HELLO with its pid comes next. */
 static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 {
 	bool exec = false, failed = false, served = false;
@@ -15491,7 +15504,8 @@ static bool spawn_wait(struct ctr *c, enum msg_kind want, struct err *e)
 	return false;
 }
 
-/* Limits above P's own: init lacks the privilege in a user namespace. */
+/* P raises init's hard limits to those of the config that are above P's own:
+ * in a user namespace init lacks the privilege to do so. */
 static void spawn_raise_limits(const struct ctr *c)
 {
 	const struct proc_plan *p = &c->plan.proc;
@@ -15518,7 +15532,8 @@ static bool spawn_oom_score(struct ctr *c, struct err *e)
 	if (io_put(c->host.proc, path, value))
 		return true;
 	if (errno == EACCES && c->plan.rootless) {
-		/* J is hidden from us, and has said it itself */
+		/* J was non-dumpable, so P may not write the file; J has set
+		 * the value itself, see stage_hide() */
 		io_get(c->host.proc, path, now, sizeof now);
 		str_line(now);
 		if (str_eq(now, value))
@@ -15530,9 +15545,9 @@ static bool spawn_oom_score(struct ctr *c, struct err *e)
 	return sysfail(e, "process.oomScoreAdj: set %s", value);
 }
 
-/* Can init be cloned into its cgroup? Only into a directory of v2 that we
- * make, because one that was once killed by cgroup.kill kills what is cloned
- * into it. */
+/* Can init be cloned into its cgroup? Only into a v2 directory that P makes:
+ * if a directory was ever killed by cgroup.kill, the kernel kills a process
+ * that is cloned into it. */
 static bool spawn_into(const struct plan *p)
 {
 	const struct cg_dir *d = &p->cg.d[0];
@@ -15541,8 +15556,8 @@ static bool spawn_into(const struct plan *p)
 	       d->keep < strlen(d->path);
 }
 
-/* Makes the cgroups. Those that are there, as far as they are of our making,
- * are what the state speaks of from now on. */
+/* Makes the cgroups. From now on the state lists those that exist and that are
+ * to be joined and removed (ours). */
 static bool spawn_cgroups(struct ctr *c, struct err *e)
 {
 	bool ok = cg_make(&c->plan.cg, c->o, e);
@@ -15567,8 +15582,8 @@ static bool spawn_cgroups(struct ctr *c, struct err *e)
 	return ok;
 }
 
-/* Limits the cgroups, then moves init there: not the other way, it must not see
- * a half-written device policy. */
+/* Writes the limits of the cgroups, then moves init into them. Not in the
+ * other order: init must not run under a half-written device policy. */
 static bool spawn_join(struct ctr *c, bool all, struct err *e)
 {
 	const struct cg_plan *p = &c->plan.cg;
@@ -15577,9 +15592,10 @@ static bool spawn_join(struct ctr *c, bool all, struct err *e)
 	       (!all || cg_join(p, c->pid, true, e));
 }
 
-/* Makes the cgroups while init mounts. A cgroup namespace begins where its
- * maker is, so with one init must be in all of them before the GO; otherwise it
- * only needs the directories to be there. */
+/* Makes the cgroups while init mounts. The root of a cgroup namespace is the
+ * cgroup of the process that makes the namespace. So if init makes one, it
+ * must be in all its cgroups before the GO; otherwise only the directories
+ * must exist before the GO. */
 static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 {
 	bool all = ns_makes(&c->plan.ns, K_NEWCGROUP);
@@ -15592,8 +15608,9 @@ static bool spawn_place(struct ctr *c, bool made, bool placed, struct err *e)
 		     sync_go(c->sock, e) && spawn_join(c, false, e);
 }
 
-/* Keeps the network namespace, which would take the devices with it, until they
- * are back: for us by a file descriptor, for who comes after us by a mount. */
+/* Keeps the network namespace until the host's devices are back; otherwise it
+ * would end and take the devices with it. P keeps it by a file descriptor, and
+ * a later nsrun (delete, or a takeover) finds it by a mount. */
 static bool spawn_keep_net(struct ctr *c, struct err *e)
 {
 	char from[40], to[PATH_MAX];
@@ -15619,11 +15636,11 @@ static bool spawn_net(struct ctr *c, struct err *e)
 	c->made |= MADE_NET | MADE_FORWARD;
 	return net_make(&c->plan.net, c->o->id, c->pid, c->host.proc,
 			c->state_root, c->o, e) ||
-	       (e->num == EPERM && hint(e, "networks are made by who has "
-					"CAP_NET_ADMIN on the host, as root"));
+	       (e->num == EPERM && hint(e, "networks need CAP_NET_ADMIN "
+					"on the host, as root has it"));
 }
 
-/* From the clone to where init lacks nothing but a GO. */
+/* Clones init and does P's part up to the first GO. */
 static bool spawn_init(struct ctr *c, struct err *e)
 {
 	struct ns_plan *p = &c->plan.ns;
@@ -15653,7 +15670,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 		group = io_open(c->plan.cg.d[0].path, O_PATH | O_DIRECTORY);
 	c->pid = io_clone(p->stage ? 0 : flags, group, &c->pidfd);
 	placed = group >= 0 && c->pid >= 0;
-	if (c->pid < 0 && into)		/* before 5.7, or a filter */
+	if (c->pid < 0 && into)		/* before 5.7, or seccomp */
 		c->pid = io_clone(flags, -1, &c->pidfd);
 	if (c->pid == 0) {
 		if (p->stage)
@@ -15682,7 +15699,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 			  spawn_place(c, into, placed, e));
 }
 
-/* What we could not do to an init that had failed already is not the cause. */
+/* If init has failed already, its error is the cause, and replaces P's. */
 static bool spawn_blame(struct ctr *c, struct err *e)
 {
 	struct pollfd p = { c->sock, POLLIN, 0 };
@@ -15698,7 +15715,7 @@ static bool spawn_blame(struct ctr *c, struct err *e)
 	return false;
 }
 
-/* P's hooks. Those before the pivot may be cancelled. */
+/* How P runs hooks. Those before the pivot can be cancelled. */
 static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 {
 	bool before = str_eq(status, "creating");
@@ -15708,7 +15725,7 @@ static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 		c->host.proc };
 }
 
-/* From init's arranging to where it only waits for a GO. */
+/* From init's setup to the point where it waits only for its last GO. */
 static bool spawn_ready(struct ctr *c, struct err *e)
 {
 	struct hook_how how = spawn_hooks(c, "creating");
@@ -15733,7 +15750,7 @@ static bool spawn_ready(struct ctr *c, struct err *e)
 	       rdt_join(&c->plan.rdt, c->pid, e);
 }
 
-/* To its execve. */
+/* Gives init the last GO and waits for its execve. */
 static bool spawn_start(struct ctr *c, struct err *e)
 {
 	if (c->o->starting)
@@ -15741,7 +15758,8 @@ static bool spawn_start(struct ctr *c, struct err *e)
 	return sync_go(c->sock, e) && spawn_wait(c, MSG_END, e);
 }
 
-/* The interfaces of a container, asked by a child that enters its network. */
+/* A child enters the container's network namespace and sends the interfaces
+ * that it finds there. */
 static _Noreturn void spawn_links_main(struct ctr *c, int sock)
 {
 	int ns = ns_fd(c->host.proc, c->pid, CLONE_NEWNET);
@@ -15757,8 +15775,8 @@ static _Noreturn void spawn_links_main(struct ctr *c, int sock)
 	_exit(0);
 }
 
-/* How many there are in v; none of a container that has no networks, or that
- * has ended. */
+/* Fills v with the container's interfaces and returns their number: 0 if the
+ * container has no networks, or has ended. */
 static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 {
 	int pair[2], pid, fd;
@@ -15784,10 +15802,11 @@ static size_t spawn_links(struct ctr *c, struct nsrun_link *v)
 /* ===== WATCH =============================================================
  *
  * The foreground: the command line's nsrun_options.attend. One poll loop
- * forwards signals to the process and bytes between the terminals. It never
- * writes more than a pipe takes at once, and only when there is room, so that
- * a reader who sleeps stops nothing else. A terminal has room for one byte when
- * poll says that it has some: no write to one waits for more.
+ * forwards signals to the process, and bytes between the terminals. It never
+ * writes more than a pipe takes at once (PIPE_BUF), and only when poll()
+ * reports room, so that a reader that does not read blocks nothing else. A
+ * terminal for which poll() reports room may have room for one byte only, so
+ * writes to terminals are non-blocking.
  */
 
 struct relay {			/* one direction */
@@ -15798,11 +15817,11 @@ struct relay {			/* one direction */
 
 struct watch {
 	int		signals;	/* signalfd */
-	int		tty;		/* fd of ours that is one, or -1 */
+	int		tty;		/* our fd that is a terminal, or -1 */
 	struct termios	saved;
 };
 
-/* SIGWINCH is for the terminal; the others are nobody's business inside. */
+/* SIGWINCH is for the terminal; the other three concern only nsrun. */
 static bool watch_forwards(int sig)
 {
 	return sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG &&
@@ -15813,7 +15832,7 @@ static void watch_kill(const struct nsrun_process *p, int sig)
 {
 	if (p->pidfd >= 0)
 		sys_pidfd_send_signal(p->pidfd, sig);
-	else if (p->pid > 0)	/* our child, not reaped: its pid is its own */
+	else if (p->pid > 0)	/* our child, not reaped: no reuse of pid */
 		kill(p->pid, sig);
 }
 
@@ -15842,7 +15861,7 @@ static void watch_raw(struct watch *w)
 	tcsetattr(w->tty, TCSANOW, &raw);
 }
 
-/* Reads or writes what poll said is possible. False at the end. */
+/* Reads or writes, as poll() reported. False at the end or on an error. */
 static bool relay_step(struct relay *r, bool can_read, bool can_write)
 {
 	ssize_t n;
@@ -15863,8 +15882,8 @@ static bool relay_step(struct relay *r, bool can_read, bool can_write)
 	return true;
 }
 
-/* The end of the input, as a terminal says it: ^D. After half a line it only
- * hands that over, and it takes another one. */
+/* Sends the end of the input as a terminal does: ^D. After an incomplete line
+ * the first ^D only delivers that line, so a second one follows. */
 static void relay_end(struct relay *r)
 {
 	r->len = r->at && r->buf[r->at - 1] != '\n' ? 2 : 1;
@@ -15872,7 +15891,8 @@ static void relay_end(struct relay *r)
 	r->buf[0] = r->buf[1] = 4;
 }
 
-/* All that the pty still holds; a reader who does not read gets a second. */
+/* Copies all that the pty still holds. Gives up if the reader takes nothing
+ * for one second. */
 static void relay_drain(struct relay *r)
 {
 	struct pollfd to = { r->to, POLLOUT, 0 };
@@ -15901,7 +15921,7 @@ static bool watch_ended(const struct nsrun_process *p)
 	       0 && i.si_pid == p->pid;
 }
 
-/* Closes the master, though its number stays in use. */
+/* Closes the master, but keeps its fd number in use, for /dev/null. */
 static void watch_hang_up(int master)
 {
 	autofd null = io_open("/dev/null", O_RDWR);
@@ -15910,8 +15930,9 @@ static void watch_hang_up(int master)
 		dup2(null, master);
 }
 
-/* Our stdout if it is a terminal, for writes that do not wait. It is opened
- * anew, because others share what is open already. -1: it stays as it is. */
+/* Opens our stdout again, for non-blocking writes, if it is a terminal. It is
+ * not made non-blocking itself, because other processes share that open file.
+ * -1: stdout is used as it is. */
 static int watch_stdout(void)
 {
 	return isatty(1) ? io_open("/proc/self/fd/1", O_WRONLY | O_NOCTTY |
@@ -15972,9 +15993,10 @@ static void watch_loop(struct watch *w, const struct nsrun_process *p)
 		relay_drain(&out);
 }
 
-/* Before the process sees its terminal: ours becomes a mere wire. It makes
- * \r\n of \n, so the pty must not do so too. One that goes to a console socket
- * keeps its modes, as with runc: its reader expects those of a new pty. */
+/* Called before the process sees its terminal. Our own terminal becomes raw,
+ * but still turns \n into \r\n, so the pty must not do so too. A pty that goes
+ * to a console socket keeps its modes, as with runc: its reader expects those
+ * of a new pty. */
 static void watch_console(struct watch *w, int master)
 {
 	struct termios t;
@@ -15995,15 +16017,15 @@ static void watch_restore(struct watch *w)
 
 /* ===== NOTIFY ============================================================
  *
- * sd_notify(3): with o->notify_socket the container has a socket of its own at
- * /run/notify, because systemd would not take the word of a process that it
- * does not know. What comes there is awaited when the process runs: its READY
- * is passed on with its pid as the host knows it.
+ * sd_notify(3): with o->notify_socket the container gets its own socket at
+ * /run/notify, because systemd ignores a message from a process that it does
+ * not know. When the process runs, nsrun waits for a message on that socket,
+ * and passes READY on to systemd with the pid of the process on the host.
  */
 
 static bool notify_add(struct ctr *c, struct err *e)
 {
-	/* to send to what lies there, ro does not matter */
+	/* a read-only mount does not prevent sending to a socket in it */
 	static const char *const options[] = { "bind", "ro", "nosuid", "nodev",
 					       "noexec" };
 	char *env[] = { (char *)"NOTIFY_SOCKET=/run/notify/notify.sock", NULL };
@@ -16028,7 +16050,8 @@ static bool notify_add(struct ctr *c, struct err *e)
 	       no_memory(e);
 }
 
-/* The socket, once it is known who will read from it. */
+/* Makes the socket in the call that will read from it: run or start, not
+ * create. */
 static bool notify_open(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -16045,7 +16068,8 @@ static bool notify_open(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Reads until the process is ready, or has ended. False: to give up. */
+/* Reads until the process is READY, or has ended. False: an error, or the
+ * caller cancelled. */
 static bool notify_relay(struct ctr *c, struct err *e)
 {
 	struct pollfd p[] = { { c->notify, POLLIN, 0 },
@@ -16079,7 +16103,7 @@ static bool notify_relay(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Awaits READY; in the foreground a child does, until we end. */
+/* Waits for READY; in the foreground a child waits, and dies with P. */
 static bool notify_serve(struct ctr *c, struct err *e)
 {
 	if (c->notify < 0)
@@ -16140,7 +16164,8 @@ static int verb_end(struct ctr *c, bool ok, const char *what)
 	return -1;
 }
 
-/* The host's procfs, proved to be one; or our own, seen by nobody else. */
+/* Opens /proc, if it is really a procfs; otherwise makes a procfs mount of our
+ * own that nobody else sees. */
 static int host_proc(void)
 {
 	autofd fd = io_open("/proc", O_PATH | O_DIRECTORY), fs = -1;
@@ -16181,8 +16206,8 @@ static bool host_gather(struct host *h, bool cgroups, struct arena *mem,
 	       sysfail(e, "find the cgroups of this machine");
 }
 
-/* A file of the caller's. One that is a pipe may have no writer yet: then the
- * reading waits, where it can be told to give up, and not the opening. */
+/* Loads a file that the caller names. A FIFO may have no writer yet: then the
+ * read waits, which the caller can cancel, and not the open. */
 static char *verb_load_file(struct ctr *c, int dir, const char *path,
 			    size_t *len, struct err *e)
 {
@@ -16219,7 +16244,7 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 	       verb_load_file(c, dir, "config.json", &len, e);
 	if (!text)
 		return wrap(e, "bundle %s", bundle);
-	if (keep) {		/* parsing overwrites it */
+	if (keep) {		/* the parser overwrites text */
 		c->config = mem_new(&c->mem, len);
 		c->config_len = len;
 		if (!c->config)
@@ -16232,7 +16257,7 @@ static bool verb_load(struct ctr *c, bool keep, struct err *e)
 			 e);
 }
 
-/* The config that a container was made of. */
+/* Loads the config from which the container was made. */
 static bool verb_load_kept(struct ctr *c, struct err *e)
 {
 	size_t len;
@@ -16249,7 +16274,7 @@ static bool verb_load_kept(struct ctr *c, struct err *e)
 
 /* ----- VERBS: processes and freezer -------------------------------------- */
 
-/* v1 has words for it, v2 digits. */
+/* cgroup v1 takes the words FROZEN and THAWED, v2 the digits 1 and 0. */
 static bool verb_put_freezer(const struct ctr *c, bool stop)
 {
 	const char *file = c->state.freezer;
@@ -16258,8 +16283,8 @@ static bool verb_put_freezer(const struct ctr *c, bool stop)
 		      stop ? "FROZEN" : "THAWED" : stop ? "1" : "0");
 }
 
-/* Has the freezer come to what was asked? v1 has to be told again when a fork
- * was faster. */
+/* Has the freezer reached the wanted state? v1 must be written again if a
+ * process forked while the freezer was at work. */
 static bool verb_is_frozen(const struct ctr *c, bool want)
 {
 	const char *file = c->state.freezer;
@@ -16277,7 +16302,7 @@ static bool verb_is_frozen(const struct ctr *c, bool want)
 	       str_find(buf, want ? "frozen 1" : "frozen 0");
 }
 
-/* Waits for it, so many milliseconds at most. */
+/* Waits for the wanted state, at most ms milliseconds. */
 static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
 {
 	for (; !verb_is_frozen(c, want); ms -= 5) {
@@ -16288,8 +16313,8 @@ static bool verb_await_freezer(const struct ctr *c, bool want, int ms)
 	return true;
 }
 
-/* All processes of the container, by the first of its cgroups that is there:
- * they are in all of them. */
+/* Calls each for all processes of the container. They are read from the first
+ * of its cgroups that exists: they are in all of them. */
 static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 		      void *data, struct err *e)
 {
@@ -16307,9 +16332,10 @@ static bool verb_each(const struct ctr *c, void (*each)(void *, int pid),
 	return true;
 }
 
-/* Signals all of them. A fork is no way out of SIGKILL: the kernel kills a v2
- * group as a whole, and what is frozen does not fork. Another signal changes
- * nothing of whether they are frozen. */
+/* Signals all processes of the container. No process escapes SIGKILL by a
+ * fork: the kernel kills a v2 cgroup as a whole (cgroup.kill); elsewhere the
+ * cgroup is frozen first, and a frozen process does not fork. Other signals
+ * leave the freezer as it is. */
 static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 {
 	const char *freezer = sig == SIGKILL ? c->state.freezer : NULL;
@@ -16322,13 +16348,14 @@ static bool verb_signal_all(struct ctr *c, int sig, struct err *e)
 	if (freezer && verb_put_freezer(c, true))
 		verb_await_freezer(c, true, 1000);
 	ok = verb_each(c, cg_signal, &sig, e);
-	if (freezer && !verb_put_freezer(c, false))	/* or it gets none */
+	if (freezer && !verb_put_freezer(c, false))	/* else none arrives */
 		return sysfail(e, "write %s", freezer);
 	return ok;
 }
 
-/* Can a process of the container be there when init is not? Not with a pid
- * namespace of its own: what is found in its groups then is not its. */
+/* Can a process of the container exist when init does not? Not if the
+ * container has its own pid namespace: then the processes that are found in
+ * its cgroups are not the container's. */
 static bool verb_leaves_some(const struct ctr *c)
 {
 	const struct spec_ns *ns = c->spec ?
@@ -16362,7 +16389,8 @@ static bool verb_drop_groups(struct ctr *c, struct err *e)
 	return ok;
 }
 
-/* The devices of the host's leave the network namespace, which may end then. */
+/* Moves the host's devices out of the network namespace, which may end after
+ * that. */
 static void verb_return_devices(struct ctr *c)
 {
 	char path[PATH_MAX];
@@ -16392,8 +16420,10 @@ static void verb_undo_net(struct ctr *c)
 	log_note(c->o, NSRUN_WARNING, "networks: %s", e.text);
 }
 
-/* The mark of what is made in the root for dns; 0: there is none. Without a
- * state nobody could find our container there: the mark is ours alone. */
+/* The mark of files that are made in the root for dns; 0: there is none. It
+ * stands for the state root. Without a state directory no other nsrun could
+ * find this container in the state root, so the mark is made from this process
+ * alone. */
 static unsigned verb_mark(const struct ctr *c)
 {
 	const long long us[2] = { c->state.runner.v, c->state.runner_start.v };
@@ -16404,7 +16434,7 @@ static unsigned verb_mark(const struct ctr *c)
 	return hash >> 1 | 1;
 }
 
-/* Does the container id have this root? If it cannot be told it does. */
+/* Does the container id use this root? Yes, if that cannot be found out. */
 static bool verb_has_root(struct ctr *c, const char *id,
 			  const struct stat *root)
 {
@@ -16422,9 +16452,9 @@ static bool verb_has_root(struct ctr *c, const char *id,
 	if (s && s->rootfs)
 		has = stat(s->rootfs, &st) < 0 ? errno != ENOENT :
 		      st.st_ino == root->st_ino && st.st_dev == root->st_dev;
-	else	/* one without a state has not begun yet */
+	else	/* without a state it has not begun yet */
 		has = s || *e.text;
-	if (c->mem.chunks == mark.chunks)	/* for the next one */
+	if (c->mem.chunks == mark.chunks)	/* reuse its memory */
 		c->mem = mark;
 	return has;
 }
@@ -16448,8 +16478,9 @@ static bool verb_is_last(struct ctr *c, int root)
 	return l.len == 0;
 }
 
-/* What was made in the root for dns, see net_is_marked(). Our own state is gone
- * before: of two that end at once the later one sees that it is the last. */
+/* Removes what was made in the root for dns, see net_is_marked(). Call it
+ * after our own state is removed: if two containers end at once, the later one
+ * then sees that it is the last. */
 static void verb_undo_places(struct ctr *c)
 {
 	const char *path = c->spec && c->spec->dns ? c->state.rootfs : NULL;
@@ -16477,7 +16508,7 @@ static void verb_undo_places(struct ctr *c)
 	}
 }
 
-/* In reverse, whatever of it was made (rule 6). */
+/* Undoes what was made, in reverse order, by the bits of c->made (rule 6). */
 static void verb_undo(struct ctr *c)
 {
 	struct err e = { 0, "" };
@@ -16487,10 +16518,10 @@ static void verb_undo(struct ctr *c)
 	fd_close(&c->peer);
 	fd_close(&c->tty);
 	if (c->made & MADE_INIT && c->pid > 0) {
-		kill(c->pid, SIGKILL);	/* our child: the pid is its own */
+		kill(c->pid, SIGKILL);	/* our child: no reuse of the pid */
 		if (c->state.freezer && !c->exec)
-			verb_put_freezer(c, false);	/* or it stays, on v1 */
-		/* of a container that is paused it ends when that goes on */
+			verb_put_freezer(c, false);	/* v1: so it dies */
+		/* in a paused container it ends only after a resume */
 		if (!c->exec || !state_is_paused(&c->state))
 			io_reap(c->pid);
 	}
@@ -16499,7 +16530,7 @@ static void verb_undo(struct ctr *c)
 		io_reap(c->relay);
 	}
 	fd_close(&c->pidfd);
-	/* a delete may have been faster: then nothing is ours any more */
+	/* a delete may have been faster: then nothing is left to undo here */
 	if (c->made & MADE_STATE && flock(c->state_dir, LOCK_EX) == 0 &&
 	    state_is_gone(c->state_root, c->o->id, c->state_dir))
 		c->made = 0;
@@ -16532,7 +16563,9 @@ static void verb_undo(struct ctr *c)
 
 /* ----- VERBS: claim ------------------------------------------------------ */
 
-/* Nothing of the container that the state speaks of lives any more. */
+/* Is s the state of a container that is left over from an nsrun that died?
+ * Then neither init nor that nsrun (the runner) lives, and the container was
+ * being created, or ran in the foreground. */
 static bool verb_is_stale(const struct ctr *c, const struct state *s)
 {
 	if (state_has_init(s, c->host.proc) ||
@@ -16588,8 +16621,8 @@ static bool verb_guess(struct ctr *c, struct err *e)
 			  name);
 }
 
-/* Undoes what a dead nsrun left in the directory open at dir, by its state, or
- * without one. */
+/* Undoes what a dead nsrun left in the state directory open at dir: by its
+ * state s, or without one (s is NULL). */
 static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 			 bool damaged, struct err *e)
 {
@@ -16617,7 +16650,9 @@ static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 	return ok;
 }
 
-/* The directory of an id that exists: ours if its container is gone. */
+/* The state directory of the id exists already. If its container is gone,
+ * removes what is left of it and sets *again: the caller tries to make the
+ * directory again. Never returns true. */
 static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 {
 	const char *id = c->o->id;
@@ -16635,8 +16670,8 @@ static bool verb_take_over(struct ctr *c, bool *again, struct err *e)
 		return sysfail(e, "open the state of %s", id);
 	if (!state_trust(dir, c->dir, e))
 		return false;
-	/* a stale one is locked while its init still dies; one that ran in the
-	 * foreground dies with its nsrun, but not at once */
+	/* a stale container stays locked until its init has died; an init that
+	 * ran in the foreground dies with its nsrun, but not at once */
 	s = state_load(dir, "state.json", &c->mem, c->o, e);
 	for (tries = 0; s && s->runner.v && tries < 100 &&
 	     !state_has_runner(s, c->host.proc) &&
@@ -16670,7 +16705,7 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	char path[PATH_MAX];
 	int tries;
 
-	if (!state_root(c->o, path, e))		/* a user without a place */
+	if (!state_root(c->o, path, e))		/* no place for the state */
 		return e->num = c->o->root ? EINVAL : EACCES, false;
 	c->state_root = state_open_root(path);
 	c->dir = mem_text(&c->mem, "%s/%s", path, c->o->id);
@@ -16707,8 +16742,10 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
 	return fail(e, "container with given ID already exists");
 }
 
-/* Where `start` will connect; init listens. To connect is to write: the mode
- * says who may, as in a user namespace init sees most users as 65534. */
+/* Makes the socket to which `start` will connect; init listens on it. To
+ * connect needs write permission, so the mode of the socket says who may: init
+ * cannot check the user id, for in a user namespace it sees most users as
+ * 65534. */
 static bool verb_start_socket(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -16722,7 +16759,7 @@ static bool verb_start_socket(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* What the state says of a container that will be made. */
+/* Fills in the state of a container that will be made. */
 static bool verb_describe(struct ctr *c, struct err *e)
 {
 	const struct rdt_plan *rdt = &c->plan.rdt;
@@ -16752,8 +16789,8 @@ static bool verb_describe(struct ctr *c, struct err *e)
 	return s->runner_start.v >= 0 || sysfail(e, "read our start time");
 }
 
-/* What exists of it on the host before it is made: after what a dead one left
- * was removed. */
+/* Fills in what depends on what exists on the host: the mark, the devices, the
+ * cgroups. Call it after the leftovers of a dead container were removed. */
 static bool verb_describe_host(struct ctr *c, struct err *e)
 {
 	struct cg_plan *cg = &c->plan.cg;
@@ -16775,8 +16812,8 @@ static bool verb_describe_host(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* A run in the foreground can do without a state, on a host that has no place
- * to write, or none that is safe from others. */
+/* A run in the foreground works without a state on a host that has no writable
+ * place for it, or no place that is safe from other users. */
 static bool verb_can_do_without(const struct ctr *c, const struct err *e)
 {
 	return c->mode == MODE_RUN && !(c->o->flags & NSRUN_KEEP_ON_EXIT) &&
@@ -16812,8 +16849,9 @@ static bool verb_claim(struct ctr *c, struct err *e)
 /* ----- VERBS: create and run --------------------------------------------- */
 
 /* An existing path that is not a regular file (a FIFO, a device, the link
- * /dev/stdout) is written to and not replaced. A link of another user's is
- * replaced: it could lead to a file of ours. */
+ * /dev/stdout) is written to, not replaced: a rename would put a regular file
+ * in its place. A link of another user's is replaced: it could lead to a file
+ * of ours. */
 static bool verb_pid_special(const struct ctr *c)
 {
 	const char *path = c->o->pid_file;
@@ -16860,8 +16898,8 @@ static bool verb_pid_file(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* Before anything is opened, or a free number among them would become one of
- * ours, and be given away. */
+/* Call it before nsrun opens anything: otherwise an fd of nsrun could get a
+ * free number among the preserved fds, and be passed to the container. */
 static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 {
 	int i;
@@ -16875,8 +16913,9 @@ static bool verb_check_fds(const struct nsrun_options *o, struct err *e)
 	return true;
 }
 
-/* A caller's socket, for what is sent there as a file descriptor. Where others
- * wait to be accepted we do so too, ten seconds at most. */
+/* Connects to a socket of the caller's, to which a file descriptor will be
+ * sent. While the queue of the listener is full (EAGAIN) it tries again, for
+ * ten seconds at most. */
 static int verb_connect(const struct ctr *c, const char *path,
 			const char *option, struct err *e)
 {
@@ -16900,7 +16939,8 @@ static int verb_connect(const struct ctr *c, const char *path,
 	return -1;
 }
 
-/* Who is there to hold the terminal? */
+/* Checks that --console-socket is given if, and only if, nobody else will hold
+ * the terminal, and connects to it. */
 static bool verb_console(struct ctr *c, struct err *e)
 {
 	const char *path = c->o->console_socket;
@@ -16941,7 +16981,7 @@ static void verb_close_joined(struct ctr *c)
 		fd_close(&c->plan.ns.join[i].fd);
 }
 
-/* Everything up to where init waits for its last GO. */
+/* Does everything up to the point where init waits for its last GO. */
 static bool verb_create(struct ctr *c, struct err *e)
 {
 	const struct plan *p = &c->plan;
@@ -16968,7 +17008,7 @@ static bool verb_create(struct ctr *c, struct err *e)
 	       verb_pidfd_socket(c, e);
 }
 
-/* The state of a container whose init outlives us, or runs. */
+/* Saves the state of a container whose init outlives P, or runs. */
 static bool verb_save(struct ctr *c, const char *status, struct err *e)
 {
 	struct state *s = &c->state;
@@ -16992,7 +17032,8 @@ static bool verb_poststart(struct ctr *c, struct err *e)
 	return hook_all(&how, HOOK_POSTSTART, e);
 }
 
-/* SIGKILL has a sender who says nothing: the kernel, which is out of memory. */
+/* The process was ended by SIGKILL. If the kernel sent it, for want of memory,
+ * says so: the kernel itself does not tell the caller. */
 static void verb_tell_oom(const struct ctr *c)
 {
 	int h = c->exec ? -1 : cg_find(&c->host.cg, "memory");
@@ -17035,7 +17076,9 @@ static int verb_attend(struct ctr *c)
 	       WEXITSTATUS(status);
 }
 
-/* --keep: it is no nsrun's any more, or the next one of the id took it over. */
+/* The process was created with --keep and has ended. The state no longer names
+ * a runner; otherwise the next nsrun with this id would find it stale and take
+ * it over. */
 static void verb_keep(struct ctr *c)
 {
 	struct err e;
@@ -17073,8 +17116,8 @@ int nsrun_run(const struct nsrun_options *o, int *status,
 
 	verb_begin(&c, o, out);
 	c.mode = o->flags & NSRUN_DETACH ? MODE_DETACH : MODE_RUN;
-	/* in the foreground init dies with us, so it need not be known before
-	 * it runs */
+	/* in the foreground init dies with P, so its pid need not be saved
+	 * before it runs */
 	ok = verb_check_fds(o, &c.err) && state_check_id(o->id, &c.err) &&
 	     verb_create(&c, &c.err) &&
 	     (c.mode == MODE_RUN || verb_save(&c, "running", &c.err)) &&
@@ -17104,7 +17147,7 @@ static bool verb_is_not(struct err *e)
 	return e->num = ENOENT, false;
 }
 
-/* What state.json says, if there is one yet. */
+/* Reads state.json. It is no error if there is none yet. */
 static bool verb_read_state(struct ctr *c, struct err *e)
 {
 	struct state *s = state_load(c->state_dir, "state.json", &c->mem, c->o,
@@ -17120,7 +17163,7 @@ static bool verb_read_state(struct ctr *c, struct err *e)
 	return s || !*e->text;
 }
 
-/* Opens the directory of an id that is there. */
+/* Opens the state directory of a container that exists. */
 static bool verb_open(struct ctr *c, struct err *e)
 {
 	char path[PATH_MAX];
@@ -17147,7 +17190,8 @@ static bool verb_find(struct ctr *c, struct err *e)
 	return verb_open(c, e) && verb_read_state(c, e);
 }
 
-/* The same, and nobody else changes it meanwhile. */
+/* Like verb_find(), and locks the container: no other nsrun changes it
+ * meanwhile. */
 static bool verb_find_locked(struct ctr *c, struct err *e)
 {
 	if (!verb_open(c, e))
@@ -17162,7 +17206,8 @@ static bool verb_find_locked(struct ctr *c, struct err *e)
 
 /* ----- VERBS: start, kill, pause, ps ------------------------------------- */
 
-/* A hold on init that no reuse of its pid can deceive. */
+/* Opens a pidfd of init. That init is checked before and after makes sure that
+ * the pidfd is not of another process with the same pid. */
 static bool verb_hold_init(struct ctr *c, struct err *e)
 {
 	if (!state_has_init(&c->state, c->host.proc))
@@ -17178,7 +17223,7 @@ static bool verb_signal(const struct ctr *c, int sig)
 		kill(c->pid, sig)) == 0;
 }
 
-/* Ends init, which is not our child, and waits for it. */
+/* Kills init, which is not our child, and waits until it has ended. */
 static bool verb_end_init(struct ctr *c, struct err *e)
 {
 	const struct state *s = &c->state;
@@ -17190,7 +17235,7 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 		return true;
 	if (!verb_signal(c, SIGKILL) && errno != ESRCH)
 		return sysfail(e, "kill process %d", c->pid);
-	if (s->freezer)		/* what is frozen does not die, on v1 */
+	if (s->freezer)		/* v1: a frozen process does not die */
 		verb_put_freezer(c, false);
 	p.fd = c->pidfd;
 	for (tries = 0; state_has_init(s, c->host.proc); tries++) {
@@ -17201,8 +17246,8 @@ static bool verb_end_init(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* What is there of it, whatever its status. poststop runs if its hooks can be
- * read. */
+/* Removes what exists of the container, whatever its status. The poststop
+ * hooks run if the config can be read. */
 static bool verb_destroy(struct ctr *c, struct err *e)
 {
 	struct err ignored = { 0, "" };
@@ -17212,7 +17257,7 @@ static bool verb_destroy(struct ctr *c, struct err *e)
 	c->made = MADE_STATE | MADE_CGROUP | MADE_NET;
 	if (c->state.status && verb_load_kept(c, &ignored))
 		c->made |= MADE_POSTSTOP;
-	if (!verb_drop_groups(c, e))	/* then it can be repeated */
+	if (!verb_drop_groups(c, e))	/* the delete can be repeated */
 		return false;
 	verb_undo(c);
 	errno = c->left;
@@ -17252,8 +17297,9 @@ static bool verb_abandon(struct ctr *c)
 	return false;
 }
 
-/* A startContainer hook that fails ends it, too; a program that cannot be
- * executed leaves it stopped. The text is hook_run()'s. */
+/* A startContainer hook that fails ends the container, too; if the program
+ * cannot be executed the container stays, with status stopped. The start of
+ * the text is hook_run()'s. */
 static bool verb_start_failed(struct ctr *c, const struct err *e)
 {
 	return str_after(e->text, "hooks.startContainer") ? verb_abandon(c) :
@@ -17272,8 +17318,8 @@ static bool verb_start(struct ctr *c, struct err *e)
 		return fail(e, "cannot start a container that has stopped");
 	if (str_eq(status, "paused"))
 		return fail(e, "cannot start a container in the paused state");
-	/* saved first: if we die in between it is too much that is said, and
-	 * a delete without force keeps its hands off */
+	/* saved before the start: if nsrun dies in between, the state says
+	 * more than is true, and a delete without --force refuses */
 	c->state.status = "running";
 	return verb_hold_init(c, e) && verb_load_kept(c, e) &&
 	       verb_knock(c, e) &&
@@ -17295,7 +17341,8 @@ int nsrun_start(const struct nsrun_options *o, struct nsrun_error *out)
 	return verb_end(&c, ok, "start");
 }
 
-/* If init is not pid 1 of a pid namespace, the rest does not die with it. */
+/* If init is not pid 1 of a pid namespace, the other processes of the
+ * container do not die with it. */
 static bool verb_shares_pids(const struct ctr *c)
 {
 	char path[32], status[4096], *s = NULL;
@@ -17321,7 +17368,8 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	if (!verb_find(c, e))
 		return false;
 	alive = verb_hold_init(c, e);
-	/* what init left behind can be ended when it is gone, too */
+	/* processes that init left behind can be signalled after init has
+	 * ended, too */
 	if (!alive && !all)
 		return false;
 	all |= sig == SIGKILL && verb_shares_pids(c);
@@ -17330,7 +17378,7 @@ static bool verb_kill(struct ctr *c, int sig, bool all, struct err *e)
 	if (alive && !(all && c->state.cgroups.n) && !verb_signal(c, sig))
 		return errno == ESRCH ? fail(e, "container not running") :
 		       sysfail(e, "send signal %d", sig);
-	/* v1 holds it back from what is frozen */
+	/* v1 does not deliver SIGKILL to a frozen process: thaw it */
 	return sig != SIGKILL || !state_is_paused(&c->state) ||
 	       verb_put_freezer(c, false) ||
 	       sysfail(e, "write %s", c->state.freezer);
@@ -17367,9 +17415,9 @@ static bool verb_freeze(struct ctr *c, bool want, struct err *e)
 		return sysfail(e, "write %s", c->state.freezer);
 	if (verb_await_freezer(c, want, 10000))
 		return true;
-	if (want)			/* not half of it */
+	if (want)			/* no half-frozen cgroup */
 		verb_put_freezer(c, false);
-	return fail(e, "%s did not come to it in ten seconds",
+	return fail(e, "%s did not change in ten seconds",
 		    c->state.freezer);
 }
 
@@ -17404,7 +17452,7 @@ int nsrun_ps(const struct nsrun_options *o, void (*each)(void *, int pid),
 	ok = verb_find(&c, &c.err);
 	if (ok && c.state.cgroups.n)
 		ok = verb_each(&c, each, data, &c.err);
-	else if (ok && verb_hold_init(&c, &c.err))	/* all that is known */
+	else if (ok && verb_hold_init(&c, &c.err))	/* only init is known */
 		each(data, c.pid);
 	return verb_end(&c, ok, "list the processes of");
 }
@@ -17415,7 +17463,8 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 {
 	const char *status;
 
-	/* it may be held by a start that waits for what is to be ended */
+	/* a start that waits for init may hold the lock, so init is killed
+	 * first, without the lock */
 	if (force && ((!verb_find(c, e) && !c->damaged) ||
 		      !verb_end_init(c, e)))
 		return false;
@@ -17470,7 +17519,7 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	bool ok;
 
 	verb_begin(&c, o, out);
-	/* an id is there as soon as its first state is saved */
+	/* a container exists as soon as its first state is saved */
 	ok = verb_find(&c, &c.err) &&
 	     (c.state.status || verb_is_not(&c.err));
 	if (ok)
@@ -17479,7 +17528,8 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 	return verb_end(&c, ok, "show the state of");
 }
 
-/* One entry of the state root; one that is being deleted is none. */
+/* Lists one entry of the state root. An entry that is being deleted is left
+ * out. */
 static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 			  void *data)
 {
@@ -17499,11 +17549,12 @@ static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 	} else if (*e.text) {
 		log_note(c->o, NSRUN_WARNING, "%s is skipped: %s", id, e.text);
 	}
-	if (c->mem.chunks == mark.chunks)	/* for the next one */
+	if (c->mem.chunks == mark.chunks)	/* reuse its memory */
 		c->mem = mark;
 }
 
-/* One more id; there is room for twice as many at each power of two. */
+/* Adds an id. The array is made twice as long when its length is a power of
+ * two. */
 static bool verb_list_add(struct arena *mem, struct strs *ids, const char *id)
 {
 	char **v = ids->v;
@@ -17582,15 +17633,15 @@ int nsrun_plan(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 		text_flush(&t);
 		ok = !t.bad || sysfail(&c.err, "write the plan");
 	}
-	with_id.id = NULL;	/* the bundle is meant */
+	with_id.id = NULL;	/* no id in the error text */
 	return verb_end(&c, ok, "plan");
 }
 
 /* ===== EXEC ==============================================================
  *
- * One more process in a container: the process of the config with what the
- * options change, or another one. It joins the namespaces that are not ours and
- * the cgroups that the state names.
+ * Runs one more process in a container: the process of the config as changed
+ * by the options, or another process from a file. It joins those namespaces of
+ * init that are not nsrun's own, and the cgroups that the state names.
  */
 
 /* UID[:GID], and nothing else: a name or a sign must not become a 0. */
@@ -17610,10 +17661,10 @@ static bool exec_user(struct spec_user *u, const char *s, struct err *e)
 	return true;
 }
 
-/* Capabilities into those sets that can harm nobody else: an inheritable one
- * would reach programs that were not asked for (CVE-2022-29162). So what is not
- * in the config's inheritable set cannot be ambient, and a user does not get
- * it. */
+/* Adds capabilities to all sets but the inheritable one: an inheritable
+ * capability would reach programs for which it was not requested
+ * (CVE-2022-29162). So a capability that is not in the config's inheritable
+ * set cannot be ambient, and a process that is not root does not get it. */
 static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 		      struct err *e)
 {
@@ -17639,7 +17690,7 @@ static bool exec_caps(struct ctr *c, struct spec_process *p, char **names,
 	return true;
 }
 
-/* More groups, behind those of the config. */
+/* Appends groups to those of the config. */
 static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 			struct err *e)
 {
@@ -17667,7 +17718,8 @@ static bool exec_groups(struct ctr *c, struct spec_user *u, char **ids,
 	return true;
 }
 
-/* The process of --process, or the container's with what the flags change. */
+/* Builds the process: that of --process, or the container's as changed by the
+ * options. */
 static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 			 struct err *e)
 {
@@ -17705,8 +17757,8 @@ static bool exec_process(struct ctr *c, const struct nsrun_exec *x,
 	       spec_check_process(p, e);
 }
 
-/* Is one of the controllers, n bytes with commas, in the hierarchy where the
- * group at path is? */
+/* Does the hierarchy of the cgroup at path have one of the controllers? ctrls
+ * is a list with commas, n bytes long. */
 static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
 		     const char *path)
 {
@@ -17725,8 +17777,8 @@ static bool exec_has(struct ctr *c, const char *ctrls, size_t n,
 	return false;
 }
 
-/* --cgroup: a group below the container's, for all controllers if it is the
- * only one, or for those that it names. */
+/* --cgroup: a cgroup below the container's. It is for all controllers if it is
+ * the only --cgroup; otherwise for the controllers that it names. */
 static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
 			struct err *e)
 {
@@ -17762,7 +17814,8 @@ static bool exec_cgroup(struct ctr *c, const char *asked, bool only,
 		    (int)(colon - asked), asked);
 }
 
-/* The groups of the container, all to be entered last, or some below them. */
+/* The cgroups that the process joins: the container's, or those of --cgroup
+ * below them. All are joined late, after READY. */
 static bool exec_cgroups(struct ctr *c, char **asked, struct err *e)
 {
 	struct cg_plan *p = &c->plan.cg;
@@ -17788,7 +17841,7 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	if (!host_gather(&c->host, x->cgroups && *x->cgroups, &c->mem, e) ||
 	    !verb_load_kept(c, e) || !exec_process(c, x, e))
 		return false;
-	c->spec->linux.sysctl.n = 0;	/* they are set */
+	c->spec->linux.sysctl.n = 0;	/* set by create already */
 	grant = c->host.cap_last >= 63 ? ~0ULL :
 		(2ULL << c->host.cap_last) - 1;
 	p->id = c->o->id;
@@ -17797,7 +17850,8 @@ static bool exec_plan(struct ctr *c, const struct nsrun_exec *x,
 	if (!ns_plan_enter(&p->ns, c->pid, &c->mem, e) ||
 	    !ns_open(&p->ns, c->host.proc, e))
 		return false;
-	/* still the one whose namespaces we wanted? */
+	/* is it still init whose namespaces were opened, and not a process
+	 * that got its pid? */
 	if (!state_has_init(&c->state, c->host.proc))
 		return fail(e, "cannot exec in a %s container", "stopped");
 	if (!ns_joins(&p->ns, CLONE_NEWUSER))
@@ -17855,12 +17909,14 @@ int nsrun_exec(const struct nsrun_options *o, const struct nsrun_exec *x,
 
 /* ===== UPDATE ============================================================
  *
- * Other limits for a container that is there. They are merged into those of its
- * config and of the updates before, planned and applied anew; if one cannot be
- * applied what the files held before is put back.
+ * Changes the limits of an existing container. The new limits are merged into
+ * those of the config and of earlier updates; then all are planned and applied
+ * again. If one cannot be applied, the former contents of the files are
+ * written back.
  */
 
-/* What `update` may change of linux. Device rules are never touched. */
+/* The members of linux that `update` may change. Device rules are never
+ * changed. */
 static const struct field update_fields[] = {
 	F_SUB(spec_linux, T_OBJ, "resources", resources, spec_resources,
 	      resources_fields),
@@ -17868,7 +17924,7 @@ static const struct field update_fields[] = {
 	F_END
 };
 
-/* An object of the form of update_fields into the container's spec. */
+/* Reads a JSON object with the members fields into the spec at base. */
 static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
 			const struct field *fields, void *base, struct err *e)
 {
@@ -17881,7 +17937,7 @@ static bool update_read(struct ctr *c, const char *name, char *text, size_t len,
 	       spec_object(&k, resources ? &in : &top, j, fields, base);
 }
 
-/* The limits as they are: of the config, or of the last update. */
+/* Loads the current limits: those of the last update, or else the config's. */
 static bool update_load(struct ctr *c, struct err *e)
 {
 	struct spec_linux *l;
@@ -17933,7 +17989,8 @@ static bool update_merge(struct ctr *c, const struct nsrun_update *u,
 			      u->set[i].key, u->set[i].value))
 			return false;
 	spec_date_pids(c->spec);
-	/* without a limit of memory there is none of both together */
+	/* without a memory limit there is no limit of memory and swap
+	 * together */
 	if (!r->memory.swap.set)
 		r->memory.swap = swap.set && r->memory.limit.v < 0 ?
 				 (struct opt){ -1, true } : swap;
@@ -17949,7 +18006,8 @@ static bool update_plan(struct ctr *c, struct cg_plan *p, struct err *e)
 	return cg_plan(p, &c->host.cg, c->spec, c->o, &nodev, &c->mem, e);
 }
 
-/* memory.checkBeforeUpdate: the kernel would kill to come down to it. */
+/* memory.checkBeforeUpdate: refuses a limit below the memory in use, because
+ * the kernel would kill processes to reach it. */
 static bool update_check_memory(const struct cg_dir *d, const char *value,
 				struct err *e)
 {
@@ -17960,8 +18018,8 @@ static bool update_check_memory(const struct cg_dir *d, const char *value,
 		    "%llu bytes in use (see checkBeforeUpdate)", value, now);
 }
 
-/* All that is asked for has a group of the container's to be written to, and
- * the memory in use fits if that matters. */
+/* Checks that the container has a cgroup for each limit, and that the memory
+ * in use fits if checkBeforeUpdate is set. */
 static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
 			 struct err *e)
 {
@@ -17984,8 +18042,9 @@ static bool update_check(const struct cg_plan *p, const struct nsrun_options *o,
 	return true;
 }
 
-/* A device of which a file says nothing has no limit: the words for it, in
- * front of what the file says. */
+/* A device that the file does not list has no limit. Adds, for each device
+ * that w writes, the line that removes its limit; these lines come before what
+ * the file holds now. */
 static void update_reset(struct text *t, const struct cg_write *w)
 {
 	static const struct { const char *file, *none; } files[] = {
@@ -18007,7 +18066,8 @@ static void update_reset(struct text *t, const struct cg_write *w)
 	}
 }
 
-/* What the files hold that will be written, as a plan to put it back. */
+/* Reads the present contents of the files that will be written, as a plan that
+ * puts them back. */
 static bool update_remember(struct ctr *c, const struct cg_plan *p,
 			    struct cg_plan *old, struct err *e)
 {
@@ -18029,7 +18089,7 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 		if (!p->d[w->dir].ours ||
 		    io_get_in(p->d[w->dir].path, w->file, value,
 			      sizeof value) <= 0)
-			*value = 0;		/* there is none: no write */
+			*value = 0;		/* no value, no write */
 		digit = str_after(value, "oom_kill_disable ");
 		w->value = mem_text(&c->mem, "%s%.*s", none,
 				    digit ? 1 : CG_VALUE_MAX,
@@ -18040,8 +18100,8 @@ static bool update_remember(struct ctr *c, const struct cg_plan *p,
 	return true;
 }
 
-/* A group of resctrl may be that of others, too: it is written if it is
- * meant. */
+/* A resctrl group may be shared with others, so it is written only if the
+ * update sets a member of intelRdt. */
 static bool update_plan_rdt(struct ctr *c, const struct nsrun_update *u,
 			    struct err *e)
 {
@@ -18079,8 +18139,9 @@ static bool verb_update(struct ctr *c, const struct nsrun_update *u,
 	return false;
 }
 
-/* An update applies all limits again, also those of the ones before: what they
- * warned of, a line each, is kept, and not said again. */
+/* An update applies all limits again, also those of earlier updates. The
+ * warnings of earlier updates, one per line, are kept in the file warned and
+ * are not repeated. */
 struct update_log {
 	const struct nsrun_options *o;
 	struct text	said;
@@ -18146,7 +18207,7 @@ static bool verb_find_groups(struct ctr *c, struct err *e)
 	return true;
 }
 
-/* One line: an event, with the statistics unless it is an oom. */
+/* Writes one line: an oom event, or the statistics. */
 static bool event_put(struct ctr *c, int fd, bool oom, struct err *e)
 {
 	struct nsrun_link links[NSRUN_LINKS_MAX];
@@ -18181,7 +18242,7 @@ int nsrun_stats(const struct nsrun_options *o, int fd, struct nsrun_error *out)
 	return verb_end(&c, ok, "tell the statistics of");
 }
 
-/* Until the container ends, or the caller has enough. */
+/* Writes events until the container ends or the caller cancels. */
 static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 {
 	autofd oom = cg_open_oom(&c->plan.cg, &c->host.cg, e);
@@ -18199,7 +18260,7 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 	for (;;) {
 		wait = next - now_ms();
 		wait = wait < 0 ? 0 : wait;
-		/* without a pidfd the end is looked for now and then */
+		/* without a pidfd, check for the end every 100 ms */
 		if (c->pidfd < 0 && wait > 100)
 			wait = 100;
 		if (poll(p, COUNT(p), (int)wait) < 0 && errno != EINTR)
@@ -18237,7 +18298,7 @@ int nsrun_events(const struct nsrun_options *o, int fd, int interval,
 
 /* ===== TEMPLATE ==========================================================
  *
- * `nsrun spec`: the config.json to begin with.
+ * `nsrun spec`: writes a config.json to begin with.
  */
 
 enum { SPEC_ROOT = 1, SPEC_USER = 2, SPEC_V2 = 4 };
@@ -18273,7 +18334,8 @@ static const struct {
 	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\",\"ro\"]}" },
 	{ SPEC_USER, MOUNT("/sys", "none", "/sys") SAFE "\"nodev\",\"rbind\","
 	  "\"ro\"]}" },
-	/* over those of the bind, which a user may write to (CVE-2023-25809) */
+	/* covers the cgroups of the bind at /sys, which a user may write to
+	 * (CVE-2023-25809) */
 	{ 0, "," MOUNT("/sys/fs/cgroup", "cgroup", "cgroup") SAFE "\"nodev\","
 	  "\"relatime\",\"ro\"]}],\"linux\":{" },
 	{ SPEC_ROOT, "\"resources\":{\"devices\":[{\"allow\":false,"
@@ -18370,9 +18432,9 @@ int nsrun_spec(const struct nsrun_options *o, int rootless,
 
 /* ===== PROTECT ===========================================================
  *
- * The program is executed anew from a copy or a clone of its file that nobody
- * can ever write to, so that no container can overwrite it by /proc/PID/exe
- * (CVE-2019-5736).
+ * The program is executed again from a copy or a clone of its file that nobody
+ * can ever write to, so that no container can overwrite the program through
+ * /proc/PID/exe (CVE-2019-5736).
  */
 
 /* A read-only clone of the mount of our program; needs 5.12 and root. */
@@ -18407,10 +18469,11 @@ static int protect_copy(int from, struct err *e)
 	return fd_take(&to);
 }
 
-/* Nobody can ever write to the program open at self: it is a sealed copy; or a
- * read-only clone, whose path is that of a mount without a name, which none but
- * its maker could change; or its file system cannot be written, as on the flash
- * of a router. A mount that is read-only may be rw a moment later. */
+/* Can nobody ever write to the program open at self? That is so if it is a
+ * sealed copy; or a read-only clone: its path is /, as it is the root of a
+ * mount without a place, which only its maker could change; or if its file
+ * system cannot be written to, as on the flash of a router. It does not
+ * suffice that a mount is read-only: it may be rw a moment later. */
 static bool protect_is_done(int proc, int self, bool *ro)
 {
 	struct statfs fs;
@@ -18455,7 +18518,8 @@ int nsrun_protect(char **argv, struct nsrun_error *out)
 	}
 	if (protect_is_done(proc, self, &ro))
 		return 0;
-	/* a clone that is not known again would be cloned for ever */
+	/* if a clone were not recognised above, nsrun would be cloned for
+	 * ever */
 	fd = ro ? -1 : protect_clone(proc);
 	if (fd >= 0)
 		protect_exec(fd, argv);
@@ -18473,10 +18537,11 @@ out:
 
 /* ===== CLI ===============================================================
  *
- * The command line, a user of nsrun.h. One table says what options there are,
- * of which commands, and where they go; the usage is printed from it. As with
- * runc, -name is --name, a value follows as =value or as the next word, and
- * options may stand behind the ID too, but for exec, whose command has its own.
+ * The command line, a user of nsrun.h. One table lists the options, the
+ * commands that have them, and where their values are stored; the usage is
+ * printed from this table. As with runc, -name means --name, a value follows
+ * as =value or as the next word, and options may also come after the ID,
+ * except with exec, whose COMMAND has its own options.
  */
 
 struct cli {
@@ -18490,13 +18555,13 @@ struct cli {
 	int		log_fd;
 	char		**argv;
 	const struct command *cmd;
-	char		*words[3];	/* args, unless they are of exec */
+	char		*words[3];	/* args of all commands but exec */
 	char		**args;
 	int		nargs;
-	struct arena	mem;		/* of lists */
+	struct arena	mem;		/* of repeated options */
 	struct watch	watch;
 	size_t		listed;
-	struct text	out;		/* to stdout, by buf */
+	struct text	out;		/* to stdout, through buf */
 	char		buf[4096];
 	struct text	held;		/* warnings, to stderr */
 	char		held_buf[2048];
@@ -18507,7 +18572,7 @@ struct command {
 	const char	*name, *args, *help;
 	short		least, most;	/* arguments; most -1: any number */
 	unsigned	where;		/* its options */
-	int		(*run)(struct cli *);	/* its status; -1: see e */
+	int		(*run)(struct cli *);	/* exit status; -1: see e */
 };
 
 enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
@@ -18515,7 +18580,7 @@ enum { OF_GLOBAL = 1, OF_RUN = 2, OF_CREATE = 4, OF_EXEC = 8, OF_KILL = 16,
        OF_PLAIN = 512, OF_PS = 1024, OF_UPDATE = 2048, OF_EVENTS = 4096,
        OF_MAKE = OF_RUN | OF_CREATE };
 
-/* What the options of `update` set, in the order of struct cli's set. */
+/* The members that the options of `update` set, in the order of cli.set. */
 static const char *const update_keys[] = {
 	"resources.memory.limit", "resources.memory.reservation",
 	"resources.memory.swap", "resources.memory.kernel",
@@ -18543,22 +18608,22 @@ static const struct cli_option {
 	{ "log", 0, false, OF_GLOBAL, C(log), "FILE",
 	  "append errors to FILE too" },
 	{ "log-format", 0, false, OF_GLOBAL, C(log_format), "text|json",
-	  "format of that file" },
+	  "format of the log" },
 	{ "debug", 0, false, OF_GLOBAL, C(debug), NULL,
 	  "log warnings and details as well" },
 	{ "log-level", 0, false, OF_GLOBAL, C(ignored), "LEVEL",
-	  "taken and ignored: see --debug" },
+	  "accepted and ignored: see --debug" },
 	{ "cgroup-manager", 0, false, OF_GLOBAL, C(manager),
 	  "cgroupfs|disabled", "disabled: as on a host without cgroups" },
 	{ "systemd-cgroup", 0, false, OF_GLOBAL, C(systemd), NULL,
 	  "refused: nsrun writes the cgroup files itself" },
 	{ "rootless", 0, false, OF_GLOBAL, C(ignored), "auto|true|false",
-	  "taken and ignored: nsrun sees for itself" },
+	  "accepted and ignored: nsrun finds out itself" },
 	{ "criu", 0, false, OF_GLOBAL, C(ignored), "FILE",
-	  "taken and ignored: there are no checkpoints" },
+	  "accepted and ignored: there are no checkpoints" },
 	{ "version", 'v', false, OF_GLOBAL, C(version), NULL,
 	  "print the version" },
-	{ "help", 'h', false, 0xffff, C(help), NULL, "print this" },
+	{ "help", 'h', false, 0xffff, C(help), NULL, "print this help" },
 	{ "bundle", 'b', false, OF_MAKE | OF_SPEC | OF_PLAN, C(o.bundle),
 	  "DIR", "the directory of config.json (.)" },
 	{ "config", 'f', false, OF_MAKE | OF_PLAN, C(o.config), "FILE",
@@ -18570,7 +18635,7 @@ static const struct cli_option {
 	{ "pidfd-socket", 0, false, OF_MAKE | OF_EXEC, C(o.pidfd_socket),
 	  "SOCKET", "send a pidfd of the process there" },
 	{ "preserve-fds", 0, false, OF_MAKE | OF_EXEC, C(preserve), "N",
-	  "leave N fds open, from 3 on" },
+	  "keep N fds open, from 3 on" },
 	{ "detach", 'd', false, OF_RUN | OF_EXEC, C(detach), NULL,
 	  "do not wait for the end of the process" },
 	{ "best-effort", 0, false, OF_MAKE, C(best_effort), NULL,
@@ -18580,16 +18645,16 @@ static const struct cli_option {
 	{ "keep", 0, false, OF_RUN, C(keep), NULL,
 	  "leave cgroups and state when the process has ended" },
 	{ "no-pivot", 0, false, OF_MAKE, C(ignored), NULL,
-	  "taken and ignored: an initramfs is recognised" },
+	  "accepted and ignored: an initramfs is recognised" },
 	{ "no-subreaper", 0, false, OF_MAKE, C(ignored), NULL,
-	  "taken and ignored: nsrun is none" },
+	  "accepted and ignored: nsrun is no subreaper" },
 	{ "process", 'p', false, OF_EXEC, C(x.process), "FILE",
 	  "read the whole process from FILE" },
-	{ "tty", 't', false, OF_EXEC, C(tty), NULL, "on a new terminal" },
+	{ "tty", 't', false, OF_EXEC, C(tty), NULL, "use a new terminal" },
 	{ "cwd", 0, false, OF_EXEC, C(x.cwd), "DIR", "working directory" },
 	{ "env", 'e', true, OF_EXEC, C(x.env), "NAME=VALUE",
 	  "one more variable" },
-	{ "user", 'u', false, OF_EXEC, C(x.user), "UID[:GID]", "ids" },
+	{ "user", 'u', false, OF_EXEC, C(x.user), "UID[:GID]", "its ids" },
 	{ "additional-gids", 'g', true, OF_EXEC, C(x.groups), "GID",
 	  "one more group" },
 	{ "cap", 'c', true, OF_EXEC, C(x.caps), "CAP_NAME",
@@ -18603,13 +18668,13 @@ static const struct cli_option {
 	{ "cgroup", 0, true, OF_EXEC, C(x.cgroups), "[CTRL,..:]PATH",
 	  "a cgroup below the container's" },
 	{ "ignore-paused", 0, false, OF_EXEC, C(ignore_paused), NULL,
-	  "wait for a resume" },
+	  "if it is paused, wait for a resume" },
 	{ "all", 'a', false, OF_KILL, C(all), NULL,
 	  "signal all processes of the container" },
 	{ "force", 'f', false, OF_DELETE, C(force), NULL,
 	  "kill it first if it runs" },
 	{ "format", 'f', false, OF_LIST | OF_PS, C(format), "table|json",
-	  "of the list" },
+	  "format of the list" },
 	{ "quiet", 'q', false, OF_LIST, C(quiet), NULL, "ids only" },
 	{ "rootless", 0, false, OF_SPEC, C(rootless), NULL,
 	  "a config for a user who is not root" },
@@ -18620,26 +18685,26 @@ static const struct cli_option {
 	SET("memory", 0, "BYTES", "limit; 64m, 1.5g; -1: none"),
 	SET("memory-reservation", 1, "BYTES", "soft limit"),
 	SET("memory-swap", 2, "BYTES", "limit of memory and swap together"),
-	SET("kernel-memory", 3, "BYTES", "gone from the kernel"),
-	SET("kernel-memory-tcp", 4, "BYTES", "gone from the kernel"),
+	SET("kernel-memory", 3, "BYTES", "removed from the kernel"),
+	SET("kernel-memory-tcp", 4, "BYTES", "removed from the kernel"),
 	SET("cpu-share", 5, "N", "shares, relative to those of others"),
 	SET("cpu-quota", 6, "USEC", "CPU time in each period; -1: no limit"),
 	SET("cpu-period", 7, "USEC", "length of the period"),
 	SET("cpu-burst", 8, "USEC", "unused time that may be saved up"),
-	SET("cpu-idle", 9, "0|1", "1: only where nobody else wants it"),
+	SET("cpu-idle", 9, "0|1", "1: only CPU time that is left over"),
 	SET("cpu-rt-period", 10, "USEC", "period of realtime scheduling"),
-	SET("cpu-rt-runtime", 11, "USEC", "realtime in each period"),
+	SET("cpu-rt-runtime", 11, "USEC", "realtime CPU time in each period"),
 	SET("cpuset-cpus", 12, "LIST", "processors, 0-2,5"),
 	SET("cpuset-mems", 13, "LIST", "memory nodes"),
 	SET("pids-limit", 14, "N", "processes; -1: no limit"),
 	SET("blkio-weight", 15, "N", "10 to 1000"),
-	SET("l3-cache-schema", 16, "SCHEMA", "of linux.intelRdt"),
-	SET("mem-bw-schema", 17, "SCHEMA", "of linux.intelRdt"),
+	SET("l3-cache-schema", 16, "SCHEMA", "as in linux.intelRdt"),
+	SET("mem-bw-schema", 17, "SCHEMA", "as in linux.intelRdt"),
 #undef SET
 	{ "stats", 0, false, OF_EVENTS, C(stats), NULL,
 	  "print the statistics once" },
 	{ "interval", 0, false, OF_EVENTS, C(interval), "TIME",
-	  "between two statistics: 5s, 100ms" },
+	  "time between two statistics: 5s, 100ms" },
 #undef C
 };
 
@@ -18650,7 +18715,8 @@ static void cli_time(char buf[40])
 	buf[20] = 0;
 }
 
-/* One write, unless the reader sleeps and we are told to give up. */
+/* Writes t, in one write. Gives up if the reader does not read and a signal
+ * cancels. */
 static void cli_put(const struct cli *c, struct text *t)
 {
 	if (io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
@@ -18692,7 +18758,8 @@ static void cli_say(const struct cli *c, const char *text)
 	cli_put(c, &t);
 }
 
-/* Before the process can say anything, or at the end. */
+/* Prints the warnings that were held back: before the process can write
+ * anything, or at the end. */
 static void cli_release(void *data)
 {
 	struct cli *c = data;
@@ -18701,10 +18768,11 @@ static void cli_release(void *data)
 		cli_put(c, &c->held);
 }
 
-/* Callers read the log as one record of a failure, so warnings are kept out of
- * it unless asked for. On stderr they take the first line for the error: what
- * is only a warning is held back until it is known whether there is one. That
- * takes a wait for init, so it is asked for with the first warning. */
+/* Callers read the log as the record of one failure, so warnings go there only
+ * with --debug. On stderr callers take the first line for the error, so a
+ * warning is held back until it is known whether an error follows. To know
+ * that, nsrun must wait for init; so o.starting is set only when there is a
+ * warning. */
 static void cli_log(void *data, enum nsrun_level level, const char *text)
 {
 	struct cli *c = data;
@@ -18720,14 +18788,15 @@ static void cli_log(void *data, enum nsrun_level level, const char *text)
 	}
 }
 
-/* One that is a FIFO has a reader, or it is an error. */
+/* Opens the log. A FIFO that nobody reads is an error (ENXIO). */
 static void cli_open(struct cli *c)
 {
 	c->log_fd = openat(AT_FDCWD, c->log, O_WRONLY | O_APPEND | O_CREAT |
 			   O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 }
 
-/* One that comes before the log was opened is a record there all the same. */
+/* Reports an error on stderr and in the log. An error that comes before the
+ * log was opened is written there, too. */
 static int cli_fail(struct cli *c, const char *text)
 {
 	if (c->log_fd < 0 && c->log && *c->log)
@@ -18760,7 +18829,7 @@ static void cli_console(void *data, int master)
 	watch_console(&((struct cli *)data)->watch, master);
 }
 
-/* What the command could not do, before the library was asked. */
+/* Reports an error that came before the library was called. */
 static int cli_cannot(struct cli *c, const char *step, const char *why)
 {
 	bool exec = c->cmd && c->cmd->where == OF_EXEC;
@@ -18770,7 +18839,7 @@ static int cli_cannot(struct cli *c, const char *step, const char *why)
 	return exec ? 255 : 1;
 }
 
-/* What was printed has arrived. */
+/* Writes out what was printed, and fails if stdout did not take it. */
 static int cli_flush(struct cli *c)
 {
 	char why[64];
@@ -18780,7 +18849,7 @@ static int cli_flush(struct cli *c)
 				       err_text(errno, why));
 }
 
-/* An empty one is not set, as for sd_notify(3). */
+/* An empty $NOTIFY_SOCKET counts as not set, as for sd_notify(3). */
 static const char *cli_notify_socket(void)
 {
 	const char *s = getenv("NOTIFY_SOCKET");
@@ -18788,8 +18857,9 @@ static const char *cli_notify_socket(void)
 	return s && *s ? s : NULL;
 }
 
-/* Before a process is made, signals are read: SIGTERM and such mean to give up
- * while it is being made. Not 0 after an error was told. */
+/* Called before a process is made: from here on signals are blocked and read.
+ * SIGTERM, SIGINT, SIGQUIT and SIGHUP cancel while the process is being made.
+ * Returns nonzero if it has reported an error. */
 static int cli_prepare(struct cli *c)
 {
 	sigset_t set;
@@ -18801,7 +18871,7 @@ static int cli_prepare(struct cli *c)
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
 	c->o.cancel_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	memset(&set, 0xff, sizeof set);	/* libcs leave some out */
+	memset(&set, 0xff, sizeof set);	/* sigfillset() leaves some out */
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	c->watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (c->o.cancel_fd < 0 || c->watch.signals < 0)
@@ -18821,8 +18891,8 @@ static int cli_prepare(struct cli *c)
 	return 0;
 }
 
-/* create, run and exec. The terminal goes back to what it was; who was told to
- * give up dies of it. */
+/* create, run and exec. Restores the terminal. If signal n cancelled the
+ * command, the status is 128 + n. */
 static int cli_make(struct cli *c)
 {
 	unsigned what = c->cmd->where;
@@ -18852,7 +18922,8 @@ static int cli_delete(struct cli *c)
 	return nsrun_delete(&c->o, c->force, &c->e);
 }
 
-/* 9, KILL, SIGKILL, sigkill, RTMIN+3, 0 to see whether it lives; -1: none. */
+/* The number of 9, KILL, SIGKILL, sigkill, RTMIN+3, or 0, which only tests
+ * whether the process lives; -1: no signal. */
 static int cli_signal(const char *s)
 {
 	unsigned long long n;
@@ -18913,7 +18984,7 @@ static int cli_state(struct cli *c)
 	return cli_flush(c);
 }
 
-/* A column of a table. */
+/* Prints a column of a table. */
 static void cli_column(struct text *t, const char *s, size_t width)
 {
 	size_t n = strlen(s);
@@ -19018,7 +19089,8 @@ static int cli_list(struct cli *c)
 	return cli_flush(c);
 }
 
-/* What nsrun supports of each member of features.md's linux, and what not. */
+/* What nsrun supports, and what it does not, of each member of linux in
+ * features.md. */
 static const struct {
 	const char	*name, *yes, *no;
 } features[] = {
@@ -19080,7 +19152,7 @@ static void cli_put_features(struct json_out *o)
 	json_put_close(o, '}');
 }
 
-/* features.md: what nsrun knows, whatever this kernel can do. */
+/* features.md: what nsrun supports, even if this kernel does not. */
 static int cli_features(struct cli *c)
 {
 	struct json_out o = { &c->out, 0, true, false };
@@ -19128,7 +19200,7 @@ static int cli_update(struct cli *c)
 	return nsrun_update(&c->o, &u, &c->e);
 }
 
-/* 5s, 100ms, 1m30s in milliseconds; -1: none such. */
+/* Milliseconds of 5s, 100ms, 1m30s; -1: not a time. */
 static int cli_duration(const char *s)
 {
 	static const struct name units[] = { { "ms", 1 }, { "s", 1000 },
@@ -19194,7 +19266,7 @@ static const struct command commands[] = {
 	{ "list", "", "list all containers", 0, 0, OF_LIST, cli_list },
 	{ "pause", "ID", "stop all processes of a container", 1, 1, OF_PLAIN,
 	  cli_pause },
-	{ "resume", "ID", "let them go on", 1, 1, OF_PLAIN, cli_resume },
+	{ "resume", "ID", "end the pause", 1, 1, OF_PLAIN, cli_resume },
 	{ "ps", "ID", "list the processes of a container", 1, 1, OF_PS,
 	  cli_ps },
 	{ "update", "ID", "change limits of a container", 1, 1, OF_UPDATE,
@@ -19268,7 +19340,8 @@ static int cli_version(struct cli *c)
 	return cli_flush(c);
 }
 
-/* The option that the word names, its =value cut off; NULL: none. */
+/* The option that word names; *value is its =value, or NULL. NULL: no
+ * option. */
 static const struct cli_option *cli_option(const char *word, unsigned where,
 					   const char **value)
 {
@@ -19287,7 +19360,7 @@ static const struct cli_option *cli_option(const char *word, unsigned where,
 	return NULL;
 }
 
-/* One more value of an option that may stand there again. */
+/* Adds a value to an option that may be given several times. */
 static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 {
 	size_t n = 0;
@@ -19304,11 +19377,13 @@ static bool cli_add(struct cli *c, char ***list, int most, const char *value)
 	return true;
 }
 
-/* As Go's flags have them, and so runc's callers. */
+/* The words for true and false that Go's flags accept, as runc's callers use
+ * them. */
 static const char cli_yes[] = "1\0t\0T\0true\0True\0TRUE\0";
 static const char cli_no[] = "0\0f\0F\0false\0False\0FALSE\0";
 
-/* Options from argv[*at] on, up to the first word that is none, or --. */
+/* Reads options from argv[*at] on, up to -- or the first word that is not an
+ * option. */
 static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 		      unsigned where)
 {
@@ -19354,8 +19429,9 @@ static bool cli_parse(struct cli *c, int argc, char **argv, int *at,
 	return true;
 }
 
-/* The options and arguments of the command. argv stays as it is, to be executed
- * again. More words than any command takes are only counted. */
+/* Reads the options and arguments of the command. argv is not changed, because
+ * nsrun_protect() executes the program with it again. More words than any
+ * command takes are counted, but not kept. */
 static bool cli_arguments(struct cli *c, int argc, char **argv, int at)
 {
 	bool ended;
@@ -19400,7 +19476,7 @@ static bool cli_open_log(struct cli *c)
 	return c->log_fd >= 0;
 }
 
-/* --preserve-fds, and those that systemd's protocol passes. */
+/* --preserve-fds, and the fds that systemd passes ($LISTEN_FDS). */
 static int cli_preserve(struct cli *c)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
@@ -19421,7 +19497,8 @@ static int cli_preserve(struct cli *c)
 	return verb_check_fds(&c->o, &e) ? 0 : cli_cannot(c, "", e.text);
 }
 
-/* What only a program of our own may do to its process (rule 3). */
+/* Changes to the process that only main() may make, not the library (rule
+ * 3). */
 static void cli_own_process(void)
 {
 	int fd;
@@ -19454,7 +19531,7 @@ static bool cli_check_manager(struct cli *c)
 	return true;
 }
 
-/* As many arguments as the command takes; the first is the ID. */
+/* Checks the number of arguments; the first is the ID. */
 static bool cli_check_arguments(struct cli *c)
 {
 	const struct command *cmd = c->cmd;
@@ -19509,12 +19586,14 @@ int nsrun_main(int argc, char **argv)
 			c.cmd = &commands[i];
 	if (c.cmd && !cli_arguments(&c, argc, argv, at))
 		return 1;
-	/* it executes us anew, where the log is opened: a FIFO's reader would
-	 * take an end in between for the last */
+	/* nsrun_protect() executes nsrun again, and only that nsrun opens the
+	 * log: if the log is a FIFO, its reader would take a close in between
+	 * for the end */
 	if (c.cmd && c.cmd->run == cli_make && !c.help &&
 	    nsrun_protect(argv, &c.e) < 0)
 		return cli_cannot(&c, "protect the program file: ", c.e.text);
-	/* the log last: it must not take the number of a preserved fd */
+	/* the log is opened last: it must not take the number of a preserved
+	 * fd */
 	status = cli_preserve(&c);
 	if (status || !cli_open_log(&c) || !cli_check_manager(&c))
 		return status ? status : 1;

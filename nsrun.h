@@ -51,11 +51,11 @@ enum nsrun_flags {
 					   of a container that has ended */
 	NSRUN_DETACH		= 4,	/* run, exec: do not wait for the end
 					   of the process */
-	NSRUN_NO_CGROUPS	= 8,	/* create, run: as on a host that has
-					   none */
-	NSRUN_BEST_EFFORT	= 16,	/* create, run: limits that this host
-					   cannot keep are warnings; a device
-					   policy is no such limit */
+	NSRUN_NO_CGROUPS	= 8,	/* create, run: as on a host without
+					   cgroups */
+	NSRUN_BEST_EFFORT	= 16,	/* create, run: a limit that this host
+					   cannot enforce is only a warning, but
+					   a device policy must be enforced */
 };
 
 struct nsrun_pair {
@@ -74,33 +74,34 @@ struct nsrun_process {
 struct nsrun_options {
 	const char	*id;		/* [A-Za-z0-9_+.-]+ but not . or .. */
 	const char	*bundle;	/* directory with config.json; "." */
-	const char	*config;	/* another file in its place */
-	const char	*root;		/* where state lives; $NSRUN_ROOT, then
+	const char	*config;	/* a file to read in its place */
+	const char	*root;		/* state root; $NSRUN_ROOT, then
 					   /run/nsrun, or for a user
 					   $XDG_RUNTIME_DIR/nsrun */
 	const char	*pid_file;	/* gets the pid, without a line end */
 	const char	*console_socket; /* unix stream socket that gets the
-					   master of the terminal, where the
-					   call does not wait for the end */
-	const char	*pidfd_socket;	/* the same for a pidfd */
+					   master of the terminal, if the call
+					   does not wait for the process */
+	const char	*pidfd_socket;	/* such a socket, gets a pidfd */
 	const char	*notify_socket;	/* create, start, run: as systemd's
 					   $NOTIFY_SOCKET; gets READY and the
 					   pid of the process. start, and a run
 					   that does not wait for the end, wait
 					   for READY */
 	unsigned	flags;		/* enum nsrun_flags */
-	int		preserve_fds;	/* that many, from 3 on, stay open */
-	int		listen_fds;	/* that many more, told of by
+	int		preserve_fds;	/* so many fds, from 3 on, stay open */
+	int		listen_fds;	/* so many more, announced by
 					   $LISTEN_FDS, sd_listen_fds(3) */
-	int		cancel_fd;	/* > 0: while the container is being
-					   made, readable means: give up */
-	/* Called for what is worth knowing but no failure. May be NULL. */
+	int		cancel_fd;	/* > 0: the call gives up if this fd is
+					   readable before the program runs */
+	/* Called for warnings and debug messages, which are no failures. May
+	 * be NULL. */
 	void		(*log)(void *data, enum nsrun_level, const char *text);
-	/* Called when process.terminal was made, before the process sees it:
-	 * to set its size. master is the library's. May be NULL. */
+	/* Called when the terminal was made, before the process sees it, for
+	 * instance to set its size. The library owns master. May be NULL. */
 	void		(*console)(void *data, int master);
-	/* Called when all is made and the process is about to be executed: a
-	 * log that holds warnings back can let them go. May be NULL. */
+	/* Called when all is made and the program is about to be executed: if
+	 * log() holds warnings back, print them now. May be NULL. */
 	void		(*starting)(void *data);
 	/*
 	 * Called once the process runs, to forward signals and to serve the
@@ -111,9 +112,9 @@ struct nsrun_options {
 };
 
 /*
- * nsrun_create - make a container of o->bundle, all but executing its program
- * (runtime.md, "Create"). Its init is a child of the caller, or, when the
- * caller ends, of whoever is its subreaper.
+ * nsrun_create - make a container from o->bundle: everything except executing
+ * its program (runtime.md, "Create"). Its init is a child of the caller, or,
+ * after the caller has ended, of the subreaper or init that adopts it.
  */
 int nsrun_create(const struct nsrun_options *, struct nsrun_error *);
 
@@ -137,16 +138,17 @@ enum nsrun_exec_flags {
 	NSRUN_EXEC_IGNORE_PAUSED	= 4,	/* it runs when resumed */
 };
 
-/* One more process: that of a file, or the container's, changed by the rest. */
+/* One more process: that of the file, or the config's changed by the rest. */
 struct nsrun_exec {
 	const char	*process;	/* file with a process of config.md */
 	char		**argv;		/* the command; NULL-terminated, as the
 					   other lists are. May be NULL */
-	char		**env;		/* NAME=value, more of them */
-	char		**caps;		/* CAP_..., more of them */
-	char		**groups;	/* group ids, more of them */
+	char		**env;		/* NAME=value; added to the others */
+	char		**caps;		/* CAP_...; added */
+	char		**groups;	/* group ids; added */
 	char		**cgroups;	/* PATH below the container's own, or
-					   CONTROLLER[,...]:PATH of some */
+					   CONTROLLER[,...]:PATH for some of
+					   them */
 	const char	*cwd, *user;	/* user: UID or UID:GID, in digits;
 					   without GID the config's stays */
 	const char	*apparmor, *selinux;
@@ -161,32 +163,34 @@ int nsrun_exec(const struct nsrun_options *, const struct nsrun_exec *,
 	       int *status, struct nsrun_error *);
 
 /*
- * nsrun_kill - send signal sig to init; if all, to every process of the
- * container, as SIGKILL always does where it has no pid namespace of its own.
+ * nsrun_kill - send signal sig to init; if all is set, to every process of the
+ * container. SIGKILL always goes to every process if the container has no pid
+ * namespace of its own.
  */
 int nsrun_kill(const struct nsrun_options *, int sig, int all,
 	       struct nsrun_error *);
 
 /*
  * nsrun_pause, nsrun_resume - stop all processes of a container by the freezer
- * of its cgroup, and let them go on. Both return when it has happened.
+ * of its cgroup, and let them go on. Both return when all are stopped, or go
+ * on.
  */
 int nsrun_pause(const struct nsrun_options *, struct nsrun_error *);
 int nsrun_resume(const struct nsrun_options *, struct nsrun_error *);
 
 /*
- * nsrun_ps - call each with every process of a container, as the host numbers
- * it: those of its cgroup and of the groups below. One that has no number in
- * the pid namespace of the caller is 0.
+ * nsrun_ps - call each with the pid of every process in the container's cgroup
+ * and in the cgroups below. It is the pid in the pid namespace of the caller;
+ * 0 if the process has none there.
  */
 int nsrun_ps(const struct nsrun_options *, void (*each)(void *data, int pid),
 	     void *data, struct nsrun_error *);
 
 /*
  * What nsrun_update() changes. resources is the JSON text of linux.resources
- * (config-linux.md); its devices are not looked at. set are single members of
- * linux by their path, {"resources.memory.limit", "64m"}, and come after it.
- * What neither names stays as it is.
+ * (config-linux.md); its devices are ignored. set has single members of linux
+ * by their path, {"resources.memory.limit", "64m"}; they are applied after
+ * resources. What neither names is not changed.
  */
 struct nsrun_update {
 	const char	*resources;	/* may be NULL */
@@ -196,37 +200,38 @@ struct nsrun_update {
 
 /*
  * nsrun_update - change limits of a container that is not stopped. After a
- * failure the old ones are in force.
+ * failure the old limits are in force.
  */
 int nsrun_update(const struct nsrun_options *, const struct nsrun_update *,
 		 struct nsrun_error *);
 
 /*
- * nsrun_stats - the statistics of a container that is not stopped, as a line of
- * JSON on fd, as `runc events --stats` has it: times in nanoseconds, sizes in
- * bytes.
+ * nsrun_stats - write the statistics of a container that is not stopped to fd,
+ * as a line of JSON in the format of `runc events --stats`: times in
+ * nanoseconds, sizes in bytes.
  */
 int nsrun_stats(const struct nsrun_options *, int fd, struct nsrun_error *);
 
 /*
- * nsrun_events - such a line every interval milliseconds, and one for each time
- * that a process was killed for want of memory, until the container ends or
- * o->cancel_fd is readable.
+ * nsrun_events - write such a line every interval milliseconds, and a line
+ * each time the kernel has killed a process for want of memory, until the
+ * container ends or o->cancel_fd is readable.
  */
 int nsrun_events(const struct nsrun_options *, int fd, int interval,
 		 struct nsrun_error *);
 
 /*
  * nsrun_delete - remove what is left of a stopped or a created container. With
- * force a running one is killed first, and one that does not exist is no
- * error.
+ * force a running container is killed first, and it is no error if the
+ * container does not exist.
  */
 int nsrun_delete(const struct nsrun_options *, int force,
 		 struct nsrun_error *);
 
-#define NSRUN_LINKS_MAX		32	/* more are not told of */
+#define NSRUN_LINKS_MAX		32	/* more are not reported */
 
-/* A network interface as it is inside a container that nsrun made some for. */
+/* A network interface as seen inside a container for which nsrun made
+ * networks. */
 struct nsrun_link {
 	char		name[16];
 	char		addresses[512];	/* "10.0.0.2/24 fd00::2/64" */
@@ -234,7 +239,7 @@ struct nsrun_link {
 			tx_bytes, tx_packets, tx_errors, tx_dropped;
 };
 
-/* A container as runtime.md, "State", tells of it; valid during the call. */
+/* A container as in runtime.md, "State"; valid during the call of each. */
 struct nsrun_state {
 	const char	*version, *id;
 	const char	*status;	/* creating, created, running, paused or
@@ -242,26 +247,26 @@ struct nsrun_state {
 	const char	*bundle, *rootfs;
 	const char	*created;	/* RFC 3339 */
 	int		pid;		/* 0 when stopped */
-	unsigned	owner;		/* user id of its maker */
+	unsigned	owner;		/* user id that made it */
 	const struct nsrun_pair *annotations;
 	size_t		annotation_count;
-	const struct nsrun_link *links;		/* not in a list */
+	const struct nsrun_link *links;		/* NULL from nsrun_list() */
 	size_t		link_count;
 };
 
 typedef void nsrun_each(void *data, const struct nsrun_state *);
 
-/* nsrun_state - tell of the container o->id, by one call of each. */
+/* nsrun_state - call each once, with the state of the container o->id. */
 int nsrun_state(const struct nsrun_options *, nsrun_each *each, void *data,
 		struct nsrun_error *);
 
-/* nsrun_list - tell of all containers below o->root, sorted by id. */
+/* nsrun_list - call each for all containers below o->root, sorted by id. */
 int nsrun_list(const struct nsrun_options *, nsrun_each *each, void *data,
 	       struct nsrun_error *);
 
 /*
- * nsrun_plan - what nsrun_run() would do with o->bundle, as text on fd, one
- * step a line, in order. Nothing is touched; root is not needed.
+ * nsrun_plan - write to fd what nsrun_run() would do with o->bundle, as text,
+ * one step per line, in order. Nothing is changed; root is not needed.
  */
 int nsrun_plan(const struct nsrun_options *, int fd, struct nsrun_error *);
 
@@ -274,11 +279,11 @@ int nsrun_spec(const struct nsrun_options *, int rootless,
 	       struct nsrun_error *);
 
 /*
- * nsrun_protect - make the program file that this process runs unreachable
- * for writing through /proc/PID/exe (CVE-2019-5736): executes the program
- * again, with the arguments argv, from a read-only clone of its mount or from a
- * sealed copy in memory. To be called first in main(), with one thread.
- * Returns 0 in the process that is safe, or -1 where neither way works.
+ * nsrun_protect - make the program file that this process runs unreachable for
+ * writing through /proc/PID/exe (CVE-2019-5736): executes the program again,
+ * with the arguments argv, from a read-only clone of its mount or from a
+ * sealed copy in memory. Call it first in main(), while there is only one
+ * thread. Returns 0 in the process that is safe, or -1 if neither way works.
  */
 int nsrun_protect(char **argv, struct nsrun_error *);
 
