@@ -4348,12 +4348,13 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * kills nsrun, the next nsrun finds what to undo.
  *
  * Beside it are config.json, as it was at the create; update.json, the limits
- * as `update` changed them; start, the socket; and netns, where the network
- * namespace is kept as long as devices of the host are in it. The directory
- * itself is the lock (flock) of the nsrun that makes, starts or deletes the
- * container. An init that has not yet left the host's root shares this lock, so
- * the nsrun that gets the lock knows that there is no such init. mkdir decides
- * who owns an id. A pid counts only together with its start time.
+ * as `update` changed them; start, the socket; init, a link with init's pid and
+ * start time; and netns, where the network namespace is kept as long as devices
+ * of the host are in it. The directory itself is the lock (flock) of the nsrun
+ * that makes, starts or deletes the container. An init that has not yet left the
+ * host's root shares this lock, so the nsrun that gets the lock knows that there
+ * is no such init. mkdir decides who owns an id. A pid counts only together with
+ * its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -4657,6 +4658,33 @@ static bool state_save(int dir, const struct state *s, struct err *e)
 	return state_write(dir, "state.json", state_fields, s, e);
 }
 
+/* The pid and start time of init, once more, as the target of the symbolic link
+ * "init": they prove which processes are the container's if state.json is
+ * damaged. */
+static bool state_save_init(int dir, const struct state *s, struct err *e)
+{
+	char target[48];
+
+	text_to(target, sizeof target, "%lld %lld", s->pid.v, s->start.v);
+	return symlinkat(target, dir, "init") == 0 || errno == EEXIST ||
+	       sysfail(e, "write the link init");
+}
+
+static void state_load_init(int dir, struct state *s)
+{
+	char target[48], *p = target;
+	ssize_t n = readlinkat(dir, "init", target, sizeof target - 1);
+	const char *pid;
+
+	if (n <= 0)
+		return;
+	target[n] = 0;
+	pid = word_next(&p);
+	s->pid.set = num_signed(pid, strlen(pid), &s->pid.v) &&
+		     s->pid.v <= INT_MAX;
+	s->start.set = num_signed(p, strlen(p), &s->start.v);
+}
+
 /* NULL without an error text: there is no such file. */
 static struct state *state_load(int dir, const char *file, struct arena *mem,
 				const struct nsrun_options *o, struct err *e)
@@ -4703,7 +4731,7 @@ static bool state_drop(int root, const char *id, int dir)
 {
 	static const char *const files[] = { "state.json", ".state.json.tmp",
 		"config.json", ".config.json.tmp", "update.json",
-		".update.json.tmp", "warned", ".warned.tmp", "start",
+		".update.json.tmp", "warned", ".warned.tmp", "start", "init",
 		"netns" };
 	/* it is mounted in the container, where a process that may mount can
 	 * make it writable */
@@ -16582,10 +16610,12 @@ static void verb_count(void *n, int pid)
 
 /*
  * Replaces a state.json that a power cut left empty or cut short: finds the
- * cgroups of the container by its name. No process in them is killed, because a
- * container of another state root may have the same name.
+ * cgroups of the container by its name, and its init by the link "init". If end
+ * is set and that init lives, the processes in the cgroup are killed, and init
+ * by the caller. Without it the processes may be those of a container of another
+ * state root that has the same name, and are left alone.
  */
-static bool verb_guess(struct ctr *c, struct err *e)
+static bool verb_guess(struct ctr *c, bool end, struct err *e)
 {
 	const struct cg_host *h = &c->host.cg;
 	struct state *s = &c->state;
@@ -16616,9 +16646,13 @@ static bool verb_guess(struct ctr *c, struct err *e)
 		return no_memory(e);
 	if (!verb_each(c, verb_count, &n, e))
 		return false;
-	return !n || fail(e, "%u process(es) live in the cgroup %s, which may "
-			  "be those of another container: end them first", n,
-			  name);
+	state_load_init(c->state_dir, s);
+	c->pid = (int)s->pid.v;
+	if (end && state_has_init(s, c->host.proc))
+		return !str_eq(name, s->id) || verb_signal_all(c, SIGKILL, e);
+	return !n || fail(e, "%u process(es) live in the cgroup %s%s", n, name,
+			  end ? ", which may be those of another container: "
+			  "end them first" : "");
 }
 
 /* Undoes what a dead nsrun left in the state directory open at dir: by its
@@ -16643,7 +16677,7 @@ static bool verb_reclaim(const struct ctr *c, int dir, const struct state *s,
 	}
 	if (s || damaged)
 		dead.made |= MADE_CGROUP | MADE_NET | MADE_POSTSTOP;
-	ok = !damaged || verb_guess(&dead, e);
+	ok = !damaged || verb_guess(&dead, false, e);
 	if (ok)
 		verb_undo(&dead);
 	mem_free(&dead.mem);
@@ -17022,7 +17056,8 @@ static bool verb_save(struct ctr *c, const char *status, struct err *e)
 	s->status = status;
 	if (c->mode != MODE_RUN)
 		s->runner = s->runner_start = (struct opt){ 0, true };
-	return state_save(c->state_dir, s, e);
+	return state_save(c->state_dir, s, e) &&
+	       state_save_init(c->state_dir, s, e);
 }
 
 static bool verb_poststart(struct ctr *c, struct err *e)
@@ -17470,7 +17505,7 @@ static bool verb_delete(struct ctr *c, bool force, struct err *e)
 		return false;
 	verb_close(c);
 	if (!verb_find_locked(c, e) &&
-	    !(force && c->damaged && verb_guess(c, e)))
+	    !(force && c->damaged && verb_guess(c, true, e)))
 		return false;
 	status = state_status(&c->state, c->host.proc);
 	if (!force && !str_eq(status, "stopped") && !str_eq(status, "created"))
@@ -18715,12 +18750,17 @@ static void cli_time(char buf[40])
 	buf[20] = 0;
 }
 
-/* Writes t, in one write. Gives up if the reader does not read and a signal
- * cancels. */
+/* Writes t at once. If the reader of a pipe, a socket or a terminal does not read,
+ * this waits, but not once the caller cancels. Other devices, such as /dev/kmsg,
+ * never say that they can be written to. */
 static void cli_put(const struct cli *c, struct text *t)
 {
-	if (io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
-		     c->o.cancel_fd : -1))
+	struct stat st;
+	bool waits = fstat(t->fd, &st) == 0 && (S_ISFIFO(st.st_mode) ||
+			S_ISSOCK(st.st_mode) || isatty(t->fd));
+
+	if (!waits || io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
+			       c->o.cancel_fd : -1))
 		text_flush(t);
 }
 

@@ -596,7 +596,14 @@ if ours "an id with a damaged state can be used again"; then
 			"already exists, its state is damaged: 1 process.*$ID"
 		check "and goes on" alive "$pid"
 		verb delete --force "$ID"
-		declined "delete --force ends no process that may be another's" \
+		check_is "delete --force ends it" "$status $err" "0 "
+		# shellcheck disable=SC2016 # for eval
+		check "all of it" \
+			eval 'wait_for not alive "$pid" && no_state'
+		lives cut
+		rm "$STATE/$ID/init"
+		verb delete --force "$ID"
+		declined "but no process that may be another container's" \
 			"1 process.* live in the cgroup $ID.*end them first" 1
 		check "which goes on" alive "$pid"
 		kill -KILL "$pid"
