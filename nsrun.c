@@ -333,6 +333,7 @@ enum {
 	K_RTM_DELLINK		= 17,
 	K_RTM_GETLINK		= 18,
 	K_RTM_SETLINK		= 19,
+	K_RTM_DELLINKPROP	= 109,		/* 5.5 */
 	K_RTM_NEWADDR		= 20,
 	K_RTM_GETADDR		= 22,
 	K_RTM_NEWROUTE		= 24,
@@ -349,6 +350,7 @@ enum {
 	K_IFLA_STATS64		= 23,		/* 2.6.35 */
 	K_IFLA_AF_SPEC		= 26,
 	K_IFLA_GROUP		= 27,		/* 2.6.39 */
+	K_IFLA_PROP_LIST	= 52,		/* 5.5 */
 	K_IFLA_INFO_KIND	= 1,
 	K_IFLA_INFO_DATA	= 2,
 	K_VETH_INFO_PEER	= 1,
@@ -8624,6 +8626,8 @@ static const char *net_find_port(const struct net_if *f,
 	return NULL;
 }
 
+enum { NET_MAPPED_MAX = 1000 };	/* each is a rule for each chain */
+
 static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 {
 	const struct strs *l = &f->s->publish;
@@ -8640,6 +8644,12 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 				    "a number or a range FIRST-LAST, both of "
 				    "equal lengths",
 				    (unsigned)i, l->v[i]);
+		if (port->from != port->to && port->count > NET_MAPPED_MAX)
+			return fail(e, "publish[%u]: \"%s\" changes the numbers "
+				    "of %u ports, %u are the most (a range "
+				    "that keeps them has no limit)",
+				    (unsigned)i, l->v[i], port->count,
+				    (unsigned)NET_MAPPED_MAX);
 		k = port->host.family == AF_INET6;
 		if (port->host.family && net_is_own(&port->host))
 			return fail(e, "publish[%u]: \"%s\" has a loopback "
@@ -9672,6 +9682,7 @@ static bool net_address_free(int s, const struct net_if *f, int bridge,
 
 	do {
 		h.taken = 0;
+		*h.by = 0;
 		nl_link(&m, K_RTM_GETLINK, K_NLM_DUMP, 0, 0);
 		nl_u32(&m, K_IFLA_MASTER, (uint32_t)bridge);	/* 4.6 */
 		if (!nl_call(s, &m, net_see_port, &h, e))
@@ -9898,13 +9909,68 @@ static bool net_note_devices(const struct net_plan *p, bool own,
 	return true;
 }
 
-/* In a child, in the container's network namespace: moves one device to that of
+/* The alternative names of a link, as the kernel tells and takes them. */
+struct net_names {
+	char	v[1024];
+	size_t	n;
+};
+
+static void net_see_names(void *data, const char *body, size_t n)
+{
+	struct net_names *names = data;
+	size_t head = sizeof(struct k_ifinfo), len;
+	const char *p = n < head ? NULL :
+			nl_find(body + head, n - head, K_IFLA_PROP_LIST, &len);
+
+	if (p && len <= sizeof names->v) {
+		memcpy(names->v, p, len);
+		names->n = len;
+	}
+}
+
+static void net_drop_names(int s, int index)
+{
+	struct net_names names = { .n = 0 };
+	struct nl_msg m;
+	struct err e;
+
+	nl_link(&m, K_RTM_GETLINK, 0, index, 0);
+	if (!nl_call(s, &m, net_see_names, &names, &e) || !names.n)
+		return;
+	nl_link(&m, K_RTM_DELLINKPROP, 0, index, 0);
+	nl_put(&m, K_IFLA_PROP_LIST | K_NLA_NESTED, names.v, names.n);
+	nl_call(s, &m, NULL, NULL, &e);
+}
+
+/* Moves a device to the namespace of our parent and makes it what it was. Its
+ * alias and group are set, because those that the container gave it could pass
+ * for a link of nsrun. */
+static bool net_move_back(int s, const struct state_device *d,
+			  const struct net_link *l, struct err *e)
+{
+	const char *alias = d->alias ? d->alias : "";
+	unsigned char mac[6];
+	struct nl_msg m;
+
+	nl_link(&m, K_RTM_NEWLINK, 0, l->index, 0);
+	nl_u32(&m, K_IFLA_NET_NS_PID, (uint32_t)getppid());
+	nl_str(&m, K_IFLA_IFNAME, d->name);
+	nl_put(&m, K_IFLA_IFALIAS, alias, strlen(alias));
+	nl_u32(&m, K_IFLA_GROUP, (uint32_t)d->group.v);
+	if (l->mtu != d->mtu.v)
+		nl_u32(&m, K_IFLA_MTU, (uint32_t)d->mtu.v);
+	if (d->mac && net_read_mac(d->mac, mac) &&
+	    memcmp(mac, l->mac, sizeof mac) != 0)
+		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
+	return nl_call(s, &m, NULL, NULL, e);
+}
+
+/* In a child in the container's network namespace: moves one device to that of
  * the parent process, with the name, mtu and hardware address that it had. */
 static void net_return_one(int s, const struct state_device *d)
 {
 	const struct k_ifinfo down = { .change = IFF_UP };
 	struct net_link l = { 0 };
-	unsigned char mac[6];
 	struct nl_msg m;
 	struct err e;
 
@@ -9913,18 +9979,14 @@ static void net_return_one(int s, const struct state_device *d)
 	if ((!d->index.set || !nl_call(s, &m, net_see_link, &l, &e) ||
 	     l.type != d->type.v) && !net_get(s, d->inside, &l, &e))
 		return;
-	nl_link(&m, K_RTM_NEWLINK, 0, l.index, 0);
-	nl_u32(&m, K_IFLA_NET_NS_PID, (uint32_t)getppid());
-	nl_str(&m, K_IFLA_IFNAME, d->name);
-	/* what the container made of them could pass for a link of ours */
-	nl_put(&m, K_IFLA_IFALIAS, d->alias, d->alias ? strlen(d->alias) : 0);
-	nl_u32(&m, K_IFLA_GROUP, (uint32_t)d->group.v);
-	if (l.mtu != d->mtu.v)
-		nl_u32(&m, K_IFLA_MTU, (uint32_t)d->mtu.v);
-	if (d->mac && net_read_mac(d->mac, mac) &&
-	    memcmp(mac, l.mac, sizeof mac) != 0)
-		nl_put(&m, K_IFLA_ADDRESS, mac, sizeof mac);
-	if (nl_call(s, &m, NULL, NULL, &e) || e.num != EINVAL)
+	if (net_move_back(s, d, &l, &e))
+		return;
+	/* an alternative name that the container gave it is taken outside */
+	if (e.num == EEXIST) {
+		net_drop_names(s, l.index);
+		net_move_back(s, d, &l, &e);
+	}
+	if (e.num != EINVAL)
 		return;
 	/* a link keeps its name when its radio moves: rename it before */
 	nl_init(&m, K_RTM_NEWLINK, 0, &down, sizeof down);

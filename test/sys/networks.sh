@@ -685,6 +685,23 @@ kill -KILL "$(pid_of a)"
 down a
 back "so it does when it was renamed inside, and init ended by itself"
 check_is "and keeps no namespace" "$(kept_net)" 0
+# What a container with CAP_NET_ADMIN may do to it.
+up a "$(on_link phys 4)"
+in_net a ip link set eth0 alias "nsrun x-1 1 1 1"
+in_net a ip link set eth0 group 1853059694
+if in_net a ip link property add dev eth0 altname zz9; then
+	in_net a ip link property del dev eth0 altname zz9
+	pair taken0 taken1
+	in_net a ip link property add dev eth0 altname taken0
+	down a
+	back "it comes back from an alternative name that the host has"
+	ip link del taken0
+else
+	down a
+	back "it comes back"
+fi
+check_is "with the alias and the group that it had" \
+	"$(ip link show p0 | grep -c 'alias\|group 1853059694')" 0
 config args='"exit","0"' caps="$caps" top="\"networks\":[$(on_bridge 2 | sed \
 	s/eth0/eth1/), $(on_link phys 4 '"mac_address":"02:00:00:00:00:0d"')]"
 run
