@@ -1728,6 +1728,21 @@ static bool no_syscall(int num)
 	return num == ENOSYS || num == EPERM;
 }
 
+/* A file without a name, in memory if the kernel can (3.17, or a filter hides
+ * it), else in a directory that all may write to. */
+static int io_temporary(const char *name)
+{
+	static const char dirs[] = "/dev/shm\0/run\0/tmp\0";
+	int fd = sys_memfd(name);
+	const char *dir;
+
+	if (fd < 0 && no_syscall(errno))
+		for (dir = dirs; fd < 0 && *dir; dir = str_next(dir))
+			fd = openat(AT_FDCWD, dir, O_RDWR | O_TMPFILE |
+				    O_CLOEXEC, 0600);
+	return fd;
+}
+
 /* Does the errno say that a file or directory is not there or not accessible?
  * Any other errno is a failure. */
 static bool is_absent(int num)
@@ -2213,7 +2228,7 @@ static enum run_end run_wait(const struct run *r, int pid, int pidfd,
  * output is added to the error. */
 static bool io_run(const struct run *r, struct err *e)
 {
-	autofd said = sys_memfd("output"), pidfd = -1;
+	autofd said = io_temporary("output"), pidfd = -1;
 	char buf[300] = "";
 	int pid, status;
 	enum run_end how;
@@ -2221,7 +2236,7 @@ static bool io_run(const struct run *r, struct err *e)
 	off_t end;
 
 	if (said < 0)
-		return sysfail(e, "make a file in memory");
+		return sysfail(e, "make a temporary file");
 	pid = io_clone(0, -1, &pidfd);
 	if (pid == 0)
 		run_child(r, said);
@@ -4352,11 +4367,12 @@ static struct spec *spec_parse(struct arena *mem, const struct nsrun_options *o,
  * Beside it are config.json, as it was at the create; update.json, the limits
  * as `update` changed them; start, the socket; init, a link with init's pid and
  * start time; and netns, where the network namespace is kept as long as devices
- * of the host are in it. The directory itself is the lock (flock) of the nsrun
- * that makes, starts or deletes the container. An init that has not yet left the
- * host's root shares this lock, so the nsrun that gets the lock knows that there
- * is no such init. mkdir decides who owns an id. A pid counts only together with
- * its start time.
+ * of the host are in it.
+ *
+ * The directory itself is the lock (flock) of the nsrun that makes, starts or
+ * deletes the container. An init that has not yet left the host's root shares
+ * this lock, so the nsrun that gets it knows that there is no such init. mkdir
+ * decides who owns an id. A pid counts only together with its start time.
  *
  * An id whose processes are gone is reclaimed in two cases: its state says
  * "creating", or it belonged to an nsrun in the foreground that is gone too.
@@ -8645,9 +8661,9 @@ static bool net_plan_ports(struct net_plan *p, struct net_if *f, struct err *e)
 				    "equal lengths",
 				    (unsigned)i, l->v[i]);
 		if (port->from != port->to && port->count > NET_MAPPED_MAX)
-			return fail(e, "publish[%u]: \"%s\" changes the numbers "
-				    "of %u ports, %u are the most (a range "
-				    "that keeps them has no limit)",
+			return fail(e, "publish[%u]: \"%s\" changes the "
+				    "numbers of %u ports, %u are the most (a "
+				    "range that keeps them has no limit)",
 				    (unsigned)i, l->v[i], port->count,
 				    (unsigned)NET_MAPPED_MAX);
 		k = port->host.family == AF_INET6;
@@ -13966,12 +13982,12 @@ static int hook_stdin(const struct state *s, const char *status, int pid,
 		      struct err *e)
 {
 	char buf[1024];
-	struct text t = { buf, 0, sizeof buf, sys_memfd("state"), false };
+	struct text t = { buf, 0, sizeof buf, io_temporary("state"), false };
 	struct json_out o = { &t, 0, true, true };
 	struct nsrun_state told = state_tell(s, status, pid);
 
 	if (t.fd < 0)
-		return sysfail(e, "make a file in memory"), -1;
+		return sysfail(e, "make a temporary file"), -1;
 	json_put_open(&o, NULL, '{');
 	state_put(&o, &told);
 	json_put_close(&o, '}');
@@ -16674,8 +16690,8 @@ static void verb_count(void *n, int pid)
  * Replaces a state.json that a power cut left empty or cut short: finds the
  * cgroups of the container by its name, and its init by the link "init". If end
  * is set and that init lives, the processes in the cgroup are killed, and init
- * by the caller. Without it the processes may be those of a container of another
- * state root that has the same name, and are left alone.
+ * by the caller. Else the processes may be those of a container of another state
+ * root that has the same name, and are left alone.
  */
 static bool verb_guess(struct ctr *c, bool end, struct err *e)
 {
@@ -18812,9 +18828,9 @@ static void cli_time(char buf[40])
 	buf[20] = 0;
 }
 
-/* Writes t at once. If the reader of a pipe, a socket or a terminal does not read,
- * this waits, but not once the caller cancels. Other devices, such as /dev/kmsg,
- * never say that they can be written to. */
+/* Writes t at once. If the reader of a pipe, a socket or a terminal does not
+ * read, this waits, but not once the caller cancels. Other devices, such as
+ * /dev/kmsg, never say that they can be written to. */
 static void cli_put(const struct cli *c, struct text *t)
 {
 	struct stat st;
