@@ -16690,8 +16690,8 @@ static void verb_count(void *n, int pid)
  * Replaces a state.json that a power cut left empty or cut short: finds the
  * cgroups of the container by its name, and its init by the link "init". If end
  * is set and that init lives, the processes in the cgroup are killed, and init
- * by the caller. Else the processes may be those of a container of another state
- * root that has the same name, and are left alone.
+ * by the caller. Else the processes may be those of a container of another
+ * state root that has the same name, and are left alone.
  */
 static bool verb_guess(struct ctr *c, bool end, struct err *e)
 {

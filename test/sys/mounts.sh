@@ -235,6 +235,21 @@ ours "fifos and the owner of the top" && {
 	check_out "the owner and mode of the top" \
 		"^stat /data type=dir mode=0751 uid=9 gid=9"
 }
+ours "an owner that the options name" && {
+	list=
+	add /data tmpfs tmpfs mode=0700,uid=7,gid=8,tmpcopyup
+	config mounts="$list" args='"lstat","/data"'
+	run
+	check_out "an owner that the options name stays" \
+		"^stat /data type=dir mode=0700 uid=7 gid=8"
+	for word in copy nocopy; do
+		list=
+		add /tmp bind "$tree" "bind,$word"
+		config mounts="$list" args='"exit","0"'
+		run
+		check_is "a bind takes Podman's word $word" "$status$err" 0
+	done
+}
 check "what was underneath stays" [ -f "$tree/dir/inner" ]
 check "and gets nothing new" [ ! -e "$tree/mine" ]
 

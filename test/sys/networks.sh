@@ -967,6 +967,15 @@ up b "$(on_bridge 3 '"publish":["8083:80","8081:80/udp","10.201.0.1:8081:80",
 says "what overlaps with none is for another" "b from 10.201.0.1" \
 	host connect 10.201.0.1 8081
 down b
+if has nft; then
+	nft "add table ip nsrun-mine; add chain ip nsrun-mine c;
+		add rule ip nsrun-mine c accept comment \"8083:80\""
+	up b "$(on_bridge 3 '"publish":["8083:80"]')"
+	check "a table of the administrator's stays, whatever its name" \
+		nft list table ip nsrun-mine >"$T/out"
+	nft delete table ip nsrun-mine
+	down b
+fi
 up b "$(on_bridge 3 '"publish":["0.0.0.0:8083:80","[::]:8084:80"]')"
 says "0.0.0.0 and :: are all of their kind" "b from 10.203.0.2
 b from fd03::2" outside connect 10.203.0.1 8083 : connect fd03::1 8084

@@ -99,6 +99,14 @@ if ours "a pid file that is no regular file"; then
 	run --pid-file "$T/pidlink"
 	check_is "a link that leads nowhere is replaced" \
 		"$status $(stat -c %F "$T/pidlink")" "0 regular file"
+	mkdir -m 1777 "$T/pub"
+	echo precious >"$T/owned"
+	ln -s "$T/owned" "$T/pub/pid"
+	chown -h 65534 "$T/pub/pid"
+	run --pid-file "$T/pub/pid"
+	check_is "a link of another user's is replaced, not followed" \
+		"$status $(cat "$T/owned") $(stat -c %F "$T/pub/pid")" \
+		"0 precious regular file"
 	ln -s /dev/full "$T/pidfull"
 	run --pid-file "$T/pidfull"
 	refused "a full device is an error" "pidfull: no space left"
