@@ -831,18 +831,19 @@ static bool str_eq(const char *a, const char *b)
 /* What follows the prefix in s, or NULL. */
 static const char *str_after(const char *s, const char *prefix)
 {
-	size_t n = strlen(prefix);
-
-	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+	for (; *prefix; s++, prefix++)
+		if (*s != *prefix)
+			return NULL;
+	return s;
 }
 
 /* Where needle stands in s, or NULL. */
 static char *str_find(const char *s, const char *needle)
 {
-	for (; *s; s++)
+	for (; *needle && (s = strchr(s, *needle)); s++)
 		if (str_after(s, needle))
-			return (char *)s;
-	return NULL;
+			break;
+	return (char *)s;
 }
 
 /* The next string in a row of strings, "one\0two\0"; "" at its end. */
@@ -1114,9 +1115,17 @@ static unsigned utf8_len(const unsigned char *s)
 static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		unsigned n = utf8_len((const unsigned char *)s);
+		const char *run = s;
+		unsigned char c;
+		unsigned n;
 
+		while (*s >= ' ' && *s < 127 && *s != '"' && *s != '\\')
+			s++;
+		text_put(t, run, (size_t)(s - run));
+		if (!*s)
+			break;
+		c = (unsigned char)*s;
+		n = utf8_len((const unsigned char *)s);
 		if (quotes && (c == '"' || c == '\\'))
 			text_add(t, "\\%c", c);
 		else if (c == '\n')
@@ -2427,6 +2436,15 @@ static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 			break;
 		if (c < 32)
 			return fail(j->e, "control character in a string");
+		if (c != '\\' && c < 128) {	/* a run of plain bytes at once */
+			for (n = 1; j->p[n] >= ' ' && j->p[n] < 127 &&
+			     j->p[n] != '"' && j->p[n] != '\\'; n++)
+				;
+			memmove(out, j->p, n);
+			out += n;
+			j->p += n;
+			continue;
+		}
 		if (c != '\\') {
 			n = utf8_len((unsigned char *)j->p);
 			if (!n)
