@@ -18462,7 +18462,8 @@ static const struct {
 	{ 0, "]}," MOUNT("/dev/shm", "tmpfs", "shm") SAFE "\"nodev\","
 	  "\"mode=1777\",\"size=65536k\"]},"
 	  MOUNT("/dev/mqueue", "mqueue", "mqueue") SAFE "\"nodev\"]}," },
-	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\",\"ro\"]}" },
+	{ SPEC_ROOT, MOUNT("/sys", "sysfs", "sysfs") SAFE "\"nodev\","
+	  "\"ro\"]}" },
 	{ SPEC_USER, MOUNT("/sys", "none", "/sys") SAFE "\"nodev\",\"rbind\","
 	  "\"ro\"]}" },
 	/* covers the cgroups of the bind at /sys, which a user may write to
