@@ -1110,18 +1110,28 @@ static unsigned utf8_len(const unsigned char *s)
 	return n;
 }
 
+/* The length of the run of bytes at s that a JSON string holds as they are,
+ * without those of UTF-8. */
+static size_t str_plain(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= ' ' && s[n] < 127 && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 /* Writes s as the inside of a JSON string; or, without quotes, as one line of
  * text. Bytes that are not UTF-8 become U+FFFD. */
 static void text_escape(struct text *t, const char *s, bool quotes)
 {
 	for (; *s; s++) {
-		const char *run = s;
+		size_t plain = str_plain(s);
 		unsigned char c;
 		unsigned n;
 
-		while (*s >= ' ' && *s < 127 && *s != '"' && *s != '\\')
-			s++;
-		text_put(t, run, (size_t)(s - run));
+		text_put(t, s, plain);
+		s += plain;
 		if (!*s)
 			break;
 		c = (unsigned char)*s;
@@ -1475,6 +1485,12 @@ static bool io_put_in(const char *dir, const char *file, const char *text)
 
 	return text_to(path, sizeof path, "%s/%s", dir, file) &&
 	       io_put(AT_FDCWD, path, text);
+}
+
+/* The fd for poll(2) that is readable when the caller cancels; -1: never. */
+static int io_cancel(const struct nsrun_options *o)
+{
+	return o->cancel_fd > 0 ? o->cancel_fd : -1;
 }
 
 /* Waits until fd is ready for the events. False if it is not, but cancel, which
@@ -2426,9 +2442,13 @@ static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 
 	for (;;) {
 		const char *esc;
+		size_t plain = str_plain(j->p);
 		unsigned n;
 		int c;
 
+		memmove(out, j->p, plain);
+		out += plain;
+		j->p += plain;
 		if (j->p >= j->end)
 			return json_eof(j);
 		c = (unsigned char)*j->p;
@@ -2436,15 +2456,6 @@ static bool json_string(struct json_parser *j, const char **str, unsigned *len,
 			break;
 		if (c < 32)
 			return fail(j->e, "control character in a string");
-		if (c != '\\' && c < 128) {	/* a run of plain bytes at once */
-			for (n = 1; j->p[n] >= ' ' && j->p[n] < 127 &&
-			     j->p[n] != '"' && j->p[n] != '\\'; n++)
-				;
-			memmove(out, j->p, n);
-			out += n;
-			j->p += n;
-			continue;
-		}
 		if (c != '\\') {
 			n = utf8_len((unsigned char *)j->p);
 			if (!n)
@@ -7583,12 +7594,18 @@ static bool ns_joins(const struct ns_plan *p, int type)
 	return false;
 }
 
+/* Does the process leave P's namespace of this type? */
+static bool ns_leaves(const struct ns_plan *p, int type)
+{
+	return ns_makes(p, type) || ns_joins(p, type);
+}
+
 /* What the clone of init makes; the others are made later. With a user
  * namespace, ipc is one of those, because its /dev/mqueue belongs to the
  * process that makes it, which must be id 0. */
 static unsigned ns_clone_flags(const struct ns_plan *p)
 {
-	bool user = ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER);
+	bool user = ns_leaves(p, CLONE_NEWUSER);
 
 	return p->make & ~(unsigned)(CLONE_NEWNS | K_NEWCGROUP | K_NEWTIME |
 				     (user ? CLONE_NEWIPC : 0));
@@ -10669,6 +10686,18 @@ static bool net_nat(int links, struct net_plan *p, const char *id,
 
 /* ----- NET: make and drop ------------------------------------------------ */
 
+/* Locks fd. A process of a container can hold the lock, too, so this ends after
+ * that many hundredths of a second. */
+static bool net_flock(int fd, unsigned tries)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EINTR && (errno != EWOULDBLOCK || !tries--))
+			return false;
+		poll(NULL, 0, 10);
+	}
+	return true;
+}
+
 /* A process that makes or removes links or rules holds this lock. The locked
  * file exists in each network namespace, needs no writable directory, and only
  * root of that namespace may open it. A container that is root of the host's
@@ -10677,25 +10706,17 @@ static int net_lock(int proc)
 {
 	int fd = openat(proc, "sys/net/ipv4/tcp_fastopen_key", O_RDONLY |
 			O_CLOEXEC);
-	unsigned tries = 0;
 
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
-	       (errno == EINTR || (errno == EWOULDBLOCK && tries++ < 1000)))
-		poll(NULL, 0, 10);
+	if (fd >= 0)
+		net_flock(fd, 1000);
 	return fd;
 }
 
-/* A process that makes, uses or removes marked files in a root holds this lock.
- * nsrun does not wait for ever, because a process of a container can hold the
- * lock, too. */
+/* A process that makes, uses or removes marked files in a root holds this
+ * lock. */
 static bool net_lock_root(int root)
 {
-	unsigned tries = 0;
-
-	while (flock(root, LOCK_EX | LOCK_NB) < 0)
-		if (errno != EWOULDBLOCK || !net_wait(&tries))
-			return false;
-	return true;
+	return net_flock(root, 100);
 }
 
 /* In P: makes the links, or moves them, into the network namespace of the
@@ -14456,8 +14477,8 @@ static void plan_print(struct text *t, const struct plan *p)
 			 p->proc.sysctls[i].value);
 	plan_put_list(t, "readonly    ", &p->readonly);
 	plan_put_list(t, "mask        ", &p->masked);
-	text_add(t, "%s\n", ns_makes(&p->ns, CLONE_NEWNS) ||
-		 ns_joins(&p->ns, CLONE_NEWNS) ? "pivot_root" : "chroot");
+	text_add(t, "%s\n", ns_leaves(&p->ns, CLONE_NEWNS) ? "pivot_root" :
+		 "chroot");
 	if (p->root_ro)
 		text_add(t, "root read-only\n");
 	plan_put_proc(t, p);
@@ -14598,10 +14619,16 @@ struct ctr {
 	struct nsrun_error *out;
 };
 
-/* The fd for poll(2) that is readable when the caller cancels; -1: never. */
-static int ctr_cancel(const struct ctr *c)
+/* A socket with that name in the state directory; -1: see errno. */
+static int ctr_socket(const struct ctr *c, const char *name, int type,
+		      mode_t mode)
 {
-	return c->o->cancel_fd > 0 ? c->o->cancel_fd : -1;
+	autofd s = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	char path[PATH_MAX];
+
+	return s >= 0 && text_to(path, sizeof path, "%s/%s", c->dir, name) &&
+	       io_socket(s, path, true) &&
+	       sys_fchmodat(c->state_dir, name, mode) == 0 ? fd_take(&s) : -1;
 }
 
 /* Are there hooks between the mounts and the pivot? */
@@ -14664,10 +14691,8 @@ static bool init_begin(struct ctr *c, struct inside *in, struct err *e)
 		.covered = -1,
 		.sock = c->peer,
 		.cgroup_ns = ns_makes(&p->ns, K_NEWCGROUP),
-		.cgroup_view = ns_makes(&p->ns, K_NEWCGROUP) ||
-			       ns_joins(&p->ns, K_NEWCGROUP),
-		.user_ns = ns_makes(&p->ns, CLONE_NEWUSER) ||
-			   ns_joins(&p->ns, CLONE_NEWUSER),
+		.cgroup_view = ns_leaves(&p->ns, K_NEWCGROUP),
+		.user_ns = ns_leaves(&p->ns, CLONE_NEWUSER),
 		.no_groups = c->no_groups,
 		.nodev = p->nodev,
 	};
@@ -14893,7 +14918,7 @@ static bool init_arrange(struct ctr *c, struct inside *in, char *path,
 {
 	const struct plan *p = &c->plan;
 	bool own = ns_makes(&p->ns, CLONE_NEWNS);
-	bool mounts = own || ns_joins(&p->ns, CLONE_NEWNS);
+	bool mounts = ns_leaves(&p->ns, CLONE_NEWNS);
 
 	return init_begin(c, in, e) &&
 	       init_become(c, in, e) &&
@@ -15273,8 +15298,7 @@ static int spawn_idmap_ns(struct ctr *c, const struct mnt *m, struct err *e)
 	int pid, fd = -1;
 
 	if (!*m->uid_map) {
-		if (!ns_makes(&c->plan.ns, CLONE_NEWUSER) &&
-		    !ns_joins(&c->plan.ns, CLONE_NEWUSER))
+		if (!ns_leaves(&c->plan.ns, CLONE_NEWUSER))
 			return fail(e, "idmap without mappings needs a user "
 				    "namespace"), -1;
 		fd = ns_fd(c->host.proc, c->pid, CLONE_NEWUSER);
@@ -15330,7 +15354,7 @@ static bool spawn_source_enter(struct ctr *c, const struct mnt *m, bool *apart,
 	struct stat st;
 
 	*apart = !m->rec && ns_makes(p, CLONE_NEWNS) &&
-		 (ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER)) &&
+		 ns_leaves(p, CLONE_NEWUSER) &&
 		 stat(m->src, &st) == 0 && S_ISDIR(st.st_mode);
 	if (*apart)
 		return spawn_cut_mounts(e);
@@ -15362,19 +15386,13 @@ static bool spawn_source_lock(struct ctr *c, const struct mnt *m, int *tree,
 }
 
 /* The helper that opens a source, with the host's privileges. */
-static _Noreturn void spawn_source_main(struct ctr *c, const struct mnt *m)
+static _Noreturn void spawn_open_main(struct ctr *c, const struct mnt *m)
 {
 	autofd user = -1, tree = -1;
 	struct k_attr a = { K_ATTR_IDMAP, 0, 0, 0 };
-	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 	bool apart;
 
-	/* it may enter a user namespace in which others may trace it */
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);
-	sys_die_with_parent();
-	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
-		init_die(c->sock, &e);
 	if (m->idmap) {
 		user = spawn_idmap_ns(c, m, &e);
 		if (user < 0)
@@ -15422,14 +15440,8 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 {
 	const struct spec_linux *l = &c->spec->linux;
 	autofd fs = -1, top = -1, tree = -1, at = -1;
-	int keep[2] = { c->sock, c->host.proc };
 	struct err e = { 0, "" };
 
-	/* it may enter a user namespace in which others may trace it */
-	sys_prctl(PR_SET_DUMPABLE, 0, 0);
-	sys_die_with_parent();
-	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
-		init_die(c->sock, &e);
 	umask(0);
 	fs = sys_fsopen("tmpfs");
 	if (fs >= 0 && sys_fsconfig(fs, K_FSCONFIG_CREATE, NULL, NULL) == 0)
@@ -15448,18 +15460,33 @@ static _Noreturn void spawn_node_main(struct ctr *c, const struct dev *d)
 	init_die(c->sock, &e);
 }
 
-static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
+/* One of the two helpers: opens the source number index of the mounts, or makes
+ * a node that comes after them. */
+static _Noreturn void spawn_source_main(struct ctr *c, unsigned index)
 {
 	const struct mnt_list *m = &c->plan.mounts;
+	int keep[2] = { c->sock, c->host.proc };
+	struct err e = { 0, "" };
+
+	/* it may enter a user namespace in which others may trace it */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	sys_die_with_parent();
+	if (!fd_keep_only(c->host.proc, 3, keep, 2, &e))
+		init_die(c->sock, &e);
+	if (index < m->n)
+		spawn_open_main(c, &m->v[index]);
+	spawn_node_main(c, &c->plan.devs.v[index - m->n]);
+}
+
+static bool spawn_source(struct ctr *c, unsigned index, struct err *e)
+{
 	int pid;
 
-	if (index >= m->n + c->plan.devs.n)
+	if (index >= c->plan.mounts.n + c->plan.devs.n)
 		return fail(e, "init asked for mounts[%u]", index);
 	pid = io_clone(0, -1, NULL);
-	if (pid == 0 && index < m->n)
-		spawn_source_main(c, &m->v[index]);
 	if (pid == 0)
-		spawn_node_main(c, &c->plan.devs.v[index - m->n]);
+		spawn_source_main(c, index);
 	if (pid < 0)
 		return sysfail(e, "clone");
 	io_reap(pid);
@@ -15576,7 +15603,7 @@ static bool spawn_next(struct ctr *c, bool exec, struct msg *m, int *fd,
 		       int *kind, struct err *e)
 {
 	struct pollfd p[] = { { c->sock, POLLIN, 0 },
-			      { ctr_cancel(c), POLLIN, 0 } };
+			      { io_cancel(c->o), POLLIN, 0 } };
 
 	while (poll(p, exec ? 1 : 2, -1) < 0)
 		if (errno != EINTR)
@@ -15816,7 +15843,7 @@ static bool spawn_init(struct ctr *c, struct err *e)
 	}
 	if (ns_makes(p, CLONE_NEWUSER) && !mapped && !spawn_map(c, c->pid, e))
 		return false;
-	if (ns_makes(p, CLONE_NEWUSER) || ns_joins(p, CLONE_NEWUSER))
+	if (ns_leaves(p, CLONE_NEWUSER))
 		spawn_raise_limits(c);
 	return spawn_oom_score(c, e) && (c->exec || spawn_net(c, e)) &&
 	       (c->exec ? sync_go(c->sock, e) :
@@ -15845,7 +15872,7 @@ static struct hook_how spawn_hooks(const struct ctr *c, const char *status)
 	bool before = str_eq(status, "creating");
 
 	return (struct hook_how){ c->plan.hooks, &c->state, status, c->pid,
-		environ, c->plan.bundle, before ? ctr_cancel(c) : -1,
+		environ, c->plan.bundle, before ? io_cancel(c->o) : -1,
 		c->host.proc };
 }
 
@@ -16178,18 +16205,11 @@ static bool notify_add(struct ctr *c, struct err *e)
  * create. */
 static bool notify_open(struct ctr *c, struct err *e)
 {
-	char path[PATH_MAX];
-
 	if (!c->o->notify_socket)
 		return true;
-	c->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	unlinkat(c->state_dir, "notify/notify.sock", 0);
-	if (c->notify < 0 ||
-	    !text_to(path, sizeof path, "%s/notify/notify.sock", c->dir) ||
-	    !io_socket(c->notify, path, true) ||
-	    sys_fchmodat(c->state_dir, "notify/notify.sock", 0777) < 0)
-		return sysfail(e, "make the notify socket");
-	return true;
+	c->notify = ctr_socket(c, "notify/notify.sock", SOCK_DGRAM, 0777);
+	return c->notify >= 0 || sysfail(e, "make the notify socket");
 }
 
 /* Reads until the process is READY, or has ended. False: an error, or the
@@ -16198,7 +16218,7 @@ static bool notify_relay(struct ctr *c, struct err *e)
 {
 	struct pollfd p[] = { { c->notify, POLLIN, 0 },
 			      { c->pidfd, POLLIN, 0 },
-			      { ctr_cancel(c), POLLIN, 0 } };
+			      { io_cancel(c->o), POLLIN, 0 } };
 	autofd to = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char buf[4096];
 	ssize_t n;
@@ -16338,7 +16358,7 @@ static char *verb_load_file(struct ctr *c, int dir, const char *path,
 	autofd fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
 			   O_NOCTTY);
 
-	return io_load_fd(&c->mem, fd, path, CONFIG_MAX, len, ctr_cancel(c),
+	return io_load_fd(&c->mem, fd, path, CONFIG_MAX, len, io_cancel(c->o),
 			  e);
 }
 
@@ -16558,21 +16578,30 @@ static unsigned verb_mark(const struct ctr *c)
 	return hash >> 1 | 1;
 }
 
+/* The state of a container of the same root. NULL without an error text: it is
+ * not made yet, or is being deleted. */
+static struct state *verb_load_other(struct ctr *c, const char *id,
+				     struct err *e)
+{
+	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
+			    O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0 && errno != ENOENT && errno != ENOTDIR)
+		sysfail(e, "open its directory");
+	return dir >= 0 && state_trust(dir, "its directory", e) ?
+	       state_load(dir, "state.json", &c->mem, c->o, e) : NULL;
+}
+
 /* Does the container id use this root? Yes, if that cannot be found out. */
 static bool verb_has_root(struct ctr *c, const char *id,
 			  const struct stat *root)
 {
-	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
-			    O_NOFOLLOW | O_CLOEXEC);
 	struct arena mark = c->mem;
 	struct err e = { 0, "" };
-	struct state *s;
+	struct state *s = verb_load_other(c, id, &e);
 	struct stat st;
 	bool has;
 
-	if (dir < 0)
-		return errno != ENOENT && errno != ENOTDIR;
-	s = state_load(dir, "state.json", &c->mem, c->o, &e);
 	if (s && s->rootfs)
 		has = stat(s->rootfs, &st) < 0 ? errno != ENOENT :
 		      st.st_ino == root->st_ino && st.st_dev == root->st_dev;
@@ -16878,15 +16907,8 @@ static bool verb_claim_dir(struct ctr *c, struct err *e)
  * 65534. */
 static bool verb_start_socket(struct ctr *c, struct err *e)
 {
-	char path[PATH_MAX];
-
-	c->start = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (c->start < 0 ||
-	    !text_to(path, sizeof path, "%s/start", c->dir) ||
-	    !io_socket(c->start, path, true) ||
-	    sys_fchmodat(c->state_dir, "start", 0600) < 0)
-		return sysfail(e, "make the start socket");
-	return true;
+	c->start = ctr_socket(c, "start", SOCK_SEQPACKET, 0600);
+	return c->start >= 0 || sysfail(e, "make the start socket");
 }
 
 /* Fills in the state of a container that will be made. */
@@ -17051,7 +17073,7 @@ static int verb_connect(const struct ctr *c, const char *path,
 {
 	autofd s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			  0);
-	struct pollfd cancel = { ctr_cancel(c), POLLIN, 0 };
+	struct pollfd cancel = { io_cancel(c->o), POLLIN, 0 };
 	int tries;
 
 	for (tries = 0; s >= 0 && tries < 1000; tries++) {
@@ -17664,16 +17686,10 @@ int nsrun_state(const struct nsrun_options *o, nsrun_each *each, void *data,
 static void verb_list_one(struct ctr *c, const char *id, nsrun_each *each,
 			  void *data)
 {
-	autofd dir = openat(c->state_root, id, O_RDONLY | O_DIRECTORY |
-			    O_NOFOLLOW | O_CLOEXEC);
 	struct arena mark = c->mem;
 	struct err e = { 0, "" };
-	struct state *s = NULL;
+	struct state *s = verb_load_other(c, id, &e);
 
-	if (dir < 0 && errno != ENOENT && errno != ENOTDIR)
-		sysfail(&e, "open its directory");
-	else if (dir >= 0 && state_trust(dir, "its directory", &e))
-		s = state_load(dir, "state.json", &c->mem, c->o, &e);
 	if (s) {
 		s->id = id;
 		verb_tell(c, s, NULL, 0, each, data);
@@ -18378,7 +18394,7 @@ static bool verb_watch(struct ctr *c, int fd, int interval, struct err *e)
 {
 	autofd oom = cg_open_oom(&c->plan.cg, &c->host.cg, e);
 	struct pollfd p[] = { { oom, POLLIN, 0 }, { c->pidfd, POLLIN, 0 },
-		{ ctr_cancel(c), POLLIN, 0 } };
+		{ io_cancel(c->o), POLLIN, 0 } };
 	long long next = now_ms() + interval, wait;
 	unsigned long long seen = 0;
 	char drain[4096];
@@ -18856,8 +18872,7 @@ static void cli_put(const struct cli *c, struct text *t)
 	bool waits = fstat(t->fd, &st) == 0 && (S_ISFIFO(st.st_mode) ||
 			S_ISSOCK(st.st_mode) || isatty(t->fd));
 
-	if (!waits || io_await(t->fd, POLLOUT, c->o.cancel_fd > 0 ?
-			       c->o.cancel_fd : -1))
+	if (!waits || io_await(t->fd, POLLOUT, io_cancel(&c->o)))
 		text_flush(t);
 }
 
